@@ -1,0 +1,174 @@
+// Package config reads revstamp.yaml, strictly: what it does not understand
+// is an error with a position, never passed over.
+//
+// Files are read as YAML nodes rather than decoded into structs, so that every
+// problem of a file is reported at once, each at its line and column, with the
+// nearest thing that would have been right.
+package config
+
+import (
+	"path/filepath"
+	"time"
+)
+
+// Config is a whole configuration file, checked, with every default filled
+// in. Values that are templates are known to parse and to name existing fields.
+// Paths are slash-separated and relative to Dir.
+type Config struct {
+	File string // the path it was read from, as given
+	Dir  string // the directory of File, absolute
+
+	Site    string // names the site on job servers and in the journal
+	Source  Source
+	State   string // state directory; may lie outside Dir, by ".."
+	Stamp   []Stamp
+	Assets  *Assets // nil: no asset URLs are versioned
+	Jobs    Jobs
+	Backups Backups
+	Owner   Owner
+}
+
+// Source is the working copy that is released.
+type Source struct {
+	Pos    Pos
+	Path   string // inside Dir; "." by default
+	Update string // branch, tag or id; "" is the upstream of the current branch
+}
+
+// Stamp is one value to stamp into a file.
+type Stamp struct {
+	Pos  Pos
+	File string
+
+	// At most one of these is not empty. Whether the one given suits the
+	// format is for package stamp to judge.
+	Key, Match, Placeholder string
+
+	Value  string // template; "{{.Revision}}" by default
+	Format string // "" is by file name
+	Type   string // "" keeps the type that is there
+	All    bool   // occurrence: all
+}
+
+// Assets says which files are assets and where their URLs are versioned.
+type Assets struct {
+	Pos     Pos
+	Root    string
+	URL     string   // prefix the root is served under; "/" by default
+	Hosts   []string // hosts whose URLs are the site's own
+	Version Version
+	Param   string   // query parameter; "v" by default
+	Rewrite []string // doublestar patterns of files to rewrite
+	Strict  bool     // a reference to a missing file is an error
+}
+
+// Version says what follows ?v= in an asset's URL.
+type Version string
+
+// The kinds of versions.
+const (
+	ByRevision Version = "revision" // one for the site; the default
+	ByDigest   Version = "digest"   // of each asset's content
+)
+
+// Jobs are the post-deploy jobs and those who run them.
+type Jobs struct {
+	Servers []string // host:port; none: the embedded job server
+	Queue   []Job
+	Workers map[string]Worker // by function
+	Follow  time.Duration     // how long a release waits for outcomes; 15 minutes by default, 0 does not wait
+}
+
+// Job is one job to queue after a release.
+type Job struct {
+	Pos      Pos
+	Function string
+	Workload string // template; "" by default
+	Priority Priority
+	Wait     Wait
+}
+
+// Priority is a job's priority on its job server.
+type Priority string
+
+// The priorities of a job.
+const (
+	Low    Priority = "low"
+	Normal Priority = "normal" // the default
+	High   Priority = "high"
+)
+
+// Wait says how a job is submitted.
+type Wait string
+
+// The ways to submit a job.
+const (
+	Background Wait = "background" // and followed; the default
+	Foreground Wait = "foreground" // the connection brings the result
+)
+
+// Worker is a command that runs the jobs of one function.
+type Worker struct {
+	Pos         Pos
+	Command     []string      // program and arguments; never empty
+	Timeout     time.Duration // 0 is none
+	Concurrency int           // jobs at once; 1 by default
+	Env         []string      // NAME=value, added to the environment
+}
+
+// Backups says how many copies of each configuration file are kept.
+type Backups struct {
+	Keep int // newest of each file; 10 by default, 0 keeps all
+}
+
+// Owner says what happens when a file's owner cannot be kept.
+type Owner string
+
+// The ways to treat an owner.
+const (
+	KeepOwner       Owner = "keep" // refuse; the default
+	OwnerBestEffort Owner = "best-effort"
+)
+
+// Load reads the configuration file at path. Problems of the file itself are
+// [Errors]; a file that cannot be read is an error that wraps the cause.
+func Load(path string) (*Config, error) {
+	return LoadEnv(path, "")
+}
+
+// LoadEnv reads the configuration file at path and lays the one at overlay
+// over it: mappings are merged key by key, all else replaces what path says.
+// Paths in either are relative to path's directory. An empty overlay is none.
+func LoadEnv(path, overlay string) (*Config, error) {
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	var data, over []byte
+	if data, err = readFile(path); err != nil {
+		return nil, err
+	}
+	if overlay != "" {
+		if over, err = readFile(overlay); err != nil {
+			return nil, err
+		}
+	}
+	cfg, err := read(path, data, overlay, over)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Dir = dir
+	return cfg, nil
+}
+
+// Overlay is where the overlay of environment env of the configuration file
+// at path is looked for: revstamp.production.yaml beside revstamp.yaml.
+func Overlay(path, env string) string {
+	ext := filepath.Ext(path)
+	return path[:len(path)-len(ext)] + "." + env + ext
+}
+
+// Abs is the file that a path of the configuration names.
+func (c *Config) Abs(name string) string {
+	return filepath.Join(c.Dir, filepath.FromSlash(name))
+}

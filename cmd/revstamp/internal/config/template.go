@@ -1,0 +1,203 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"strings"
+	"text/template"
+	"text/template/parse"
+	"time"
+)
+
+// Data is what a template sees.
+type Data struct {
+	Revision string // the whole id: git's hash, Subversion's number
+	Short    string
+	Number   int64
+	Branch   string // "" when on none
+	Tag      string // "" when on none
+	Describe string
+	Date     Date   // of the commit
+	Site     string // the site's name in the configuration
+	Release  string // the release's number; "" outside a release
+}
+
+// Date is a time that prints as RFC 3339 in UTC; {{.Date.Format "20060102"}}
+// prints it otherwise.
+type Date struct{ time.Time }
+
+// String is d in RFC 3339, in UTC.
+func (d Date) String() string { return d.UTC().Format(time.RFC3339) }
+
+// Expand carries out text, a text/template over d.
+func Expand(text string, d Data) (string, error) {
+	t, err := parseTemplate(text)
+	if err != nil {
+		return "", fmt.Errorf("template %q: %w", text, err)
+	}
+	var b strings.Builder
+	if err := t.Execute(&b, d); err != nil {
+		return "", fmt.Errorf("template %q: %s", text, plainTemplateError(err))
+	}
+	return b.String(), nil
+}
+
+// A fieldError names a field that [Data], or a part of it, does not have.
+type fieldError struct {
+	field string
+	hint  string
+}
+
+func (e *fieldError) Error() string { return fmt.Sprintf("no field %q", e.field) }
+
+// parseTemplate parses text and checks that every field it names exists, so
+// that a misspelt one is found when a file is read and not in mid-release.
+func parseTemplate(text string) (*template.Template, error) {
+	t, err := template.New("value").Option("missingkey=error").Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s", plainTemplateError(err))
+	}
+	for _, each := range t.Templates() {
+		// What the dot is in a {{define}} is for its callers to say.
+		dot := reflect.Type(nil)
+		if each.Name() == "value" {
+			dot = reflect.TypeFor[Data]()
+		}
+		c := checker{templates: t}
+		if c.list(each.Root, dot); c.err != nil {
+			return nil, c.err
+		}
+	}
+	return t, nil
+}
+
+// templatePrefix is what text/template puts before its messages: the name
+// that we gave the template, line, column, and where execution stood.
+var templatePrefix = regexp.MustCompile(`^template: value:\d+(:\d+)?: (executing "value" at )?`)
+
+func plainTemplateError(err error) string {
+	return templatePrefix.ReplaceAllString(err.Error(), "")
+}
+
+// checker walks a template and keeps the first thing that cannot work. It
+// follows what the dot is: a nil type is one that it cannot know.
+type checker struct {
+	templates *template.Template
+	err       error
+}
+
+func (c *checker) list(l *parse.ListNode, dot reflect.Type) {
+	if l == nil {
+		return
+	}
+	for _, n := range l.Nodes {
+		c.node(n, dot)
+	}
+}
+
+func (c *checker) node(n parse.Node, dot reflect.Type) {
+	switch n := n.(type) {
+	case *parse.ActionNode:
+		c.pipe(n.Pipe, dot)
+	case *parse.IfNode:
+		c.pipe(n.Pipe, dot)
+		c.list(n.List, dot)
+		c.list(n.ElseList, dot)
+	case *parse.WithNode:
+		c.list(n.List, c.pipe(n.Pipe, dot))
+		c.list(n.ElseList, dot)
+	case *parse.RangeNode:
+		c.pipe(n.Pipe, dot)
+		c.list(n.List, nil)
+		c.list(n.ElseList, dot)
+	case *parse.TemplateNode:
+		c.pipe(n.Pipe, dot)
+		if c.templates.Lookup(n.Name) == nil {
+			c.fail(fmt.Errorf("no template %q", n.Name))
+		}
+	}
+}
+
+// pipe is the type of p's value where it is a field or the dot alone.
+func (c *checker) pipe(p *parse.PipeNode, dot reflect.Type) reflect.Type {
+	if p == nil {
+		return nil
+	}
+	var t reflect.Type
+	for _, cmd := range p.Cmds {
+		for _, arg := range cmd.Args {
+			t = c.arg(arg, dot)
+		}
+		if len(cmd.Args) != 1 {
+			t = nil
+		}
+	}
+	return t
+}
+
+func (c *checker) arg(n parse.Node, dot reflect.Type) reflect.Type {
+	switch n := n.(type) {
+	case *parse.DotNode:
+		return dot
+	case *parse.FieldNode:
+		return c.fields(dot, n.Ident)
+	case *parse.VariableNode:
+		if n.Ident[0] == "$" {
+			return c.fields(reflect.TypeFor[Data](), n.Ident[1:])
+		}
+	case *parse.ChainNode:
+		return c.fields(c.arg(n.Node, dot), n.Field)
+	case *parse.PipeNode:
+		return c.pipe(n, dot)
+	}
+	return nil
+}
+
+// fields follows names from t, each a field or a method.
+func (c *checker) fields(t reflect.Type, names []string) reflect.Type {
+	for _, name := range names {
+		if t == nil {
+			return nil
+		}
+		if _, ok := t.MethodByName(name); ok {
+			return nil // its result may be anything
+		}
+		if t.Kind() != reflect.Struct {
+			c.fail(&fieldError{name, "this is text or a number, it has no fields"})
+			return nil
+		}
+		f, ok := t.FieldByName(name)
+		if !ok || !f.IsExported() {
+			c.fail(&fieldError{"." + name, suggest(name, fieldsOf(t))})
+			return nil
+		}
+		t = f.Type
+	}
+	return t
+}
+
+func (c *checker) fail(err error) {
+	if c.err == nil {
+		c.err = err
+	}
+}
+
+// dataFields are the fields of [Data] as templates name them, in order.
+func dataFields() []string {
+	var names []string
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[Data]()) {
+		names = append(names, "."+f.Name)
+	}
+	return names
+}
+
+func fieldsOf(t reflect.Type) map[string]bool {
+	names := map[string]bool{}
+	for _, f := range reflect.VisibleFields(t) {
+		if f.IsExported() && !f.Anonymous {
+			names[f.Name] = true
+		}
+	}
+	return names
+}
