@@ -1,0 +1,180 @@
+// Package gearmantest runs a real gearmand for a test.
+package gearmantest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"revstamp/testdata/need"
+)
+
+const (
+	startLimit = 20 * time.Second
+	poll       = 5 * time.Millisecond
+)
+
+// Server is a gearmand on a loopback port. Its methods fail the test themselves
+// and are for the test's goroutine. The zero value is of no use: call Start.
+type Server struct {
+	Addr string // host:port; it outlives Stop, Kill and Restart
+
+	t    testing.TB
+	args []string
+	log  string
+	cmd  *exec.Cmd
+	gone chan struct{} // closed once cmd has been waited for
+}
+
+// Start runs gearmand with args added to its arguments, on a free loopback
+// port, and returns once it answers. It is stopped when the test ends. Without
+// a gearmand on PATH the test is skipped, as need.Program says.
+func Start(t testing.TB, args ...string) *Server {
+	t.Helper()
+	need.Program(t, "gearmand")
+	s := &Server{t: t, args: args, log: filepath.Join(t.TempDir(), "gearmand.log")}
+	t.Cleanup(s.Kill)
+	var err error
+	for range 5 { // a free port may be taken before gearmand has it
+		s.Addr = FreeAddr(t)
+		if err = s.run(); err == nil {
+			return s
+		}
+	}
+	t.Fatal(err)
+	return nil
+}
+
+// FreeAddr returns a loopback address with a port that nothing listened on a
+// moment ago.
+func FreeAddr(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// Restart stops gearmand, unless it is stopped already, and runs it again on
+// the same port. Its queue is in memory: what was in it is gone, and handles
+// are counted from 1 again.
+func (s *Server) Restart() {
+	s.t.Helper()
+	s.Stop()
+	if err := s.run(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// Stop ends gearmand with SIGTERM and waits for it.
+func (s *Server) Stop() { s.end(syscall.SIGTERM) }
+
+// Kill ends gearmand with SIGKILL, as a crash would, and waits for it.
+func (s *Server) Kill() { s.end(syscall.SIGKILL) }
+
+// Signal sends sig to gearmand: SIGSTOP makes it fall silent, SIGCONT brings it
+// back.
+func (s *Server) Signal(sig os.Signal) {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		s.t.Fatalf("signal to gearmand: %v", err)
+	}
+}
+
+func (s *Server) run() error {
+	host, port, err := net.SplitHostPort(s.Addr)
+	if err != nil {
+		return err
+	}
+	args := append([]string{"--listen", host, "--port", port, "--backlog", "4096", "--log-file", s.log}, s.args...)
+	s.cmd = exec.Command("gearmand", args...)
+	s.cmd.Dir = filepath.Dir(s.log)
+	s.cmd.Env = append(os.Environ(), "LC_ALL=C")
+	if os.Geteuid() == 0 {
+		s.cmd.Args = append(s.cmd.Args, "--user", "root")
+	}
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	cmd, gone := s.cmd, make(chan struct{})
+	s.gone = gone
+	go func() {
+		cmd.Wait()
+		close(gone)
+	}()
+	return s.await()
+}
+
+// await returns once gearmand accepts a connection. Where it speaks TLS nothing
+// more can be asked of it here; otherwise it must also be the process that was
+// started, and not a stranger on its port.
+func (s *Server) await() error {
+	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
+	defer cancel()
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	for {
+		err := s.ask(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-s.gone:
+			log, _ := os.ReadFile(s.log)
+			return fmt.Errorf("gearmand on %s ended: %s: %s", s.Addr, s.cmd.ProcessState, bytes.TrimSpace(log))
+		case <-ctx.Done():
+			s.Kill()
+			return fmt.Errorf("gearmand on %s does not answer: %w", s.Addr, err)
+		}
+	}
+}
+
+func (s *Server) ask(ctx context.Context) error {
+	var d net.Dialer
+	nc, err := d.DialContext(ctx, "tcp", s.Addr)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	for _, arg := range s.args {
+		if arg == "--ssl" {
+			return nil
+		}
+	}
+	deadline, _ := ctx.Deadline()
+	nc.SetDeadline(deadline)
+	want := "OK " + strconv.Itoa(s.cmd.Process.Pid) + "\n"
+	if _, err := io.WriteString(nc, "getpid\n"); err != nil {
+		return err
+	}
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(nc, got); err != nil {
+		return err
+	}
+	if string(got) != want {
+		return errors.New("somebody else listens there")
+	}
+	return nil
+}
+
+func (s *Server) end(sig syscall.Signal) {
+	if s.cmd == nil || s.cmd.Process == nil {
+		return
+	}
+	s.cmd.Process.Signal(sig)
+	s.cmd.Process.Signal(syscall.SIGCONT)
+	<-s.gone
+}
