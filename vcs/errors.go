@@ -1,0 +1,244 @@
+package vcs
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrNotWorkingCopy is what every *NotWorkingCopyError is.
+var ErrNotWorkingCopy = errors.New("not a working copy")
+
+// NotWorkingCopyError says that a directory is not the top of a working copy.
+// Open returns it.
+type NotWorkingCopyError struct {
+	Dir    string
+	Top    string // the working copy that Dir lies in; "" when there is none
+	Detail string // why the thing that looked like a working copy is none; may be empty
+}
+
+func (e *NotWorkingCopyError) Error() string {
+	switch {
+	case e.Detail != "":
+		return fmt.Sprintf("%q is not a working copy: %s", e.Dir, e.Detail)
+	case e.Top != "":
+		return fmt.Sprintf("%q is not the top of a working copy, which is %q", e.Dir, e.Top)
+	}
+	return fmt.Sprintf("%q is not a working copy", e.Dir)
+}
+
+// Is makes errors.Is(err, ErrNotWorkingCopy) true.
+func (e *NotWorkingCopyError) Is(target error) bool { return target == ErrNotWorkingCopy }
+
+// Hint says what to do next.
+func (e *NotWorkingCopyError) Hint() string {
+	if e.Top != "" && e.Detail == "" {
+		return "use " + e.Top
+	}
+	return "make it one with git clone or svn checkout"
+}
+
+// UnsupportedError says that something in use here cannot be handled
+// correctly, at all or without a program that is not installed.
+type UnsupportedError struct {
+	System  string // "git", "svn", "hg"
+	Feature string // what is in use, as its documentation calls it
+	Install string // the program that could do it; "" when none helps
+}
+
+func (e *UnsupportedError) Error() string {
+	s := fmt.Sprintf("%s: %s is not supported", e.System, e.Feature)
+	if e.Install != "" {
+		s += " without the " + e.Install + " client"
+	}
+	return s
+}
+
+// Hint says what to do next.
+func (e *UnsupportedError) Hint() string {
+	if e.Install != "" {
+		return "install " + e.Install
+	}
+	return "update this working copy by hand"
+}
+
+// LocalChangesError says that tracked files were changed by somebody else.
+type LocalChangesError struct {
+	Files []string // sorted
+	Diff  string   // unified, from the repository's content to the file on disk
+}
+
+func (e *LocalChangesError) Error() string {
+	return "local changes in " + list(e.Files)
+}
+
+// Hint says what to do next.
+func (e *LocalChangesError) Hint() string {
+	return "commit the changes elsewhere and revert them here"
+}
+
+// UntrackedError says that files which are not under version control lie where
+// an update would put others.
+type UntrackedError struct {
+	Files []string // sorted
+}
+
+func (e *UntrackedError) Error() string {
+	return "untracked files are in the way: " + list(e.Files)
+}
+
+// Hint says what to do next.
+func (e *UntrackedError) Hint() string { return "move them away" }
+
+// ConflictError says that a merge was left unfinished, or that an update ended
+// in conflicts.
+type ConflictError struct {
+	Files  []string // sorted; may be empty
+	Detail string   // what is unfinished; may be empty
+}
+
+func (e *ConflictError) Error() string {
+	s := "conflicts"
+	if e.Detail != "" {
+		s = e.Detail
+	}
+	if len(e.Files) > 0 {
+		s += " in " + list(e.Files)
+	}
+	return s
+}
+
+// Hint says what to do next.
+func (e *ConflictError) Hint() string { return "resolve them by hand" }
+
+// DivergedError says that a branch holds commits which its upstream does not,
+// so that an update would not be a fast-forward. Ahead without Behind is one
+// too: the commits were never pushed, or upstream was forced back.
+type DivergedError struct {
+	Branch, Upstream string // "main", "origin/main"
+	From, To         string // full ids
+	Ahead, Behind    int    // commits only here, commits only there
+	Shallow          bool   // history is cut off: the common past may just be missing
+}
+
+func (e *DivergedError) Error() string {
+	return fmt.Sprintf("%s and %s have diverged: %d commits only here, %d only there",
+		e.Branch, e.Upstream, e.Ahead, e.Behind)
+}
+
+// Hint says what to do next.
+func (e *DivergedError) Hint() string {
+	if e.Shallow {
+		return "fetch the missing history with git fetch --unshallow"
+	}
+	return "push the commits that are only here, or name the commit to go to"
+}
+
+// BranchError says that the branch asked for is not the one checked out.
+type BranchError struct {
+	Current, Want string
+}
+
+func (e *BranchError) Error() string {
+	return fmt.Sprintf("branch %q is checked out, not %q", e.Current, e.Want)
+}
+
+// Hint says what to do next.
+func (e *BranchError) Hint() string {
+	return "switch by hand, or name a tag or a commit id"
+}
+
+// UnknownRevisionError says that a name means no revision.
+type UnknownRevisionError struct {
+	Want   string
+	Detail string // may be empty
+}
+
+func (e *UnknownRevisionError) Error() string {
+	s := fmt.Sprintf("unknown revision %q", e.Want)
+	if e.Detail != "" {
+		s += ": " + e.Detail
+	}
+	return s
+}
+
+// LockedError says that the working copy is locked: by another program, or by
+// an update that was interrupted.
+type LockedError struct {
+	Path        string // the lock, or the working copy
+	Interrupted bool   // by an update that did not end; Update.Resume heals it
+	Target      string // what that update was to; "" when unknown
+}
+
+func (e *LockedError) Error() string {
+	if e.Interrupted {
+		s := "an earlier update was interrupted"
+		if e.Target != "" {
+			s += " on its way to " + e.Target
+		}
+		return fmt.Sprintf("%s: %q", s, e.Path)
+	}
+	return fmt.Sprintf("locked by another program: %q", e.Path)
+}
+
+// Hint says what to do next.
+func (e *LockedError) Hint() string {
+	if e.Interrupted {
+		return "resume it"
+	}
+	return "wait for the other program; if none runs, remove the lock"
+}
+
+// InterruptedError says that an update stopped halfway. Update with Resume
+// completes it.
+type InterruptedError struct {
+	Target string // the ID it was to
+	Err    error
+}
+
+func (e *InterruptedError) Error() string {
+	return fmt.Sprintf("update to %s interrupted: %v", e.Target, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *InterruptedError) Unwrap() error { return e.Err }
+
+// Hint says what to do next.
+func (e *InterruptedError) Hint() string { return "resume it" }
+
+// ClientError says that a client ended with a failure.
+type ClientError struct {
+	Command string // program and verb: "git fetch"
+	Status  int    // its exit status; -1 when a signal or a limit ended it
+	Stderr  string // its last lines, without secrets
+}
+
+func (e *ClientError) Error() string {
+	msg := lastLine(e.Stderr)
+	if msg == "" {
+		msg = "no message"
+	}
+	return fmt.Sprintf("%s: exit status %d: %s", e.Command, e.Status, msg)
+}
+
+func lastLine(s string) string {
+	s = strings.TrimRight(s, "\n")
+	return s[strings.LastIndexByte(s, '\n')+1:]
+}
+
+// list names up to three files and counts the rest.
+func list(files []string) string {
+	const most = 3
+	var b strings.Builder
+	for i, f := range files {
+		if i == most {
+			fmt.Fprintf(&b, " and %d more", len(files)-most)
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%q", f)
+	}
+	return b.String()
+}

@@ -1,0 +1,204 @@
+// Package vcs reads and updates working copies: which revision is on disk, what
+// an update would bring, and the update itself.
+//
+// Its promises are those of a release tool that works on a live tree:
+//
+//   - Nothing foreign is lost. A tracked file that differs from the repository
+//     in anything but what the caller wrote itself (see Own) stops an update
+//     with a *LocalChangesError before a single byte changes.
+//   - No reader ever sees half a file, nor a file without the caller's own edit.
+//   - A killed update is finished by the next one (see Update.Resume).
+//   - What cannot be done correctly is refused by an error that names the
+//     feature (*UnsupportedError), never done half.
+//
+// git works through the git client when it is on PATH and without it when it is
+// not; Subversion works through svn and svnversion. Clients run without a shell
+// and without a prompt, in a process group that is killed as a whole when the
+// context ends, and secrets in URLs appear in no error and no log.
+package vcs
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"time"
+)
+
+// WorkingCopy is a directory under version control, together with the system in
+// charge of it. Its methods are for one goroutine at a time.
+type WorkingCopy interface {
+	// System is "git" or "svn".
+	System() string
+
+	// Dir is the top of the working copy, absolute.
+	Dir() string
+
+	// Revision tells what is on disk now. own may be nil: then every
+	// difference is foreign.
+	Revision(ctx context.Context, own Own) (Revision, error)
+
+	// Resolve looks up what an update to want would bring, without writing any
+	// file of the tree or moving any ref; it may add objects to a git
+	// repository, which nothing refers to until Update does.
+	//
+	// For git, want is a branch ("main"), a remote branch ("origin/main"), a
+	// tag, a full name ("refs/tags/v1"), or a full or shortened commit id; ""
+	// is the upstream of the current branch, or HEAD itself where there is
+	// none to ask (detached, or no remote at all). A branch must be a
+	// fast-forward (*DivergedError) of the branch that is checked out
+	// (*BranchError); a tag or an id may lie anywhere, in the past too, which
+	// is how a rollback goes. For svn, want is a revision number, with or
+	// without a leading "r", or "HEAD", which is also "". A name that means
+	// nothing is an *UnknownRevisionError.
+	//
+	// Foreign local changes (*LocalChangesError), conflicts (*ConflictError)
+	// and untracked files in the way (*UntrackedError) refuse. Where an
+	// interrupted update is found, that judgement is left to Update, which
+	// wants Update.Resume then.
+	Resolve(ctx context.Context, want string, own Own) (*Target, error)
+
+	// Read returns the content of path as an update to t would put it in
+	// place, before Update.Edit; the target of a symbolic link. A path that
+	// the target does not have is fs.ErrNotExist.
+	Read(ctx context.Context, t *Target, path string) ([]byte, error)
+
+	// Update brings the working copy exactly to t. Afterwards the tree equals
+	// the target, except for the caller's own edits, which is verified. For
+	// git, the branch that is checked out moves to t, or HEAD where it is
+	// detached.
+	//
+	// An error before the first write leaves everything as it was. Any later
+	// one leaves an update that Update with Resume, to this or another target,
+	// completes; it is then an *InterruptedError.
+	Update(ctx context.Context, t *Target, u Update) error
+}
+
+// Own reports whether got, the file on disk, differs from base, the
+// repository's content, only by what the caller itself wrote there. path is
+// relative to the top, with slashes. Neither slice may be kept or changed. An
+// Own must judge by the two texts alone: it is asked about base texts of the
+// past and of the future alike.
+type Own func(path string, base, got []byte) bool
+
+// Options change how Open works. The zero value is the usual one.
+type Options struct {
+	// NoGit acts as if no git client were on PATH.
+	NoGit bool
+
+	// Logger receives each client that is run, at debug level. Nil discards.
+	Logger *slog.Logger
+}
+
+// Revision is what a working copy is at. Fields that a system does not have, or
+// that the working copy cannot tell, are zero.
+type Revision struct {
+	System string // "git", "svn"
+	ID     string // git: the full commit id; svn: the number
+	Short  string // git: the first 12 digits of it; svn: the number
+
+	// Number is svn's revision, the highest one in a mixed working copy. Zero
+	// for git, whose commits bear none.
+	Number int64
+
+	Branch   string // git: the branch that is checked out; svn: the path in the repository, "trunk"
+	Tag      string // git: a tag at exactly this commit
+	Describe string // git: as "git describe --tags --always"; empty in a shallow clone without a tag at hand
+
+	Author string    // of the commit (svn: of the last change here), without an address
+	Date   time.Time // when the author made it
+	URL    string    // where it comes from, without user names, passwords and queries
+
+	// Modified names the tracked files with foreign changes, sorted.
+	Modified []string
+
+	// Mixed is svnversion's text when files are at several revisions or
+	// switched or the working copy is partial: "4123:4168MS". The M tells of
+	// foreign changes only.
+	Mixed string
+
+	Detached bool // git: no branch is checked out
+	Shallow  bool // git: history is cut off
+}
+
+// Target is what an update would bring, as Resolve found it.
+type Target struct {
+	Revision Revision // after the update
+	From     string   // the ID before it
+	Changes  []Change // of tracked files, sorted by path; empty when there is nothing to do
+	Commits  []Commit // the new ones, newest first; empty for a step back
+
+	moved bool // by id or tag: need not be a fast-forward
+}
+
+// Op is what a change does to a path.
+type Op int
+
+// The operations.
+const (
+	Added Op = iota + 1
+	Changed
+	Deleted
+)
+
+// String is "added", "changed" or "deleted".
+func (o Op) String() string {
+	switch o {
+	case Added:
+		return "added"
+	case Changed:
+		return "changed"
+	case Deleted:
+		return "deleted"
+	}
+	return "none"
+}
+
+// Change is one path that an update touches.
+type Change struct {
+	Path string // relative to Dir, with slashes
+	Op   Op
+	Mode fs.FileMode // afterwards: 0644, 0755, or fs.ModeSymlink|0777; zero when deleted or, for svn, unknown
+}
+
+// Commit is one step of history.
+type Commit struct {
+	ID, Short, Author, Subject string
+	Date                       time.Time
+}
+
+// Update says how to bring a working copy to a target.
+type Update struct {
+	// Own judges what is on disk, as in WorkingCopy.Resolve.
+	Own Own
+
+	// Edit returns the bytes to publish for a path that the target adds or
+	// changes, such as the stamped ones; content is not to be kept or changed.
+	// Own must recognise the result. Nil publishes the content as it is.
+	// Symbolic links are never edited. For svn it is asked only about changed
+	// files that carry an own edit already: svn writes the others itself.
+	Edit func(path string, content []byte) ([]byte, error)
+
+	// Write puts files in place, durable when it returns. Required for git,
+	// where every tracked file is written by it and none by this package; svn
+	// calls it only to take back an edit in a file that upstream deletes. It is
+	// called once, or twice when a path changes between file and directory:
+	// first with the deletions that make room.
+	Write func(ctx context.Context, writes []Write) error
+
+	// Resume says that the caller's journal records an update that was
+	// interrupted here: its remains (our own index.lock and a tree that is
+	// half new; svn's lock) are healed instead of refused.
+	Resume bool
+}
+
+// Write is one file to put in place, or to remove.
+type Write struct {
+	Path   string      // relative to Dir, with slashes
+	Mode   fs.FileMode // 0644, 0755 (of which the umask takes its part), or fs.ModeSymlink|0777
+	Delete bool        // remove Path; a missing one is fine
+
+	// Content returns the bytes, or the target when Mode has fs.ModeSymlink.
+	// It may be called several times, until Update.Write returns, and from
+	// several goroutines. Nil for deletions.
+	Content func() ([]byte, error)
+}
