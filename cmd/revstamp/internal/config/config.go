@@ -15,8 +15,9 @@ import (
 // in. Values that are templates are known to parse and to name existing fields.
 // Paths are slash-separated and relative to Dir.
 type Config struct {
-	File string // the path it was read from, as given
-	Dir  string // the directory of File, absolute
+	File    string // where it was read, absolute
+	Overlay string // where its overlay was, absolute; "" without one
+	Dir     string // the directory of File
 
 	Site    string // names the site on job servers and in the journal
 	Source  Source
@@ -140,24 +141,39 @@ func Load(path string) (*Config, error) {
 // over it: mappings are merged key by key, all else replaces what path says.
 // Paths in either are relative to path's directory. An empty overlay is none.
 func LoadEnv(path, overlay string) (*Config, error) {
-	dir, err := filepath.Abs(filepath.Dir(path))
+	data, err := readFile(path)
 	if err != nil {
 		return nil, err
 	}
-	var data, over []byte
-	if data, err = readFile(path); err != nil {
-		return nil, err
-	}
+	var over []byte
 	if overlay != "" {
 		if over, err = readFile(overlay); err != nil {
 			return nil, err
 		}
 	}
+	return ParseEnv(path, data, overlay, over)
+}
+
+// Parse is Load for a file at path whose content is data, be there what may.
+func Parse(path string, data []byte) (*Config, error) {
+	return ParseEnv(path, data, "", nil)
+}
+
+// ParseEnv is LoadEnv for files whose contents are data and over.
+func ParseEnv(path string, data []byte, overlay string, over []byte) (*Config, error) {
 	cfg, err := read(path, data, overlay, over)
 	if err != nil {
 		return nil, err
 	}
-	cfg.Dir = dir
+	if cfg.File, err = filepath.Abs(path); err != nil {
+		return nil, err
+	}
+	if overlay != "" {
+		if cfg.Overlay, err = filepath.Abs(overlay); err != nil {
+			return nil, err
+		}
+	}
+	cfg.Dir = filepath.Dir(cfg.File)
 	return cfg, nil
 }
 

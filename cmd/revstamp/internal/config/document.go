@@ -52,7 +52,6 @@ func read(file string, data []byte, overlay string, over []byte) (*Config, error
 		return nil, r.errs
 	}
 	cfg := r.config(value{node: root})
-	cfg.File = file
 	if len(r.errs) > 0 {
 		r.errs.sort(file)
 		return nil, r.errs
