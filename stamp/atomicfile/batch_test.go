@@ -232,21 +232,39 @@ func TestBatchesMeet(t *testing.T) {
 	wantNoLeftovers(t, dir)
 }
 
-func TestCommitWaitsForTheLockUntilCancelled(t *testing.T) {
+func TestLockIsWaitedForUntilCancelled(t *testing.T) {
+	t.Parallel()
+	path := t.TempDir()
+	open := func() *dir {
+		d, err := openDir(path, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { d.close() })
+		return d
+	}
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	first, second := open(), open()
+	if err := lockDirs(cancelled, []*dir{first}); err != nil {
+		t.Errorf("lockDirs of a free directory: %v", err)
+	}
+	if err := lockDirs(cancelled, []*dir{second}); !errors.Is(err, context.Canceled) {
+		t.Errorf("lockDirs of a locked directory: %v, want %v", err, context.Canceled)
+	}
+	first.close()
+	if err := lockDirs(cancelled, []*dir{second}); err != nil {
+		t.Errorf("lockDirs after the holder closed: %v", err)
+	}
+}
+
+// Cancelled when all is staged: nothing is put in place.
+func TestCancelledBeforeTheFirstRename(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	name := write(t, filepath.Join(dir, "a"), "old", 0o644)
-	held, err := os.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer held.Close()
-	if err := unix.Flock(int(held.Fd()), unix.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithCancel(context.Background())
 	o := Options{Record: func(string) error { cancel(); return nil }}
-	// Cancelled while it stages: at the latest the lock is not waited for.
 	if _, err := Replace(ctx, name, o, set("new")); !errors.Is(err, context.Canceled) {
 		t.Errorf("Replace: %v, want %v", err, context.Canceled)
 	}
