@@ -1,0 +1,83 @@
+package jobserver
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// A priority is a job's rank within its function, the most urgent first.
+type priority int
+
+const (
+	high priority = iota
+	normal
+	low
+	priorities
+)
+
+// A job is what a client submitted, from then until its end. It is queued,
+// delayed or held by a worker; which, its fields worker and due tell.
+//
+// Everything about it is guarded by the server's mutex. Its strings and its
+// workload never change.
+type job struct {
+	number   uint64 // the handle's
+	function *function
+	unique   string
+	reducer  string
+	workload []byte
+	priority priority
+
+	// background says that somebody wants the job done without waiting for it.
+	// It only ever becomes true: a client that comes and goes takes nothing away.
+	background bool
+	cancelled  bool // while held: never to be put back, and nobody is told of its end
+	retries    int  // how often a worker lost it
+
+	worker  *conn // who holds it
+	timer   *time.Timer
+	due     time.Time // when delayed
+	place   link[*job]
+	held    link[*job] // in the worker's list
+	waiting []*conn    // clients in the foreground, each as often as it submitted
+	index   int        // in the heap of delayed jobs
+
+	numerator, denominator uint32
+
+	// coalesce is the key under which a further submit finds the job.
+	coalesce uniqueKey
+	named    link[*job] // among the jobs of the same unique, in whatever function
+}
+
+// wanted reports whether anybody still wants the job done.
+func (j *job) wanted() bool {
+	return !j.cancelled && (j.background || len(j.waiting) > 0)
+}
+
+// dismiss forgets c as a client that waits for j.
+func (j *job) dismiss(c *conn) {
+	j.waiting = slices.DeleteFunc(j.waiting, func(w *conn) bool { return w == c })
+}
+
+// parseHandle returns the job number of a handle under the server's prefix. Only
+// the very text that appendHandle writes is a handle.
+func parseHandle(prefix string, handle []byte) (uint64, bool) {
+	digits, ok := bytes.CutPrefix(handle, []byte(prefix))
+	if !ok || len(digits) == 0 || len(digits) > 19 || digits[0] == '0' || digits[0] == '+' {
+		return 0, false
+	}
+	var n uint64
+	for _, d := range digits {
+		if d < '0' || d > '9' {
+			return 0, false
+		}
+		n = 10*n + uint64(d-'0')
+	}
+	return n, true
+}
+
+func appendHandle(dst []byte, prefix string, number uint64) []byte {
+	return strconv.AppendUint(append(dst, prefix...), number, 10)
+}

@@ -1,0 +1,419 @@
+package jobserver
+
+import (
+	"crypto/sha256"
+	"slices"
+	"sync"
+	"time"
+
+	"revstamp/gearman/wire"
+)
+
+const (
+	// maxUnique is the longest unique the protocol allows. One of just that
+	// length is accepted and never coalesces, as in gearmand.
+	maxUnique = 64
+
+	// maxName is where gearmand, too, stops reading an argument.
+	maxName = 8192
+)
+
+// A queue is the state of a server: jobs, functions, and what each connection
+// announced or waits for. Its methods are called with mu held, unless they say
+// otherwise; they never block, for what they send to a connection is only
+// queued there.
+type queue struct {
+	mu     sync.Mutex
+	prefix string // of handles
+	last   uint64 // handle's number
+
+	maxJobs      int
+	maxFunctions int
+
+	jobs      map[uint64]*job
+	waiting   int // clients in the waiting lists of all jobs
+	functions map[string]*function
+	uniques   map[uniqueKey]*job
+	named     map[string]*list[*job] // by unique, the newest first
+	delayed   delayed
+	alarm     *time.Timer
+	closed    bool
+	empty     func() // called when the last job has ended; may be nil
+}
+
+// A uniqueKey is what makes two submits one job.
+type uniqueKey struct {
+	function *function
+	unique   string
+}
+
+// A submission is a SUBMIT_* request. Function and unique lie in the reader's
+// buffer; the rest is the job's own.
+type submission struct {
+	function   []byte
+	unique     []byte
+	coalesce   []byte // what finds an equal job; empty: nothing does
+	reducer    string
+	workload   []byte
+	priority   priority
+	background bool
+	due        time.Time // zero: at once
+}
+
+// A refusal is an ERROR packet.
+type refusal struct{ code, text string }
+
+var (
+	errTooLarge  = &refusal{"ARGUMENT_TOO_LARGE", "Unique value too large"}
+	errLongName  = &refusal{"ARGUMENT_TOO_LARGE", "Function name too large"}
+	errQueueFull = &refusal{"QUEUE_ERROR", "Job queue is full"}
+	errFunctions = &refusal{"QUEUE_ERROR", "Too many functions"}
+)
+
+// coalesceKey returns under which key a job of this unique and workload is found
+// again: none, the unique, or for the unique "-" the workload. It needs no lock.
+func coalesceKey(unique, workload []byte) []byte {
+	switch {
+	case len(unique) == 0 || len(unique) >= maxUnique:
+		return nil
+	case len(unique) > 1 || unique[0] != '-':
+		return unique
+	case len(workload) == 0:
+		return nil
+	}
+	sum := sha256.Sum256(workload)
+	return append([]byte{0}, sum[:]...) // no unique has a NUL
+}
+
+// submit makes a job of s, or finds the one s coalesces with, and answers c
+// with its handle.
+func (q *queue) submit(c *conn, s submission) *refusal {
+	if len(s.unique) > maxUnique {
+		return errTooLarge
+	}
+	f, refused := q.function(s.function)
+	if refused != nil {
+		return refused
+	}
+	j := q.uniques[uniqueKey{f, string(s.coalesce)}] // none has an empty key
+	created := j == nil
+	if created && f.full(s.priority) || (created || !s.background) && len(q.jobs)+q.waiting >= q.maxJobs {
+		return errQueueFull
+	}
+	if created {
+		j = q.create(f, s)
+	}
+	if s.background {
+		j.background = true
+	} else {
+		j.waiting = append(j.waiting, c)
+		c.waitsFor(j)
+		q.waiting++
+	}
+	var handle [maxHandle]byte
+	c.reply(wire.JobCreated, appendHandle(handle[:0], q.prefix, j.number))
+	if created {
+		q.enqueue(j, s.due)
+	}
+	return nil
+}
+
+// function returns the function of that name, new if need be.
+func (q *queue) function(name []byte) (*function, *refusal) {
+	if f := q.functions[string(name)]; f != nil {
+		return f, nil
+	}
+	if len(name) > maxName {
+		return nil, errLongName
+	}
+	if len(q.functions) >= q.maxFunctions {
+		return nil, errFunctions
+	}
+	f := &function{name: string(name)}
+	q.functions[f.name] = f
+	return f, nil
+}
+
+func (q *queue) create(f *function, s submission) *job {
+	q.last++
+	j := &job{
+		number:   q.last,
+		function: f,
+		unique:   string(s.unique),
+		reducer:  s.reducer,
+		workload: s.workload,
+		priority: s.priority,
+	}
+	q.jobs[j.number] = j
+	if len(s.coalesce) > 0 {
+		j.coalesce = uniqueKey{f, string(s.coalesce)}
+		q.uniques[j.coalesce] = j
+	}
+	if j.unique != "" && j.unique != "-" {
+		q.name(j)
+	}
+	return j
+}
+
+// name has GET_STATUS_UNIQUE find j.
+func (q *queue) name(j *job) {
+	l := q.named[j.unique]
+	if l == nil {
+		l = new(list[*job])
+		q.named[j.unique] = l
+	}
+	l.pushFront(&j.named, j)
+}
+
+func (q *queue) enqueue(j *job, due time.Time) {
+	if due.After(time.Now()) {
+		q.delay(j, due)
+		return
+	}
+	j.function.queues[j.priority].pushBack(&j.place, j)
+	q.wake(j.function)
+}
+
+// wake sends NOOP to every worker that sleeps and can do f. Which of them gets
+// the job is decided by who asks first; one that is stopped holds up nobody.
+func (q *queue) wake(f *function) {
+	for f.asleep.front != nil {
+		w := f.asleep.front.of.worker
+		w.rise()
+		w.notify(wire.Noop)
+	}
+}
+
+// forget removes j from everything that leads to it, except from its place in a
+// worker's hands.
+func (q *queue) forget(j *job) {
+	delete(q.jobs, j.number)
+	if q.uniques[j.coalesce] == j {
+		delete(q.uniques, j.coalesce)
+	}
+	if l := j.named.in; l != nil {
+		j.named.remove()
+		if l.n == 0 {
+			delete(q.named, j.unique)
+		}
+	}
+	for _, c := range j.waiting {
+		delete(c.waiting, j)
+	}
+	q.waiting -= len(j.waiting)
+	j.waiting = nil
+	if len(q.jobs) == 0 && q.empty != nil {
+		q.empty()
+	}
+}
+
+// end ends j, in whatever state it is.
+func (q *queue) end(j *job) {
+	switch {
+	case j.worker != nil:
+		q.takeFrom(j)
+	case !j.due.IsZero():
+		q.undelay(j)
+	default:
+		j.place.remove()
+	}
+	q.forget(j)
+}
+
+// next returns the job that c is to do, nil for none. The function a worker
+// announced last is served first and the priority counts within a function, as
+// in gearmand.
+func (q *queue) next(c *conn) *job {
+	for _, a := range slices.Backward(c.abilities) {
+		if j := a.function.first(); j != nil {
+			q.assign(j, a)
+			return j
+		}
+	}
+	return nil
+}
+
+func (q *queue) assign(j *job, a *ability) {
+	j.place.remove()
+	j.function.running++
+	j.worker = a.worker
+	a.worker.holds.pushBack(&j.held, j)
+	if a.timeout > 0 {
+		retries := j.retries
+		j.timer = time.AfterFunc(a.timeout, func() { q.expire(j, a.worker, retries) })
+	}
+}
+
+// expire puts j back when c still holds it for the same time as when the timer
+// was set.
+func (q *queue) expire(j *job, c *conn, retries int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if j.worker == c && j.retries == retries {
+		c.log.Warn("job server: job timed out and is put back", "job", j.number, "function", j.function.name)
+		q.putBack(j)
+	}
+}
+
+// takeFrom takes j out of its worker's hands.
+func (q *queue) takeFrom(j *job) {
+	if j.timer != nil {
+		j.timer.Stop()
+		j.timer = nil
+	}
+	j.held.remove()
+	j.worker = nil
+	j.function.running--
+}
+
+// putBack queues j again, before all that wait in its place, after a worker
+// lost it. A job nobody wants any longer ends instead.
+func (q *queue) putBack(j *job) {
+	q.takeFrom(j)
+	j.retries++
+	j.numerator, j.denominator = 0, 0
+	if !j.wanted() {
+		q.forget(j)
+		return
+	}
+	j.function.queues[j.priority].pushFront(&j.place, j)
+	q.wake(j.function)
+}
+
+// holding returns the job of that handle if c holds it.
+func (q *queue) holding(c *conn, handle []byte) *job {
+	if j := q.find(handle); j != nil && j.worker == c {
+		return j
+	}
+	return nil
+}
+
+func (q *queue) find(handle []byte) *job {
+	n, ok := parseHandle(q.prefix, handle)
+	if !ok {
+		return nil
+	}
+	return q.jobs[n]
+}
+
+// findUnique returns the newest job of that unique, in whatever function.
+func (q *queue) findUnique(unique []byte) *job {
+	if l := q.named[string(unique)]; l != nil {
+		return l.front.of
+	}
+	return nil
+}
+
+// cancel ends j and fails it to those who wait. A job that is held is left to
+// its worker, which would not understand an error, but the result goes nowhere.
+func (q *queue) cancel(j *job) {
+	var handle [maxHandle]byte
+	for _, c := range j.waiting {
+		c.notify(wire.WorkFail, appendHandle(handle[:0], q.prefix, j.number))
+	}
+	if j.worker == nil {
+		q.end(j)
+		return
+	}
+	j.cancelled = true
+	for _, c := range j.waiting {
+		delete(c.waiting, j)
+	}
+	q.waiting -= len(j.waiting)
+	j.waiting = nil
+	if q.uniques[j.coalesce] == j {
+		delete(q.uniques, j.coalesce)
+	}
+}
+
+// canDo has c announced as a worker for f, with a new timeout if it was.
+func (q *queue) canDo(c *conn, f *function, timeout time.Duration) {
+	if a := c.ability(f); a != nil {
+		a.timeout = timeout
+		return
+	}
+	a := &ability{function: f, worker: c, timeout: timeout}
+	c.abilities = append(c.abilities, a)
+	f.workers++
+	if !c.asleep {
+		return
+	}
+	f.asleep.pushBack(&a.asleep, a)
+	if f.first() != nil {
+		q.wake(f)
+	}
+}
+
+// cantDo takes back what c announced of f and puts back what it holds of it.
+func (q *queue) cantDo(c *conn, f *function) {
+	a := c.ability(f)
+	if a == nil {
+		return
+	}
+	a.asleep.remove()
+	f.workers--
+	c.abilities = slices.DeleteFunc(c.abilities, func(b *ability) bool { return b == a })
+	q.putBackAll(c, func(j *job) bool { return j.function == f })
+}
+
+// reset takes back everything c announced.
+func (q *queue) reset(c *conn) {
+	for _, a := range c.abilities {
+		a.asleep.remove()
+		a.function.workers--
+	}
+	c.abilities = nil
+	q.putBackAll(c, func(*job) bool { return true })
+}
+
+// putBackAll puts back those jobs of c that which chooses, so that the one c got
+// first is the first again.
+func (q *queue) putBackAll(c *conn, which func(*job) bool) {
+	for k := c.holds.back; k != nil; {
+		j := k.of
+		k = k.prev
+		if which(j) {
+			q.putBack(j)
+		}
+	}
+}
+
+// sleep has c woken when there is a job for it, which may be at once.
+func (q *queue) sleep(c *conn) {
+	c.asleep = true
+	ready := false
+	for _, a := range c.abilities {
+		ready = ready || a.function.first() != nil
+		if a.asleep.in == nil {
+			a.function.asleep.pushBack(&a.asleep, a)
+		}
+	}
+	if ready {
+		c.rise()
+		c.reply(wire.Noop)
+	}
+}
+
+// leave undoes all that c has in the queue: jobs only it waits for end, jobs it
+// holds are put back.
+func (q *queue) leave(c *conn) {
+	for j := range c.waiting {
+		before := len(j.waiting)
+		j.dismiss(c)
+		q.waiting -= before - len(j.waiting)
+		if j.worker == nil && !j.wanted() {
+			q.end(j)
+		}
+	}
+	c.waiting = nil
+	q.reset(c)
+}
+
+// drop removes f, if no job and no worker needs it.
+func (q *queue) drop(f *function) bool {
+	if f.workers > 0 || f.jobs() > 0 {
+		return false
+	}
+	delete(q.functions, f.name)
+	return true
+}
