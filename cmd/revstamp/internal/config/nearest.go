@@ -6,13 +6,14 @@ import (
 	"strings"
 )
 
-// suggest is a hint at which of known was meant by word.
-func suggest[V any](word string, known map[string]V) string {
+// suggest is the one of known that was meant by word, "" when that is not
+// clear, and a hint that says so.
+func suggest[V any](word string, known map[string]V) (near, hint string) {
 	words := slices.Sorted(maps.Keys(known))
-	if near := nearest(word, words); near != "" {
-		return "did you mean " + near + "?"
+	if near = nearest(word, words); near != "" {
+		return near, "did you mean " + near + "?"
 	}
-	return "known here: " + strings.Join(words, ", ")
+	return "", "known here: " + strings.Join(words, ", ")
 }
 
 // nearest is the one of words that is most like word, or "" when none is much

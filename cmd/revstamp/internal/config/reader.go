@@ -13,6 +13,7 @@ import (
 // reader turns nodes into Go values and keeps every problem that it meets.
 type reader struct {
 	file     string
+	dir      string // of file, absolute
 	overlay  string
 	overlaid map[*yaml.Node]bool // nodes that the overlay brought
 	errs     Errors
@@ -47,13 +48,11 @@ func (r *reader) fail(v value, hint, format string, args ...any) {
 
 // mapping hands each value of v to the setter of its key.
 func (r *reader) mapping(v value, known keys, required ...string) {
+	meant := map[string]bool{} // what misspelt keys were to be
 	given, ok := r.pairs(v, func(name string, key, child value) {
-		set, ok := known[name]
-		if !ok {
-			r.fail(key, suggest(name, known), "unknown key")
-			return
-		}
-		if r.usable(child) {
+		if set, ok := known[name]; !ok {
+			meant[r.unknown(key, name, known)] = true
+		} else if r.usable(child) {
 			set(child)
 		}
 	})
@@ -61,19 +60,30 @@ func (r *reader) mapping(v value, known keys, required ...string) {
 		return
 	}
 	for _, name := range required {
-		if given[name] == nil {
+		if !given[name] && !meant[name] {
 			r.fail(value{v.node, join(v.key, name)}, "add it: it has no default", "missing")
 		}
 	}
 }
 
+// unknown refuses key and returns what was meant, if that is clear.
+func (r *reader) unknown(key value, name string, known keys) string {
+	if what, ok := notYet[key.key]; ok {
+		r.later(key, what)
+		return ""
+	}
+	near, hint := suggest(name, known)
+	r.fail(key, hint, "unknown key")
+	return near
+}
+
 // pairs calls each for the keys of v and their values, in order. It reports
-// keys that are not plain text or come twice, and false when v is no mapping.
-func (r *reader) pairs(v value, each func(name string, key, child value)) (given map[string]*yaml.Node, ok bool) {
+// keys that are not plain text, and false when v is no mapping.
+func (r *reader) pairs(v value, each func(name string, key, child value)) (given map[string]bool, ok bool) {
 	if !r.kind(v, yaml.MappingNode) {
 		return nil, false
 	}
-	given = map[string]*yaml.Node{}
+	given = map[string]bool{}
 	for i := 0; i+1 < len(v.node.Content); i += 2 {
 		k, child := v.node.Content[i], v.node.Content[i+1]
 		name := k.Value
@@ -83,14 +93,32 @@ func (r *reader) pairs(v value, each func(name string, key, child value)) (given
 			r.fail(value{k, v.key}, "write the keys out", "merge keys (<<) are not supported")
 		case k.Kind != yaml.ScalarNode || name == "":
 			r.fail(value{k, v.key}, "write it as name: value", "a key must be plain text")
-		case given[name] != nil:
-			r.fail(key, "keep one of the two", "given twice, first at line %d", given[name].Line)
 		default:
-			given[name] = k
+			given[name] = true
 			each(name, key, value{child, key.key})
 		}
 	}
 	return given, true
+}
+
+// duplicates reports keys that come twice in v or below it. It looks before
+// an overlay is laid over, which would hide them.
+func (r *reader) duplicates(v value) {
+	first := map[string]int{}
+	for i, n := range v.node.Content {
+		switch {
+		case v.node.Kind == yaml.SequenceNode:
+			r.duplicates(value{n, fmt.Sprintf("%s[%d]", v.key, i)})
+		case i%2 == 1:
+			r.duplicates(value{n, join(v.key, v.node.Content[i-1].Value)})
+		case n.Kind == yaml.ScalarNode:
+			if line, ok := first[n.Value]; ok {
+				r.fail(value{n, join(v.key, n.Value)}, "keep one of the two", "given twice, first at line %d", line)
+				continue
+			}
+			first[n.Value] = n.Line
+		}
+	}
 }
 
 // join is the path of a key below path.
@@ -115,7 +143,7 @@ func (r *reader) usable(v value) bool {
 	}
 	switch tag := n.ShortTag(); tag {
 	case "!!null":
-		r.fail(v, "give it a value, or remove the key", "has no value")
+		r.fail(v, "give it one, or remove it", "has no value")
 	case "!!str", "!!int", "!!float", "!!bool", "!!timestamp", "!!map", "!!seq", "!!merge":
 		return true
 	default:
@@ -135,7 +163,11 @@ func (r *reader) kind(v value, want yaml.Kind) bool {
 	if v.node.Kind == want {
 		return true
 	}
-	r.fail(v, examples[want], "must be %s, not %s", kindName(want), nodeName(v.node))
+	hint := examples[want]
+	if want == yaml.ScalarNode && v.node.Style&yaml.FlowStyle != 0 {
+		hint = "put text that begins with { or [ in quotes"
+	}
+	r.fail(v, hint, "must be %s, not %s", kindName(want), nodeName(v.node))
 	return false
 }
 
@@ -250,7 +282,7 @@ func (r *reader) template(dst *string) setter {
 			return
 		}
 		if _, err := parseTemplate(s); err != nil {
-			hint := "{{ and }} enclose a template; known here: " + strings.Join(dataFields(), " ")
+			hint := "write it as {{.Revision}}; its fields are " + strings.Join(dataFields(), " ")
 			if field, ok := err.(*fieldError); ok {
 				hint = field.hint
 			}
@@ -268,11 +300,14 @@ func oneOf[T ~string](r *reader, dst *T, words ...T) setter {
 		known[string(w)] = true
 	}
 	return func(v value) {
-		s, ok := r.scalar(v, false)
-		if ok && !known[s] {
-			r.fail(v, suggest(s, known), "%q is not one of its values", s)
-		} else if ok {
+		if !r.kind(v, yaml.ScalarNode) {
+			return
+		}
+		if s := v.node.Value; known[s] {
 			*dst = T(s)
+		} else {
+			_, hint := suggest(s, known)
+			r.fail(v, hint, "%q is not one of its values", s)
 		}
 	}
 }
@@ -321,10 +356,8 @@ func (r *reader) duration(dst *time.Duration) setter {
 	}
 }
 
-// later refuses a key that belongs to revstamp but not yet to this release
-// of it: to pass over it would be to promise what is not done.
-func (r *reader) later(what string) setter {
-	return func(v value) {
-		r.fail(v, "remove the key", "%s is not in this version of revstamp yet", what)
-	}
+// later refuses what belongs to revstamp but not yet to this version of it:
+// to pass over it would be to promise what is not done.
+func (r *reader) later(v value, what string) {
+	r.fail(v, "remove it", "%s is not in this version of revstamp yet", what)
 }

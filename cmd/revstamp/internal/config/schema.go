@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"path"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -11,10 +12,29 @@ import (
 	"unicode"
 
 	"github.com/bmatcuk/doublestar/v4"
+	"gopkg.in/yaml.v3"
 )
 
 // gearmanPort is where Gearman job servers listen, as registered with IANA.
 const gearmanPort = "4730"
+
+// notYet are keys that revstamp will have but does not have yet, by their
+// path, and what they are for.
+var notYet = map[string]string{
+	"check":             "the health check",
+	"hooks":             "running hooks",
+	"keep":              "keeping releases",
+	"layout":            "a choice of layouts",
+	"notify":            "notification",
+	"rollout":           "a rollout to several hosts",
+	"shared":            "the releases layout",
+	"source.local":      "a choice of what happens to local changes",
+	"source.number":     "a choice of the number to stamp",
+	"assets.attributes": "the rewriting of further attributes",
+	"assets.manifest":   "the manifest",
+	"assets.style":      "a choice of styles",
+	"jobs.tls":          "TLS to job servers",
+}
 
 // config reads the whole file.
 func (r *reader) config(v value) *Config {
@@ -25,27 +45,19 @@ func (r *reader) config(v value) *Config {
 		Backups: Backups{Keep: 10},
 		Owner:   KeepOwner,
 	}
-	var root value // of assets.root
-	var queue []value
+	var root value    // of assets.root
+	var queue []value // of jobs.queue
 	r.mapping(v, keys{
 		"site":    r.checked(&c.Site, checkSite),
 		"source":  r.source(&c.Source),
-		"state":   r.checked(&c.State, checkState),
+		"state":   r.checked(&c.State, r.checkState),
 		"stamp":   r.list(func(v value) { c.Stamp = append(c.Stamp, r.stamp(v)) }),
 		"assets":  func(v value) { c.Assets, root = r.assets(v) },
 		"jobs":    func(v value) { queue = r.jobs(v, &c.Jobs) },
 		"backups": func(v value) { r.mapping(v, keys{"keep": r.number(&c.Backups.Keep, 0, 100_000)}) },
 		"owner":   oneOf(r, &c.Owner, KeepOwner, OwnerBestEffort),
-
-		"check":   r.later("the health check"),
-		"hooks":   r.later("running hooks"),
-		"keep":    r.later("keeping releases"),
-		"layout":  r.later("the choice of a layout"),
-		"notify":  r.later("notification"),
-		"rollout": r.later("a rollout to several hosts"),
-		"shared":  r.later("the releases layout"),
 	}, "site")
-	if root.node != nil && within(c.State, c.Assets.Root) {
+	if root.node != nil && contains(r.abs(c.Assets.Root), r.abs(c.State)) {
 		r.fail(root, "set state to a directory outside, as in ../"+c.Site+".revstamp",
 			"the state directory %q, with backups of the configuration, would be served to visitors", c.State)
 	}
@@ -59,9 +71,6 @@ func (r *reader) source(s *Source) setter {
 		r.mapping(v, keys{
 			"path":   r.checked(&s.Path, checkPath),
 			"update": r.update(&s.Update),
-
-			"local":  r.later("a choice of what happens to local changes"),
-			"number": r.later("a choice of the number to stamp"),
 		})
 	}
 }
@@ -123,10 +132,6 @@ func (r *reader) assets(v value) (a *Assets, root value) {
 		"param":   r.checked(&a.Param, checkParam),
 		"rewrite": r.list(r.each(&a.Rewrite, checkGlob)),
 		"strict":  r.boolean(&a.Strict),
-
-		"attributes": r.later("the rewriting of other attributes"),
-		"manifest":   r.later("the manifest"),
-		"style":      r.later("the choice of a style"),
 	}, "root")
 	if a.Root == "" {
 		root.node = nil
@@ -137,7 +142,7 @@ func (r *reader) assets(v value) (a *Assets, root value) {
 func (r *reader) version(dst *Version) setter {
 	return func(v value) {
 		if v.node.Value == "file" {
-			r.later("a version by each file's own revision")(v)
+			r.later(v, "a version by each file's own revision")
 			return
 		}
 		oneOf(r, dst, ByRevision, ByDigest)(v)
@@ -174,8 +179,6 @@ func (r *reader) jobs(v value, j *Jobs) (functions []value) {
 			})
 		},
 		"follow": r.duration(&j.Follow),
-
-		"tls": r.later("TLS to job servers"),
 	})
 	return functions
 }
@@ -183,7 +186,7 @@ func (r *reader) jobs(v value, j *Jobs) (functions []value) {
 // server reads host:port, the port of which may be left out.
 func (r *reader) server(dst *[]string) setter {
 	return func(v value) {
-		s, ok := r.scalar(v, false)
+		s, ok := r.scalar(v, true)
 		if !ok {
 			return
 		}
@@ -211,6 +214,9 @@ func address(s string) (string, bool) {
 		}
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
+	if _, number := strconv.Atoi(host); number == nil {
+		return "", false // a port without a host
+	}
 	if err != nil || n == 0 || host == "" || strings.ContainsFunc(host, notHost) {
 		return "", false
 	}
@@ -231,21 +237,27 @@ func (r *reader) job(v value) Job {
 func (r *reader) worker(v value) Worker {
 	w := Worker{Pos: r.pos(v.node), Concurrency: 1}
 	r.mapping(v, keys{
-		"command": func(v value) {
-			r.list(func(v value) {
-				if s, ok := r.scalar(v, true); ok {
-					w.Command = append(w.Command, s)
-				}
-			})(v)
-			if len(v.node.Content) == 0 && v.node.Kind != 0 || len(w.Command) > 0 && w.Command[0] == "" {
-				r.fail(v, "write [program, argument]", "names no program")
-			}
-		},
+		"command":     r.command(&w.Command),
 		"timeout":     r.duration(&w.Timeout),
 		"concurrency": r.number(&w.Concurrency, 1, 1000),
 		"env":         r.env(&w.Env),
 	}, "command")
 	return w
+}
+
+// command reads a program and its arguments.
+func (r *reader) command(dst *[]string) setter {
+	args := r.list(func(v value) {
+		if s, ok := r.scalar(v, true); ok {
+			*dst = append(*dst, s)
+		}
+	})
+	return func(v value) {
+		args(v)
+		if c := v.node.Content; v.node.Kind == yaml.SequenceNode && (len(c) == 0 || c[0].Value == "") {
+			r.fail(v, "write it as [program, argument]", "names no program")
+		}
+	}
 }
 
 // env reads a mapping of names to values.
@@ -302,9 +314,10 @@ func checkFile(s string) (problem, hint string) {
 	return checkPath(s)
 }
 
-// checkState accepts a relative path that is a directory of its own.
-func checkState(s string) (problem, hint string) {
-	if problem, hint = checkRelative(s); problem == "" && within(".", s) {
+// checkState accepts a relative path to a directory that does not hold the
+// site itself.
+func (r *reader) checkState(s string) (problem, hint string) {
+	if problem, hint = checkRelative(s); problem == "" && contains(r.abs(s), r.dir) {
 		return fmt.Sprintf("%q would put the site itself into the state directory", s), "name a directory of its own, as in .revstamp"
 	}
 	return problem, hint
@@ -317,20 +330,14 @@ func checkRelative(s string) (problem, hint string) {
 	return "", ""
 }
 
-func inside(s string) bool { return within(s, ".") }
+func inside(s string) bool { return filepath.IsLocal(filepath.FromSlash(s)) }
 
-// within reports whether name is dir or lies below it; both are relative to
-// one directory.
-func within(name, dir string) bool {
-	name, dir = path.Clean(name), path.Clean(dir)
-	if dir == "." {
-		return name != ".." && !strings.HasPrefix(name, "../")
-	}
-	// From ../.. everything in ../ and below it is reached as well.
-	if strings.Trim(dir, "./") == "" {
-		return strings.Count(name+"/", "../") <= strings.Count(dir+"/", "../")
-	}
-	return name == dir || strings.HasPrefix(name, dir+"/")
+func (r *reader) abs(s string) string { return filepath.Join(r.dir, filepath.FromSlash(s)) }
+
+// contains reports whether name is dir or lies below it; both are absolute.
+func contains(dir, name string) bool {
+	rel, err := filepath.Rel(dir, name)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 func checkURL(s string) (problem, hint string) {

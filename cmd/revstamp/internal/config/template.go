@@ -64,7 +64,7 @@ func parseTemplate(text string) (*template.Template, error) {
 		if each.Name() == "value" {
 			dot = reflect.TypeFor[Data]()
 		}
-		c := checker{templates: t}
+		c := checker{templates: t, root: dot}
 		if c.list(each.Root, dot); c.err != nil {
 			return nil, c.err
 		}
@@ -84,6 +84,7 @@ func plainTemplateError(err error) string {
 // follows what the dot is: a nil type is one that it cannot know.
 type checker struct {
 	templates *template.Template
+	root      reflect.Type // what $ is
 	err       error
 }
 
@@ -144,7 +145,7 @@ func (c *checker) arg(n parse.Node, dot reflect.Type) reflect.Type {
 		return c.fields(dot, n.Ident)
 	case *parse.VariableNode:
 		if n.Ident[0] == "$" {
-			return c.fields(reflect.TypeFor[Data](), n.Ident[1:])
+			return c.fields(c.root, n.Ident[1:])
 		}
 	case *parse.ChainNode:
 		return c.fields(c.arg(n.Node, dot), n.Field)
@@ -164,12 +165,12 @@ func (c *checker) fields(t reflect.Type, names []string) reflect.Type {
 			return nil // its result may be anything
 		}
 		if t.Kind() != reflect.Struct {
-			c.fail(&fieldError{name, "this is text or a number, it has no fields"})
+			c.fail(&fieldError{"." + name, "this is text or a number, which has no fields"})
 			return nil
 		}
 		f, ok := t.FieldByName(name)
 		if !ok || !f.IsExported() {
-			c.fail(&fieldError{"." + name, suggest(name, fieldsOf(t))})
+			c.fail(&fieldError{"." + name, fieldHint("."+name, t)})
 			return nil
 		}
 		t = f.Type
@@ -192,12 +193,14 @@ func dataFields() []string {
 	return names
 }
 
-func fieldsOf(t reflect.Type) map[string]bool {
-	names := map[string]bool{}
-	for _, f := range reflect.VisibleFields(t) {
-		if f.IsExported() && !f.Anonymous {
-			names[f.Name] = true
-		}
+func fieldHint(name string, t reflect.Type) string {
+	if t == reflect.TypeFor[Date]() {
+		return `this is a date: {{.Date.Format "2006-01-02"}}`
 	}
-	return names
+	known := map[string]bool{}
+	for _, f := range dataFields() {
+		known[f] = true
+	}
+	_, hint := suggest(name, known)
+	return hint
 }
