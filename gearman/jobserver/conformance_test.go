@@ -284,7 +284,7 @@ var conversations = []struct {
 		d< JOB_CREATED $1
 		d.
 		gearmand| a~ show jobs: $1 0 1 0
-		ours|     a~ show jobs:
+		ours|     a~ status: f 0 0 0
 		c> SUBMIT_JOB_BG f|u|work
 		gearmand| c< JOB_CREATED $1
 		ours|     c< JOB_CREATED $2
