@@ -8,9 +8,11 @@
 package assets
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync"
 )
 
 // Site is a set of assets as it stands at one moment: what a file is and what
@@ -34,6 +36,10 @@ type Site struct {
 	Rev string
 	// Strict makes missing files an error.
 	Strict bool
+
+	once   sync.Once
+	config *siteConfig
+	err    error
 }
 
 // Document says what is to be rewritten.
@@ -44,7 +50,7 @@ type Document struct {
 	// its relative URLs resolve against it. Empty for a template that lies
 	// elsewhere: then only URLs that begin with a slash or a host resolve.
 	Path string
-	// Kind is what the document is written in; zero: by Name.
+	// Kind is what the document is written in; zero: by Name, or by Path if that is empty.
 	Kind Kind
 }
 
@@ -87,24 +93,134 @@ func (e *MissingError) Error() string {
 }
 
 // Rewrite gives the references in src their versions. It never changes src.
-// Missing files are a *MissingError when the site is strict, along with the
-// result; every other error comes from the site's settings or its file system
-// and leaves no result.
+// When the site is strict, missing files are a *MissingError, along with the
+// result. All other errors come from the site's settings or its file system, and
+// there is no result.
 func (s *Site) Rewrite(doc Document, src []byte) (*Result, error) {
-	return nil, errors.ErrUnsupported
+	config, err := s.ready()
+	if err != nil {
+		return nil, err
+	}
+	kind, why := doc.kind()
+	if why == "" {
+		why = unreadable(src)
+	}
+	if why != "" {
+		return &Result{Out: src, Skipped: why}, nil
+	}
+	r, err := config.rewrite(doc, kind, src)
+	if err != nil {
+		return nil, fmt.Errorf("references of %q: %w", doc.Name, err)
+	}
+	if s.Strict && len(r.Missing) > 0 {
+		return r, &MissingError{References: r.Missing}
+	}
+	return r, nil
+}
+
+// kind returns what the document is written in, or why it is not scanned.
+func (d Document) kind() (k Kind, why string) {
+	if d.Kind != 0 {
+		return d.Kind, ""
+	}
+	name := d.Name
+	if name == "" {
+		name = d.Path
+	}
+	k, ok := KindOf(name)
+	if !ok {
+		return 0, "neither HTML nor CSS by its name"
+	}
+	return k, ""
+}
+
+// unreadable says why src cannot be scanned byte by byte; "" if it can.
+func unreadable(src []byte) string {
+	switch {
+	case bytes.HasPrefix(src, []byte("\xff\xfe")), bytes.HasPrefix(src, []byte("\xfe\xff")):
+		return "UTF-16"
+	case bytes.IndexByte(src, 0) >= 0:
+		return "binary: holds a NUL byte"
+	}
+	return ""
+}
+
+func (s *siteConfig) rewrite(doc Document, kind Kind, src []byte) (*Result, error) {
+	if doc.Path != "" && !fs.ValidPath(doc.Path) {
+		return nil, fmt.Errorf("path %q: %w", doc.Path, fs.ErrInvalid)
+	}
+	c, err := s.collect(src, kind, doc.Path)
+	if err != nil {
+		return nil, err
+	}
+	defer c.release()
+	r := &Result{Out: src}
+	if len(c.refs)+len(c.missing) == 0 {
+		return r, nil
+	}
+	versions, err := s.versions(c.refs)
+	if err != nil {
+		return nil, err
+	}
+	r.References = locate(doc.Name, src, c.refs)
+	r.Missing = locate(doc.Name, src, c.missing)
+	changed := false
+	for i := range r.References {
+		r.References[i].Old, r.References[i].New = string(src[c.refs[i].start:c.refs[i].end]), versions[i]
+		changed = changed || c.refs[i].lead != "" || c.refs[i].named || r.References[i].Old != versions[i]
+	}
+	if changed {
+		r.Out = splice(src, c.refs, versions, s.param)
+	}
+	return r, nil
+}
+
+// locate makes references of what was found in src, in order.
+func locate(file string, src []byte, found []reference) []Reference {
+	if len(found) == 0 {
+		return nil
+	}
+	out := make([]Reference, len(found))
+	line, lineStart, done := 1, 0, 0
+	for i, f := range found {
+		between := src[done:f.urlStart]
+		if n := bytes.Count(between, []byte("\n")); n > 0 {
+			line += n
+			lineStart = done + bytes.LastIndexByte(between, '\n') + 1
+		}
+		done = f.urlStart
+		out[i] = Reference{
+			File: file, Line: line, Column: f.urlStart - lineStart + 1,
+			URL: string(src[f.urlStart:f.urlEnd]), Path: f.asset.path,
+		}
+	}
+	return out
 }
 
 // Version returns the version of the asset at path, a slash path under the
-// root. With Rev set that is Rev, for any path.
+// root, as it stands in a URL. With Rev set that is Rev, for any path; otherwise
+// it is an error, such as fs.ErrNotExist, when no regular file is there.
 func (s *Site) Version(path string) (string, error) {
-	return "", errors.ErrUnsupported
-}
-
-// Normalize returns src without the versions in its URLs, so that a document
-// and its rewritten form become equal: two documents equal under it differ in
-// nothing but versions and empty queries. It needs no site, and therefore does
-// this to the URLs of all hosts. An empty param is "v". src itself is returned
-// when there is nothing to take out.
-func Normalize(doc Document, src []byte, param string) []byte {
-	return src
+	config, err := s.ready()
+	if err != nil {
+		return "", err
+	}
+	if config.rev != "" {
+		return config.rev, nil
+	}
+	a := config.catalog.lookup(config.fs, []byte(path))
+	switch {
+	case a.err != nil:
+		err = a.err
+	case !a.exists:
+		err = fs.ErrNotExist
+	case !a.regular:
+		err = errors.New("not a regular file")
+	default:
+		var v string
+		if v, err = config.version(a); err == nil {
+			return v, nil
+		}
+	}
+	return "", fmt.Errorf("version of %q: %w", path, err)
 }

@@ -1,0 +1,186 @@
+package assets
+
+import (
+	"bytes"
+	"path"
+	"sync"
+)
+
+// collector is the sink that finds out which URLs of a document are references.
+type collector struct {
+	site *siteConfig
+	src  []byte
+	// dir is the directory, as a path of URLs, that relative URLs resolve
+	// against; empty when nobody knows it.
+	dir     []byte
+	refs    []reference
+	missing []reference
+	err     error
+
+	html   htmlScanner
+	path   []byte // scratch for the path of the URL at hand
+	plain  []byte // scratch for its percent-decoded form
+	breaks decoder
+}
+
+var collectors = sync.Pool{New: func() any { return new(collector) }}
+
+// collect finds the references in src, a document of that kind at that path
+// under the root, in order. The caller calls release when done with them.
+func (s *siteConfig) collect(src []byte, kind Kind, docPath string) (*collector, error) {
+	c := collectors.Get().(*collector)
+	c.site, c.src, c.err = s, src, nil
+	c.refs, c.missing, c.dir = c.refs[:0], c.missing[:0], c.dir[:0]
+	if docPath != "" {
+		c.dir = append(c.dir, s.prefix...)
+		if dir := path.Dir(docPath); dir != "." {
+			c.dir = append(append(c.dir, dir...), '/')
+		}
+	}
+	scan(c, &c.html, src, kind)
+	if c.err != nil {
+		err := c.err
+		c.release()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *collector) release() {
+	clear(c.refs)
+	clear(c.missing)
+	c.src, c.site = nil, nil
+	c.html.sink, c.html.src, c.html.css.sink, c.html.css.t = nil, nil, nil, text{}
+	collectors.Put(c)
+}
+
+// scan runs the scanners of a kind over src.
+func scan(to sink, h *htmlScanner, src []byte, kind Kind) {
+	masked := mask(src, kind)
+	h.sink, h.css.sink = to, to
+	h.layered = len(src) > 0 && &masked[0] != &src[0]
+	if kind&CSS != 0 {
+		h.css.scan(text{b: masked}, "&")
+		return
+	}
+	h.scan(masked)
+}
+
+// base takes the document's base element, by which relative URLs after it
+// resolve.
+func (c *collector) base(u text) {
+	u = c.clean(u)
+	if n := schemeLen(u.b); n > 0 && (equalFold(u.b[:n], "data:") || equalFold(u.b[:n], "javascript:")) {
+		return // may be no base, by the HTML standard
+	}
+	if len(u.b) == 0 || u.b[0] == '#' || u.b[0] == '?' {
+		return
+	}
+	p, ours := split(u.b, c.site.isOurs)
+	if !ours || hasTemplateCode(u.b[:p.query]) {
+		c.dir = c.dir[:0]
+		return
+	}
+	name := u.b[p.path:p.query]
+	dir := bytes.Clone(name[:bytes.LastIndexAny(name, `/\`)+1])
+	switch last := name[len(dir):]; {
+	case string(last) == "." || string(last) == "..":
+		dir = append(append(dir, last...), '/')
+	case len(dir) == 0 && p.path == 0:
+		return // a file beside the document
+	}
+	abs, ok := c.resolve(append(dir, '_'), p.path > 0) // any file in it
+	if !ok {
+		c.dir = c.dir[:0]
+		return
+	}
+	c.dir = append(c.dir[:0], abs[:len(abs)-1]...)
+}
+
+// clean takes off of a URL what its parser ignores.
+func (c *collector) clean(u text) text {
+	u = u.trim()
+	if bytes.IndexByte(u.b, '\n') >= 0 || bytes.IndexByte(u.b, '\r') >= 0 || bytes.IndexByte(u.b, '\t') >= 0 {
+		u = c.breaks.withoutBreaks(u)
+	}
+	return u
+}
+
+// url takes a URL of the document. What costs least is asked first.
+func (c *collector) url(u text, amp string) {
+	u = c.clean(u)
+	p, ok := split(u.b, c.site.isOurs)
+	if !ok || c.err != nil {
+		return
+	}
+	name := u.b[p.path:p.query]
+	if !mayBeAsset(name) || hasTemplateCode(name) {
+		return
+	}
+	abs, ok := c.resolve(name, p.path > 0)
+	if !ok || !bytes.HasPrefix(abs, c.site.prefix) {
+		return
+	}
+	file := abs[len(c.site.prefix):]
+	if !mayBeAsset(file) {
+		return
+	}
+	c.add(c.site.catalog.lookup(c.site.fs, file), u, p, amp)
+}
+
+// mayBeAsset reports whether a URL's path can name a file that is no document.
+func mayBeAsset(name []byte) bool {
+	if len(name) == 0 || isSlash(name[len(name)-1]) {
+		return false
+	}
+	var buf [12]byte
+	return !documents[string(extension(name, &buf))]
+}
+
+// resolve returns the absolute path, decoded, of a URL's path. It is false when
+// that has no answer under a root, or leads to a directory.
+func (c *collector) resolve(name []byte, absolute bool) ([]byte, bool) {
+	if isSlash(name[0]) {
+		absolute = true
+	}
+	c.path = c.path[:0]
+	if absolute {
+		c.path = append(c.path, '/')
+	} else if len(c.dir) == 0 {
+		return nil, false
+	} else {
+		c.path = append(c.path, c.dir...)
+	}
+	if bytes.IndexByte(name, '%') >= 0 {
+		c.plain = percentDecode(c.plain[:0], name)
+		name = c.plain
+	}
+	var ok bool
+	c.path, ok = join(c.path, name)
+	return c.path, ok
+}
+
+// add records the URL u, which names a.
+func (c *collector) add(a *asset, u text, p parts, amp string) {
+	if a.err != nil {
+		c.err = a.err
+		return
+	}
+	ref := reference{asset: a, urlStart: u.pos(0), urlEnd: u.pos(len(u.b))}
+	if !a.exists {
+		var buf [12]byte
+		if expected[string(extension([]byte(a.path), &buf))] {
+			c.missing = append(c.missing, ref)
+		}
+		return
+	}
+	if !a.regular {
+		return
+	}
+	q, ok := findVersion(u, p, c.site.param, amp, c.src)
+	if !ok {
+		return
+	}
+	ref.edit = q.edit
+	c.refs = append(c.refs, ref)
+}

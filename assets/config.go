@@ -1,0 +1,74 @@
+package assets
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+)
+
+// siteConfig is a Site's settings, checked and made ready, and what it has
+// found out.
+type siteConfig struct {
+	fs      fs.FS
+	prefix  []byte // begins and ends with a slash
+	hosts   []string
+	param   string
+	rev     string // as it stands in a URL
+	catalog *catalog
+	graph   sync.Mutex // held while style sheets are digested
+}
+
+// ready returns the settings of the site.
+func (s *Site) ready() (*siteConfig, error) {
+	s.once.Do(func() { s.config, s.err = s.check() })
+	return s.config, s.err
+}
+
+func (s *Site) check() (*siteConfig, error) {
+	c := &siteConfig{
+		fs:      s.FS,
+		param:   s.Param,
+		rev:     percentEncode(s.Rev),
+		catalog: newCatalog(),
+	}
+	if s.FS == nil {
+		return nil, errors.New("assets: no asset root")
+	}
+	if c.param == "" {
+		c.param = "v"
+	}
+	for i := range len(c.param) {
+		if b := c.param[i]; !isAlnum(b) && b != '.' && b != '_' && b != '-' {
+			return nil, fmt.Errorf("assets: parameter %q: only letters, digits, '.', '_' and '-' are possible", s.Param)
+		}
+	}
+	prefix := s.URL
+	if prefix == "" {
+		prefix = "/"
+	}
+	if prefix[0] != '/' || strings.HasPrefix(prefix, "//") || strings.ContainsAny(prefix, `?#\`) {
+		return nil, fmt.Errorf("assets: url %q: not an absolute path", s.URL)
+	}
+	prefix = strings.TrimRight(prefix, "/") + "/_"
+	dir, ok := join([]byte("/"), percentDecode(nil, []byte(prefix)))
+	if !ok {
+		return nil, fmt.Errorf("assets: url %q: not a directory", s.URL)
+	}
+	c.prefix = dir[:len(dir)-1]
+	for _, h := range s.Hosts {
+		c.hosts = append(c.hosts, strings.ToLower(h))
+	}
+	return c, nil
+}
+
+// isOurs reports whether a URL's host is among the site's own.
+func (s *siteConfig) isOurs(host []byte) bool {
+	for _, h := range s.hosts {
+		if equalFold(host, h) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,249 @@
+package assets
+
+import "bytes"
+
+// A sink takes what the scanners find, in the order of the document. A text is
+// valid during the call only.
+type sink interface {
+	// url takes a URL, with all escapes decoded but the URL's own. amp is how
+	// '&' is spelled where it stands.
+	url(u text, amp string)
+	// base takes the href of the document's first base element.
+	base(u text)
+}
+
+// cssScanner finds URLs in CSS by the tokens of CSS Syntax Level 3: url(),
+// src() and @import, and the strings that image-set() has for URLs.
+type cssScanner struct {
+	sink sink
+	dec  decoder
+	t    text
+	amp  string
+	// sets has a bit for each open parenthesis, the innermost lowest: set for
+	// image-set( alone, where a string is a URL.
+	sets uint64
+}
+
+// cssStop marks the bytes at which something begins or ends.
+var cssStop = [256]bool{'/': true, '"': true, '\'': true, '(': true, ')': true, '@': true, '\\': true}
+
+func (c *cssScanner) scan(t text, amp string) {
+	c.t, c.amp, c.sets = t, amp, 0
+	b := t.b
+	for i := 0; i < len(b); {
+		if !cssStop[b[i]] {
+			i++
+			continue
+		}
+		switch b[i] {
+		case '/':
+			i = skipComment(b, i)
+		case '\\':
+			i += 2
+		case '"', '\'':
+			i = c.str(i, c.sets&1 == 1)
+		case '(':
+			i = c.open(i)
+		case ')':
+			c.sets >>= 1
+			i++
+		case '@':
+			i = c.atRule(i + 1)
+		}
+	}
+}
+
+// skipComment returns the index after the comment at i, or after the byte at i
+// if none is there.
+func skipComment(b []byte, i int) int {
+	if i+1 >= len(b) || b[i+1] != '*' {
+		return i + 1
+	}
+	n := bytes.Index(b[i+2:], []byte("*/"))
+	if n < 0 {
+		return len(b)
+	}
+	return i + 2 + n + 2
+}
+
+// skipBlank returns the index after the white space and comments at i.
+func skipBlank(b []byte, i int) int {
+	for i < len(b) {
+		switch {
+		case isSpace(b[i]):
+			i++
+		case b[i] == '/' && i+1 < len(b) && b[i+1] == '*':
+			i = skipComment(b, i)
+		default:
+			return i
+		}
+	}
+	return i
+}
+
+// str returns the index after the string that begins at i, and hands the
+// string on if it is a URL.
+func (c *cssScanner) str(i int, isURL bool) int {
+	start, b := i+1, c.t.b
+	end, next, ok := cssString(b, i)
+	if ok && isURL {
+		c.emit(start, end)
+	}
+	return next
+}
+
+// cssString returns the end of the content of the string that begins at i, the
+// index after it, and whether it is whole: a bare line end breaks it, the end of
+// the text closes it.
+func cssString(b []byte, i int) (end, next int, ok bool) {
+	quote := b[i]
+	for i++; i < len(b); i++ {
+		switch b[i] {
+		case quote:
+			return i, i + 1, true
+		case '\\':
+			i++ // CRLF: the LF after it would end the string
+			if i+1 < len(b) && b[i] == '\r' && b[i+1] == '\n' {
+				i++
+			}
+		case '\n', '\r', '\f':
+			return i, i, false
+		}
+	}
+	return len(b), len(b), true
+}
+
+// open takes the parenthesis at i and what may be the URL after it.
+func (c *cssScanner) open(i int) int {
+	b := c.t.b
+	name := nameBefore(b, i)
+	i++
+	switch {
+	case equalFold(name, "url"):
+		return c.urlToken(i)
+	case equalFold(name, "src"):
+		c.sets <<= 1
+		if i = skipBlank(b, i); i < len(b) && (b[i] == '"' || b[i] == '\'') {
+			return c.str(i, true)
+		}
+	case equalFold(name, "image-set"), equalFold(name, "-webkit-image-set"):
+		c.sets = c.sets<<1 | 1
+	default:
+		c.sets <<= 1
+	}
+	return i
+}
+
+// nameBefore returns the identifier that ends at i. What is part of a hash or an
+// at-keyword is none, and one with an escape is not looked into.
+func nameBefore(b []byte, i int) []byte {
+	start := i
+	for start > 0 && isIdent(b[start-1]) {
+		start--
+	}
+	if start > 0 && (b[start-1] == '#' || b[start-1] == '@' || b[start-1] == '\\') {
+		return nil
+	}
+	return b[start:i]
+}
+
+func isIdent(c byte) bool {
+	return isAlnum(c) || c == '-' || c == '_' || c >= 0x80 || c == 0
+}
+
+// urlToken takes what follows "url(": a string, or the URL itself.
+func (c *cssScanner) urlToken(i int) int {
+	b := c.t.b
+	for i < len(b) && isSpace(b[i]) {
+		i++
+	}
+	if i < len(b) && (b[i] == '"' || b[i] == '\'') {
+		c.sets <<= 1
+		return c.str(i, true)
+	}
+	start, end := i, -1 // end is known once white space follows
+	for ; i < len(b) && b[i] != ')'; i++ {
+		switch {
+		case isSpace(b[i]):
+			if end < 0 {
+				end = i
+			}
+			continue
+		case end >= 0, badInURL(b[i]), b[i] == '\\' && i+1 < len(b) && newline(b[i+1:]) > 0:
+			return skipBadURL(b, i)
+		case b[i] == '\\':
+			i++
+		}
+	}
+	i = min(i, len(b))
+	if end < 0 {
+		end = i
+	}
+	c.emit(start, end)
+	return i + 1
+}
+
+// badInURL reports what an unquoted URL cannot hold. NUL stands for template
+// code and may be anything.
+func badInURL(c byte) bool {
+	return c == '"' || c == '\'' || c == '(' || c == 0x7f || c < ' ' && c != 0
+}
+
+// skipBadURL returns the index after the parenthesis that ends a bad URL.
+func skipBadURL(b []byte, i int) int {
+	for ; i < len(b) && b[i] != ')'; i++ {
+		if b[i] == '\\' {
+			i++
+		}
+	}
+	return i + 1
+}
+
+// atRule takes the at-keyword whose name begins at i.
+func (c *cssScanner) atRule(i int) int {
+	b, start := c.t.b, i
+	for i < len(b) && isIdent(b[i]) {
+		i++
+	}
+	switch name := b[start:i]; {
+	case equalFold(name, "import"):
+		if j := skipBlank(b, i); j < len(b) && (b[j] == '"' || b[j] == '\'') {
+			return c.str(j, true)
+		}
+	case equalFold(name, "namespace"), equalFold(name, "document"), equalFold(name, "-moz-document"):
+		return skipPrelude(b, i) // URLs that are names, and fetched by nobody
+	}
+	return i
+}
+
+// skipPrelude returns the index of what ends the at-rule's prelude at i.
+func skipPrelude(b []byte, i int) int {
+	for i < len(b) && b[i] != ';' && b[i] != '{' && b[i] != '}' {
+		switch {
+		case b[i] == '"' || b[i] == '\'':
+			_, i, _ = cssString(b, i)
+			if i < len(b) && newline(b[i:]) > 0 {
+				i++
+			}
+		case b[i] == '/':
+			i = skipComment(b, i)
+		case b[i] == '(' && equalFold(nameBefore(b, i), "url"):
+			quiet := cssScanner{t: text{b: b}}
+			i = quiet.urlToken(i + 1)
+		default:
+			i++
+		}
+	}
+	return i
+}
+
+func (c *cssScanner) emit(start, end int) {
+	if c.sink == nil {
+		return
+	}
+	u := c.t.sub(start, end)
+	if bytes.IndexByte(u.b, '\\') >= 0 {
+		u = c.dec.cssEscapes(u)
+	}
+	c.sink.url(u, c.amp)
+}

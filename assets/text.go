@@ -1,0 +1,251 @@
+package assets
+
+import (
+	"html"
+	"unicode/utf8"
+)
+
+// text is a piece of a document with its escapes decoded, and where each of
+// its bytes stands in the document.
+type text struct {
+	b    []byte
+	base int   // of b[0], when at is nil
+	at   []int // start of each byte, and the end of the last: len(b)+1 entries
+}
+
+// pos returns the place in the document of byte i, or of the end.
+func (t text) pos(i int) int {
+	if t.at == nil {
+		return t.base + i
+	}
+	return t.at[i]
+}
+
+func (t text) sub(i, j int) text {
+	if t.at == nil {
+		return text{b: t.b[i:j], base: t.base + i}
+	}
+	return text{b: t.b[i:j], at: t.at[i : j+1]}
+}
+
+// trim takes white space and control characters off both ends, as URL parsers
+// do. NUL stays: it stands for template code.
+func (t text) trim() text {
+	i, j := 0, len(t.b)
+	for i < j && t.b[i] <= ' ' && t.b[i] != 0 {
+		i++
+	}
+	for i < j && t.b[j-1] <= ' ' && t.b[j-1] != 0 {
+		j--
+	}
+	return t.sub(i, j)
+}
+
+// decoder builds decoded texts in memory that it uses again.
+type decoder struct {
+	b  []byte
+	at []int
+}
+
+func (d *decoder) reset() {
+	d.b, d.at = d.b[:0], d.at[:0]
+}
+
+func (d *decoder) add(c byte, pos int) {
+	d.b = append(d.b, c)
+	d.at = append(d.at, pos)
+}
+
+func (d *decoder) addString(s string, pos int) {
+	for i := range len(s) {
+		d.add(s[i], pos)
+	}
+}
+
+// text returns what was added; it is valid until the next reset.
+func (d *decoder) text(end int) text {
+	d.at = append(d.at, end)
+	return text{b: d.b, at: d.at}
+}
+
+// entities decodes character references as they are in attribute values, where
+// one without its semicolon is literal before a letter, a digit or '='.
+func (d *decoder) entities(t text) text {
+	d.reset()
+	for i := 0; i < len(t.b); {
+		if t.b[i] == '&' {
+			if s, n := entity(t.b[i:]); n > 0 {
+				d.addString(s, t.pos(i))
+				i += n
+				continue
+			}
+		}
+		d.add(t.b[i], t.pos(i))
+		i++
+	}
+	return d.text(t.pos(len(t.b)))
+}
+
+// entity decodes the character reference that b begins with and returns its
+// length, or 0 if there is none.
+func entity(b []byte) (string, int) {
+	const amp = "&amp;"
+	if len(b) >= len(amp) && string(b[:len(amp)]) == amp {
+		return "&", len(amp)
+	}
+	if len(b) < 2 {
+		return "", 0
+	}
+	if b[1] == '#' {
+		return numericEntity(b)
+	}
+	n := 1
+	for n < len(b) && isAlnum(b[n]) {
+		n++
+	}
+	name := string(b[:n])
+	with := html.UnescapeString(name + ";")
+	if n < len(b) && b[n] == ';' {
+		// What decodes only in part, as &ampx; does in text, keeps its end.
+		if with == name+";" || len(with) > 1 && with[len(with)-1] == ';' {
+			return "", 0
+		}
+		return with, n + 1
+	}
+	// Only the old names need no semicolon: with and without one they mean the same.
+	if n < len(b) && b[n] == '=' || html.UnescapeString(name) != with {
+		return "", 0
+	}
+	return with, n
+}
+
+func numericEntity(b []byte) (string, int) {
+	n, digit := 2, isDigit
+	if n < len(b) && b[n]|0x20 == 'x' {
+		n, digit = 3, isHex
+	}
+	start := n
+	for n < len(b) && digit(b[n]) {
+		n++
+	}
+	if n == start {
+		return "", 0
+	}
+	s := html.UnescapeString(string(b[:n]) + ";")
+	if n < len(b) && b[n] == ';' {
+		n++
+	}
+	return s, n
+}
+
+// cssEscapes decodes the escapes of a CSS string or URL.
+func (d *decoder) cssEscapes(t text) text {
+	d.reset()
+	for i := 0; i < len(t.b); {
+		if t.b[i] != '\\' {
+			d.add(t.b[i], t.pos(i))
+			i++
+			continue
+		}
+		s, n := cssEscape(t.b[i:])
+		d.addString(s, t.pos(i))
+		i += n
+	}
+	return d.text(t.pos(len(t.b)))
+}
+
+// cssEscape decodes the escape that b begins with, and returns its length.
+func cssEscape(b []byte) (string, int) {
+	if len(b) == 1 {
+		return "", 1
+	}
+	n, r := 1, rune(0)
+	for n < len(b) && n <= 6 && isHex(b[n]) {
+		r = r<<4 | rune(unhex(b[n]))
+		n++
+	}
+	if n == 1 {
+		n += newline(b[1:])
+		if n > 1 { // an escaped line end is nothing
+			return "", n
+		}
+		return string(b[1:2]), 2
+	}
+	if n < len(b) {
+		if b[n] == ' ' || b[n] == '\t' {
+			n++
+		} else {
+			n += newline(b[n:])
+		}
+	}
+	if r == 0 || !utf8.ValidRune(r) {
+		r = utf8.RuneError
+	}
+	return string(r), n
+}
+
+// newline returns the length of the CSS line end that b begins with.
+func newline(b []byte) int {
+	switch {
+	case b[0] == '\r' && len(b) > 1 && b[1] == '\n':
+		return 2
+	case b[0] == '\n', b[0] == '\r', b[0] == '\f':
+		return 1
+	}
+	return 0
+}
+
+// withoutBreaks drops tabs and line breaks, which URL parsers ignore.
+func (d *decoder) withoutBreaks(t text) text {
+	d.reset()
+	for i, c := range t.b {
+		if c != '\t' && c != '\n' && c != '\r' {
+			d.add(c, t.pos(i))
+		}
+	}
+	return d.text(t.pos(len(t.b)))
+}
+
+func isLetter(c byte) bool { c |= 0x20; return 'a' <= c && c <= 'z' }
+func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
+func isAlnum(c byte) bool  { return isLetter(c) || isDigit(c) }
+func isHex(c byte) bool    { return isDigit(c) || 'a' <= c|0x20 && c|0x20 <= 'f' }
+
+// isSpace reports white space as HTML and CSS have it.
+func isSpace(c byte) bool {
+	return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f'
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c |= 0x20
+	}
+	return c
+}
+
+// unhex returns the value of a hexadecimal digit.
+func unhex(c byte) byte {
+	if isDigit(c) {
+		return c - '0'
+	}
+	return c | 0x20 - 'a' + 10
+}
+
+// hasFold reports whether b begins with the lower-case ASCII text prefix, in
+// whatever case.
+func hasFold(b []byte, prefix string) bool {
+	return len(b) >= len(prefix) && equalFold(b[:len(prefix)], prefix)
+}
+
+// equalFold reports whether b is the lower-case ASCII text s, in whatever case.
+func equalFold(b []byte, s string) bool {
+	if len(b) != len(s) {
+		return false
+	}
+	for i, c := range b {
+		if lower(c) != s[i] {
+			return false
+		}
+	}
+	return true
+}
