@@ -1,0 +1,296 @@
+package release
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"golang.org/x/sync/errgroup"
+
+	"revstamp/assets"
+	"revstamp/cmd/revstamp/internal/config"
+	"revstamp/stamp"
+	"revstamp/vcs"
+)
+
+// edits are what revstamp itself writes into a site's files at one revision:
+// the stamped keys of its configuration and the versions of its references.
+type edits struct {
+	cfg    *config.Config
+	stamps map[string][]stamp.Target // by absolute path
+	files  []string                  // the keys of stamps, in the order of the configuration
+	assets *assets.Site              // nil: references are left alone
+}
+
+// Edit is one file that a release changes, other than by the update itself.
+type Edit struct {
+	Path    string // slash path relative to the configuration's directory
+	Role    Role
+	Before  []byte // as it is on disk now; nil when the file is not there yet
+	After   []byte
+	Stamped []stamp.Change     // for configuration
+	Refs    []assets.Reference // references with their versions
+	Missing []assets.Reference // references that lead nowhere
+}
+
+// Role orders the files of a release: what refers to a file comes after it.
+type Role int
+
+// The roles, in the order in which their files are put in place.
+const (
+	RoleOther Role = iota // assets, and all else that is not edited
+	RoleReference
+	RoleConfiguration
+)
+
+func (r Role) String() string {
+	return [...]string{"file", "references", "configuration"}[r]
+}
+
+// newEdits prepares the edits of cfg at revision rev, with assets as they are
+// in t.
+func newEdits(cfg *config.Config, rev vcs.Revision, t *tree) (*edits, error) {
+	e := &edits{cfg: cfg, stamps: map[string][]stamp.Target{}}
+	values := values(cfg, rev)
+	for _, st := range cfg.Stamp {
+		value, err := config.Expand(st.Value, values)
+		if err != nil {
+			return nil, fmt.Errorf("%v: %w", st.Pos, err)
+		}
+		target := stamp.Target{
+			File: st.File, Format: st.Format, Key: st.Key, Match: st.Match, Placeholder: st.Placeholder,
+			Value: value, Type: st.Type, All: st.All,
+		}
+		abs := cfg.Abs(st.File)
+		if _, ok := e.stamps[abs]; !ok {
+			e.files = append(e.files, abs)
+		}
+		e.stamps[abs] = append(e.stamps[abs], target)
+	}
+	if a := cfg.Assets; a != nil {
+		e.assets = &assets.Site{FS: t.sub(a.Root), URL: a.URL, Hosts: a.Hosts, Param: a.Param, Strict: a.Strict}
+		if a.Version != config.ByDigest {
+			e.assets.Rev = rev.Short
+		}
+	}
+	return e, nil
+}
+
+// role says what the file at abs is to a release.
+func (e *edits) role(abs string) Role {
+	switch {
+	case e.stamps[abs] != nil:
+		return RoleConfiguration
+	case e.refers(abs):
+		return RoleReference
+	}
+	return RoleOther
+}
+
+// refers reports whether references are rewritten in the file at abs.
+func (e *edits) refers(abs string) bool {
+	if e.assets == nil {
+		return false
+	}
+	name := e.name(abs)
+	return slices.ContainsFunc(e.cfg.Assets.Rewrite, func(glob string) bool {
+		return doublestar.MatchUnvalidated(glob, name)
+	})
+}
+
+// document tells package assets what the file at abs is to the asset root.
+func (e *edits) document(abs string) assets.Document {
+	doc := assets.Document{Name: e.name(abs)}
+	root := e.cfg.Abs(e.cfg.Assets.Root)
+	if rel, err := filepath.Rel(root, abs); err == nil && filepath.IsLocal(rel) {
+		doc.Path = filepath.ToSlash(rel)
+	}
+	return doc
+}
+
+func (e *edits) name(abs string) string {
+	if rel, err := filepath.Rel(e.cfg.Dir, abs); err == nil {
+		return filepath.ToSlash(rel)
+	}
+	return abs
+}
+
+// apply returns content, of the file at abs, as it is to be published.
+func (e *edits) apply(abs string, content []byte) (Edit, error) {
+	edit := Edit{Path: e.name(abs), Role: e.role(abs), After: content}
+	for _, t := range e.stamps[abs] {
+		out, changes, err := t.Edit(edit.After)
+		if err != nil {
+			return edit, err
+		}
+		edit.After, edit.Stamped = out, append(edit.Stamped, changes...)
+	}
+	if e.refers(abs) {
+		result, err := e.assets.Rewrite(e.document(abs), edit.After)
+		if err != nil {
+			return edit, err
+		}
+		edit.After, edit.Refs, edit.Missing = result.Out, result.References, result.Missing
+	}
+	return edit, nil
+}
+
+// neutral is a value that every stamped literal, string or number, can hold.
+const neutral = "0"
+
+// same reports whether a and b, two contents of the file at abs, differ in
+// nothing but what revstamp writes there.
+func (e *edits) same(abs string, a, b []byte) bool {
+	for _, t := range e.stamps[abs] {
+		t.Value = neutral
+		var errA, errB error
+		a, _, errA = t.Edit(a)
+		b, _, errB = t.Edit(b)
+		if errA != nil || errB != nil {
+			return false
+		}
+	}
+	if e.refers(abs) {
+		doc := e.document(abs)
+		a = assets.Normalize(doc, a, e.assets.Param)
+		b = assets.Normalize(doc, b, e.assets.Param)
+	}
+	return bytes.Equal(a, b)
+}
+
+// configuration computes the edits of the stamped files as they are in t.
+func (e *edits) configuration(t *tree) ([]Edit, error) {
+	var all []Edit
+	for _, abs := range e.files {
+		edit, err := e.file(t, e.name(abs))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, edit)
+	}
+	return all, nil
+}
+
+// file computes the edit of one file of t.
+func (e *edits) file(t *tree, name string) (Edit, error) {
+	content, err := t.ReadFile(name)
+	if err != nil {
+		return Edit{}, err
+	}
+	edit, err := e.apply(t.abs(name), content)
+	if err != nil {
+		return Edit{}, err
+	}
+	if edit.Before = content; t.changes[t.abs(name)].Path != "" {
+		edit.Before, err = os.ReadFile(t.abs(name))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+	}
+	return edit, err
+}
+
+// references computes, in parallel, the edits of the named files.
+func (e *edits) references(ctx context.Context, t *tree, names []string) ([]Edit, error) {
+	all := make([]Edit, len(names))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, name := range names {
+		group.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			var err error
+			all[i], err = e.file(t, name)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// documents lists the files of t that references are rewritten in, and a
+// fingerprint, made of what stat tells, of all that their rewriting depends on.
+func (e *edits) documents(t *tree, skip func(abs string) bool) (names []string, print string, err error) {
+	if e.assets == nil {
+		return nil, "", nil
+	}
+	roots := globRoots(e.cfg.Assets.Rewrite)
+	digest := e.assets.Rev == ""
+	if digest {
+		roots = outermost(append(roots, path.Clean(e.cfg.Assets.Root)))
+	}
+	hash := sha256.New()
+	err = t.walk(roots, skip, func(name string, info func() (fs.FileInfo, error)) error {
+		doc := e.refers(t.abs(name))
+		if !doc && !digest {
+			return nil
+		}
+		fi, err := info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if doc && e.stamps[t.abs(name)] == nil {
+			names = append(names, name)
+		}
+		printFile(hash, name, fi)
+		return nil
+	})
+	slices.Sort(names)
+	return names, hex.EncodeToString(hash.Sum(nil)), err
+}
+
+// globRoots are the directories that globs can match below.
+func globRoots(globs []string) []string {
+	var roots []string
+	for _, glob := range globs {
+		root, _ := doublestar.SplitPattern(glob)
+		roots = append(roots, root)
+	}
+	return outermost(roots)
+}
+
+// outermost leaves out the directories that lie in others of dirs.
+func outermost(dirs []string) []string {
+	slices.Sort(dirs)
+	var out []string
+	for _, dir := range dirs {
+		within := func(outer string) bool {
+			return outer == "." || dir == outer || strings.HasPrefix(dir, outer+"/")
+		}
+		if !slices.ContainsFunc(out, within) {
+			out = append(out, dir)
+		}
+	}
+	return out
+}
+
+// values are the fields of a value's template.
+func values(cfg *config.Config, rev vcs.Revision) config.Data {
+	return config.Data{
+		Site:     cfg.Site,
+		Revision: rev.ID,
+		Short:    rev.Short,
+		Number:   rev.Number,
+		Branch:   rev.Branch,
+		Tag:      rev.Tag,
+		Describe: rev.Describe,
+		Date:     config.Date{Time: rev.Date},
+	}
+}

@@ -1,0 +1,386 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"revstamp/cmd/revstamp/internal/config"
+	"revstamp/gearman"
+)
+
+const (
+	// pollEvery is how often a job server is asked for a job's progress.
+	pollEvery = 250 * time.Millisecond
+	// grace is how long a job may be unknown to its job server, with no report
+	// waiting, before it is given up.
+	grace = 10 * time.Second
+)
+
+// followed is a live release whose jobs are queued and followed.
+type followed struct {
+	site    *Site
+	cfg     *config.Config
+	journal *Journal
+	hub     *hub
+	release *Release
+
+	mu      sync.Mutex
+	jobs    []Job
+	changed chan struct{}        // holds one token when jobs has changed
+	gone    map[string]time.Time // since when a job is unknown, by unique
+}
+
+// finish queues and follows the jobs of live release r, and returns r as it is
+// then. unlock is called once they are queued: following needs no lock on the
+// site.
+func (s *Site) finish(ctx context.Context, cfg *config.Config, journal *Journal, r *Release, unlock func() error) (now *Release, done bool, err error) {
+	if len(r.pending()) == 0 {
+		return r, false, jobsError(r, nil)
+	}
+	hub, err := openHub(cfg)
+	if err != nil {
+		return r, false, err
+	}
+	defer func() { err = errors.Join(err, hub.close(context.WithoutCancel(ctx))) }()
+	f := &followed{
+		site: s, cfg: cfg, journal: journal, hub: hub, release: r, jobs: slices.Clone(r.Jobs),
+		changed: make(chan struct{}, 1), gone: map[string]time.Time{},
+	}
+	err = f.run(ctx, unlock)
+	now, readErr := s.read(r.ID)
+	if readErr != nil {
+		return r, false, errors.Join(err, readErr)
+	}
+	if failed, ok := errors.AsType[*Error](err); ok {
+		if ctx.Err() != nil {
+			failed.Release, failed.Effect = r.ID, Following
+			return now, false, failed
+		}
+		err = failed.Err
+	}
+	return now, false, jobsError(now, err)
+}
+
+// finishAlone is finish for a release whose journal this process does not
+// have: errFollowed when another one has it.
+func (s *Site) finishAlone(ctx context.Context, r *Release, unlock func() error) (now *Release, done bool, err error) {
+	journal, err := openJournal(ctx, s.state.journal(r.ID), s.OnRecord)
+	if err != nil {
+		return r, false, err
+	}
+	defer func() { err = errors.Join(err, journal.Close()) }()
+	if r, err = s.read(r.ID); err != nil {
+		return r, false, err
+	}
+	return s.finish(ctx, s.Config, journal, r, unlock)
+}
+
+func (f *followed) run(ctx context.Context, unlock func() error) error {
+	stop := f.collect(ctx)
+	defer stop()
+	runner := &runner{journal: f.journal, observer: f.site.observer()}
+	if err := runner.run(ctx, []Step{jobsStep{f}}); err != nil {
+		return err
+	}
+	if err := unlock(); err != nil {
+		return err
+	}
+	return runner.run(ctx, []Step{followStep{f}})
+}
+
+// jobsError is nil when every job of r succeeded.
+func jobsError(r *Release, err error) error {
+	var bad []Job
+	for _, j := range r.Jobs {
+		if j.State != string(gearman.Succeeded) {
+			bad = append(bad, j)
+		}
+	}
+	if len(bad) == 0 && err == nil {
+		return nil
+	}
+	return &JobsError{Release: r.ID, Jobs: bad, Err: err}
+}
+
+// followStep follows each job to its outcome.
+type followStep struct{ *followed }
+
+func (followStep) Name() string { return "follow" }
+
+func (s followStep) Run(ctx context.Context) (string, error) {
+	if s.open() == 0 {
+		return Tally(s.all()), nil
+	}
+	if s.cfg.Jobs.Follow == 0 && s.hub.embedded == "" {
+		return "", Skip("not waiting for " + plural(s.open(), "job"))
+	}
+	ctx, cancel := s.limit(ctx)
+	defer cancel()
+	stop := s.foreground(ctx)
+	defer stop()
+	ticker := time.NewTicker(pollEvery)
+	defer ticker.Stop()
+	for {
+		err := s.poll(ctx)
+		if s.open() == 0 {
+			return Tally(s.all()), nil
+		}
+		select {
+		case <-ctx.Done():
+			if errors.Is(context.Cause(ctx), errPatience) {
+				return "", errors.Join(context.Cause(ctx), err)
+			}
+			return "", ctx.Err()
+		case <-ticker.C:
+		case <-s.changed:
+		}
+	}
+}
+
+var errPatience = errors.New("no outcome within the time that jobs.follow allows")
+
+func (s followStep) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s.cfg.Jobs.Follow == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, s.cfg.Jobs.Follow, errPatience)
+}
+
+// collect begins to receive the reports of the release's jobs, as the worker
+// of their function. A report is acknowledged only once it is journaled. The
+// returned function stops it.
+func (f *followed) collect(ctx context.Context) (stop func()) {
+	w := &gearman.Worker{Servers: f.servers()}
+	w.Handle(gearman.OutcomeFunction(f.release.key()), 0, gearman.HandlerFunc(
+		func(_ context.Context, req *gearman.Request) ([]byte, error) {
+			report, err := gearman.ParseReport(req.Workload)
+			if err != nil {
+				f.site.observer().Warn("a report that is none: %v", err)
+				return nil, nil
+			}
+			return nil, f.outcome(report.Unique, report.Outcome, &report)
+		}))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.Serve()
+	}()
+	return func() {
+		_ = w.Shutdown(context.WithoutCancel(ctx))
+		<-done
+	}
+}
+
+// servers are the addresses of the job servers that may have reports.
+func (f *followed) servers() []string {
+	all := slices.Clone(f.hub.client.Servers)
+	for _, j := range f.jobs {
+		if j.Server != "" && j.Server != embedded && !slices.Contains(all, j.Server) {
+			all = append(all, j.Server)
+		}
+	}
+	return all
+}
+
+// outcome journals what became of a job. The last word counts: a job whose
+// worker died is done again, and reported again.
+func (f *followed) outcome(unique string, o gearman.Outcome, report *gearman.Report) error {
+	job := f.job(unique)
+	if job.Unique == "" {
+		return nil
+	}
+	job.State, job.Report = string(o), report
+	if report != nil && job.Handle == "" {
+		job.Handle = report.Handle
+	}
+	return f.note(job)
+}
+
+// note journals job's new state and tells the observer.
+func (f *followed) note(job Job) error {
+	if err := f.journal.Append(Record{Kind: kindJob, Job: &job}); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.jobs {
+		if f.jobs[i].Unique == job.Unique {
+			f.jobs[i] = job
+		}
+	}
+	f.site.observer().Job(job.Unique, job.Function, job.State, 0, 0)
+	select {
+	case f.changed <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// job is the present state of a job; the zero Job when there is none.
+func (f *followed) job(unique string) Job {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, j := range f.jobs {
+		if j.Unique == unique {
+			return j
+		}
+	}
+	return Job{}
+}
+
+func (f *followed) all() []Job {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.jobs)
+}
+
+// open counts the jobs without an outcome.
+func (f *followed) open() int {
+	return len((&Release{Jobs: f.all()}).pending())
+}
+
+// poll asks the job servers how the open jobs are doing.
+func (f *followed) poll(ctx context.Context) error {
+	var errs []error
+	for _, job := range f.all() {
+		if job.Over() || job.Foreground || job.State == jobIntended {
+			continue
+		}
+		if err := f.pollJob(ctx, job); err != nil {
+			errs = append(errs, fmt.Errorf("status of %s: %w", job.Function, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (f *followed) pollJob(ctx context.Context, job Job) error {
+	server := f.hub.server(job.Server)
+	status, err := f.status(ctx, server, job)
+	if err != nil {
+		return err
+	}
+	if status.Known {
+		delete(f.gone, job.Unique)
+		state := "queued"
+		if status.Running {
+			state = "running"
+		}
+		f.site.observer().Job(job.Unique, job.Function, state, status.Numerator, status.Denominator)
+		return nil
+	}
+	since, ok := f.gone[job.Unique]
+	if !ok {
+		f.gone[job.Unique] = time.Now()
+		return nil
+	}
+	if time.Since(since) < grace {
+		return nil
+	}
+	return f.giveUp(ctx, server, job)
+}
+
+// status asks exactly the job server that has the job.
+func (f *followed) status(ctx context.Context, server string, job Job) (gearman.Status, error) {
+	if job.Handle == "" {
+		return f.hub.client.StatusUnique(ctx, server, job.Unique)
+	}
+	return f.hub.client.Status(ctx, server, job.Handle)
+}
+
+// giveUp ends a job that its job server does not know and of which no report
+// waits. Where workers of ours do the function it was lost; other people's
+// workers do not report, and how the job ended cannot be known.
+func (f *followed) giveUp(ctx context.Context, server string, job Job) error {
+	waiting, err := f.waiting(ctx, server)
+	if err != nil || waiting > 0 || f.job(job.Unique).Over() {
+		return err
+	}
+	o := gearman.Unknown
+	if _, ours := f.cfg.Jobs.Workers[job.Function]; ours {
+		o = gearman.Lost
+	}
+	return f.outcome(job.Unique, o, nil)
+}
+
+// waiting counts the reports that server holds for this release.
+func (f *followed) waiting(ctx context.Context, server string) (int, error) {
+	functions, err := (&gearman.Admin{Addr: server}).Status(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, fn := range functions {
+		if fn.Function == gearman.OutcomeFunction(f.release.key()) {
+			return fn.Total, nil
+		}
+	}
+	return 0, nil
+}
+
+// drain waits until every report that server holds has been journaled.
+func (f *followed) drain(ctx context.Context, server string) error {
+	ticker := time.NewTicker(pollEvery / 10)
+	defer ticker.Stop()
+	for {
+		n, err := f.waiting(ctx, server)
+		if err != nil || n == 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+// foreground does the jobs of which the connection itself brings the result.
+func (f *followed) foreground(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	for _, job := range f.all() {
+		if job.Over() || !job.Foreground {
+			continue
+		}
+		wg.Go(func() {
+			if err := f.doForeground(ctx, job); err != nil && ctx.Err() == nil {
+				f.site.observer().Warn("%s: %v", job.Function, err)
+			}
+		})
+	}
+	return func() {
+		cancel()
+		wg.Wait()
+	}
+}
+
+func (f *followed) doForeground(ctx context.Context, job Job) error {
+	if job.State == jobSubmitted {
+		// Its client was killed: a queued job went with it, a running one may
+		// have ended in any way. Doing it again could do it twice.
+		return f.outcome(job.Unique, gearman.Unknown, nil)
+	}
+	job.State, job.Server = jobSubmitted, f.hub.name(f.hub.client.ServerFor(job.Unique))
+	if err := f.note(job); err != nil {
+		return err
+	}
+	t := task(job)
+	t.OnEvent = func(e gearman.Event) {
+		if e.Kind == gearman.Progress {
+			f.site.observer().Job(job.Unique, job.Function, "running", e.Numerator, e.Denominator)
+		}
+	}
+	_, err := f.hub.client.Do(ctx, t)
+	var failed *gearman.FailedError
+	var exception *gearman.ExceptionError
+	switch {
+	case err == nil:
+		return f.outcome(job.Unique, gearman.Succeeded, nil)
+	case errors.As(err, &failed), errors.As(err, &exception):
+		return f.outcome(job.Unique, gearman.Failed, nil)
+	}
+	return err
+}

@@ -1,0 +1,178 @@
+package release
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"revstamp/vcs"
+)
+
+// Kinds of journal records.
+const (
+	kindBegin  = "begin"  // a release begins: Begin says which
+	kindStep   = "step"   // Step is in State started, done, skipped or failed
+	kindTemp   = "temp"   // Path is about to be created as a temporary file
+	kindWrote  = "wrote"  // Path is about to hold content of digest SHA256; empty: nothing
+	kindBackup = "backup" // what Path held is kept in Backup
+	kindLive   = "live"   // everything a visitor sees is in place
+	kindJob    = "job"    // Job, in its new state
+	kindEnd    = "end"    // the release is over: State says how
+)
+
+// States of a step.
+const (
+	stepStarted = "started"
+	stepDone    = "done"
+	stepSkipped = "skipped"
+	stepFailed  = "failed"
+)
+
+// Record is one line of the journal. Fields are only ever added.
+type Record struct {
+	Time   time.Time `json:"time"`
+	Kind   string    `json:"kind"`
+	Step   string    `json:"step,omitempty"`
+	State  string    `json:"state,omitempty"`
+	Detail string    `json:"detail,omitempty"`
+	Path   string    `json:"path,omitempty"`
+	SHA256 string    `json:"sha256,omitempty"`
+	Backup string    `json:"backup,omitempty"`
+	Begin  *Begin    `json:"begin,omitempty"`
+	Job    *Job      `json:"job,omitempty"`
+}
+
+// Begin is what a release sets out to do, and who does it.
+type Begin struct {
+	ID       string       `json:"id"`    // its number in the site's sequence
+	Token    string       `json:"token"` // makes its job uniques differ from those of other hosts
+	Site     string       `json:"site"`
+	Want     string       `json:"want,omitempty"`
+	From     vcs.Revision `json:"from"`
+	To       vcs.Revision `json:"to"`
+	Rollback string       `json:"rollback,omitempty"` // the release gone back to
+	Holder
+}
+
+// Journal is the open journal of one release: JSON Lines, appended and synced
+// record by record. One process at a time writes it, which an flock(2) on the
+// file sees to. Its methods are safe for concurrent use.
+type Journal struct {
+	mu     sync.Mutex
+	file   *os.File
+	lock   *flock.Flock
+	synced func(Record)
+}
+
+// errFollowed says that another process holds a release's journal.
+var errFollowed = errors.New("another process is at it")
+
+// openJournal opens or creates the journal at path and takes its lock;
+// errFollowed when another process has it.
+func openJournal(ctx context.Context, path string, synced func(Record)) (*Journal, error) {
+	lock, err := exclusive(ctx, path, 0)
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	if lock == nil {
+		return nil, errFollowed
+	}
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("journal: %w", err), lock.Close())
+	}
+	j := &Journal{file: file, lock: lock, synced: synced}
+	if err := j.mend(); err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
+	return j, nil
+}
+
+// mend ends a line that a killed process left torn, so that the next record
+// stands on a line of its own.
+func (j *Journal) mend() error {
+	info, err := j.file.Stat()
+	if err != nil || info.Size() == 0 {
+		return err
+	}
+	last := make([]byte, 1)
+	if _, err := j.file.ReadAt(last, info.Size()-1); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	if last[0] != '\n' {
+		if _, err := j.file.Write([]byte("\n")); err != nil {
+			return fmt.Errorf("journal: %w", err)
+		}
+	}
+	return nil
+}
+
+// Append writes r as one line and returns when it is on disk.
+func (j *Journal) Append(r Record) error { return j.append(r, true) }
+
+// Note writes r as one line, and leaves it to the next Append to sync it. It
+// is for records that a killed process must find again but that mean nothing
+// after a power cut, of which there may be thousands.
+func (j *Journal) Note(r Record) error { return j.append(r, false) }
+
+func (j *Journal) append(r Record, durable bool) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	r.Time = time.Now().UTC()
+	line, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	if _, err := j.file.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	if !durable {
+		return nil
+	}
+	if err := j.file.Sync(); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	if j.synced != nil {
+		j.synced(r)
+	}
+	return nil
+}
+
+// Close gives the journal up to other processes.
+func (j *Journal) Close() error {
+	return errors.Join(j.file.Close(), j.lock.Close())
+}
+
+// readJournal reads every whole record at path. A torn last line, and torn
+// lines that a later run ended, are passed over: they were never synced.
+func readJournal(path string) ([]Record, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	return parseRecords(bytes.NewReader(data))
+}
+
+func parseRecords(r io.Reader) ([]Record, error) {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	var all []Record
+	for line := range bytes.Lines(data) {
+		var rec Record
+		if !bytes.HasSuffix(line, []byte("\n")) || json.Unmarshal(line, &rec) != nil {
+			continue
+		}
+		all = append(all, rec)
+	}
+	return all, nil
+}

@@ -1,0 +1,121 @@
+package release
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// Holder tells who does something to a site, for whoever has to wait.
+type Holder struct {
+	PID   int       `json:"pid"`
+	Host  string    `json:"host,omitempty"`
+	User  string    `json:"user,omitempty"`
+	CI    string    `json:"ci,omitempty"` // address of the CI job
+	Since time.Time `json:"since"`
+}
+
+func (h Holder) String() string {
+	s := fmt.Sprintf("%s@%s, process %d, since %s", h.User, h.Host, h.PID, h.Since.Local().Format(time.DateTime))
+	if h.CI != "" {
+		s += ", " + h.CI
+	}
+	return s
+}
+
+// who is the holder in short.
+func (h Holder) who() string { return h.User + "@" + h.Host }
+
+// Myself is this process as a holder. ci is the address of the CI job it runs
+// in, or empty.
+func Myself(ci string) Holder {
+	h := Holder{PID: os.Getpid(), CI: ci, Since: time.Now().UTC()}
+	h.Host, _ = os.Hostname()
+	if u, err := user.Current(); err == nil {
+		h.User = u.Username
+	}
+	return h
+}
+
+// LockedError says that another process holds the site's lock.
+type LockedError struct{ Holder Holder }
+
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("the site is locked by another release (%v)", e.Holder)
+}
+
+// glance is how long a lock is waited for at the least: somebody who only
+// looks whether it is held holds it for a moment too.
+const glance = 250 * time.Millisecond
+
+// lock takes the site's lock, a kernel flock(2), so that the death of its
+// holder frees it. It waits up to wait.
+func (s *Site) lock(ctx context.Context, wait time.Duration) (*flock.Flock, error) {
+	if err := s.state.create(); err != nil {
+		return nil, err
+	}
+	l, err := exclusive(ctx, s.state.lockFile(), wait)
+	if err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	if l == nil {
+		return nil, &LockedError{Holder: readHolder(s.state.lockFile())}
+	}
+	return l, nil
+}
+
+// exclusive takes the lock on the file at path, which it creates if need be,
+// and waits for it up to wait; nil when another process has it for longer.
+func exclusive(ctx context.Context, path string, wait time.Duration) (*flock.Flock, error) {
+	l := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
+	limited, cancel := context.WithTimeout(ctx, max(wait, glance))
+	defer cancel()
+	ok, err := l.TryLockContext(limited, glance/10)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		err = nil
+	}
+	if err != nil || !ok {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// readHolder reads who holds the lock at path. The file's text is only a
+// courtesy: the lock itself is in the kernel.
+func readHolder(path string) Holder {
+	var h Holder
+	if data, err := os.ReadFile(path); err == nil {
+		_ = json.Unmarshal(data, &h)
+	}
+	return h
+}
+
+// sign writes the holder into the lock file, in place: the lock is on this
+// very inode, so it must not be replaced.
+func sign(path string, h Holder) error {
+	line, err := json.Marshal(h)
+	if err != nil {
+		return fmt.Errorf("lock: %w", err)
+	}
+	if err := os.WriteFile(path, append(line, '\n'), 0o600); err != nil {
+		return fmt.Errorf("lock: %w", err)
+	}
+	return nil
+}
+
+// locked reports whether a process holds the lock at path.
+func locked(path string) bool {
+	l := flock.New(path, flock.SetFlag(os.O_RDONLY))
+	ok, err := l.TryRLock()
+	if err != nil {
+		return false
+	}
+	defer l.Close()
+	return !ok
+}

@@ -1,0 +1,274 @@
+package release
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"revstamp/assets"
+	"revstamp/cmd/revstamp/internal/config"
+	"revstamp/vcs"
+)
+
+// Plan is what a release would do, computed without changing anything. (For
+// git, objects of the target may have been fetched; no ref moved.)
+type Plan struct {
+	Site    string             `json:"site"`
+	Since   *Release           `json:"-"` // the release that is live; nil before the first
+	From    vcs.Revision       `json:"from"`
+	To      vcs.Revision       `json:"to"`
+	Commits []vcs.Commit       `json:"commits,omitempty"`
+	Files   []vcs.Change       `json:"files,omitempty"`
+	Edits   []Edit             `json:"edits,omitempty"` // those that change a file
+	Missing []assets.Reference `json:"missing,omitempty"`
+	Jobs    []Job              `json:"jobs,omitempty"`
+
+	work *work
+}
+
+// Empty reports whether there is nothing to do: the working copy is at the
+// target, every file holds what it should, and the live release is of this
+// very revision and configuration.
+func (p *Plan) Empty() bool {
+	return p.Since != nil && p.Since.To.ID == p.To.ID && p.From.ID == p.To.ID &&
+		len(p.Files) == 0 && len(p.Edits) == 0
+}
+
+// work is a plan with what is needed to carry it out.
+type work struct {
+	site   *Site
+	cfg    *config.Config // the site's configuration as the target has it
+	wc     vcs.WorkingCopy
+	target *vcs.Target
+	edits  *edits
+	print  string // fingerprint of the references, see documents
+}
+
+// Plan computes what releasing want would do; want is as in [Options].
+func (s *Site) Plan(ctx context.Context, want string) (*Plan, error) {
+	return s.plan(ctx, intent{want: want})
+}
+
+// intent is what a release is asked to bring about.
+type intent struct {
+	want     string
+	rollback *Release // go back to this release; want is its revision's id
+	resume   *Release // finish this release; want is its revision's id
+}
+
+func (s *Site) plan(ctx context.Context, in intent) (*Plan, error) {
+	w, err := s.resolve(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{Site: s.Config.Site, From: w.wcRevision, To: w.to, Commits: w.target.Commits, Files: w.target.Changes, work: &w.work}
+	if p.Since, err = s.Current(); err != nil && !IsNotFound(err) {
+		return nil, err
+	}
+	view := newTree(w.cfg.Dir, w.wc, w.target, func(name string) ([]byte, error) {
+		return w.wc.Read(ctx, w.target, name)
+	})
+	if w.edits, err = newEdits(w.cfg, w.to, view); err != nil {
+		return nil, err
+	}
+	if err := w.work.preview(ctx, p, view); err != nil {
+		return nil, err
+	}
+	if !p.Empty() {
+		p.Jobs, err = jobsOf(w.cfg, w.to)
+	}
+	return p, err
+}
+
+// resolved is what the version control system says of an intent.
+type resolved struct {
+	work
+	wcRevision vcs.Revision
+	to         vcs.Revision
+}
+
+// resolve finds the target and reads the configuration as the target has it:
+// a commit that needs a new key stamped brings the line that says so.
+func (s *Site) resolve(ctx context.Context, in intent) (*resolved, error) {
+	wc, err := s.workingCopy(ctx, s.Config)
+	if err != nil {
+		return nil, err
+	}
+	own, err := s.own(wc)
+	if err != nil {
+		return nil, err
+	}
+	want := in.want
+	if want == "" {
+		want = s.Config.Source.Update
+	}
+	target, err := wc.Resolve(ctx, want, own)
+	if err != nil {
+		return nil, err
+	}
+	from, err := wc.Revision(ctx, own)
+	if err != nil {
+		return nil, err
+	}
+	r := &resolved{work: work{site: s, wc: wc, target: target}, wcRevision: from, to: target.Revision}
+	switch {
+	case in.rollback != nil:
+		r.to = in.rollback.To
+	case in.resume != nil:
+		r.to = in.resume.To
+	}
+	r.cfg, err = s.configAt(ctx, wc, target)
+	return r, err
+}
+
+// configAt is the site's configuration at target.
+func (s *Site) configAt(ctx context.Context, wc vcs.WorkingCopy, target *vcs.Target) (*config.Config, error) {
+	rel, err := filepath.Rel(wc.Dir(), s.Config.File)
+	if err != nil {
+		return s.Config, nil
+	}
+	name := filepath.ToSlash(rel)
+	i := slices.IndexFunc(target.Changes, func(c vcs.Change) bool { return c.Path == name })
+	if i < 0 || target.Changes[i].Op == vcs.Deleted {
+		return s.Config, nil
+	}
+	data, err := wc.Read(ctx, target, name)
+	if err != nil {
+		return nil, err
+	}
+	return config.Parse(s.Config.File, data)
+}
+
+// own tells the version control system which local differences are ours:
+// those in nothing but what the present configuration stamps and rewrites, and
+// files that hold, to the byte, what a release wrote.
+func (s *Site) own(wc vcs.WorkingCopy) (vcs.Own, error) {
+	now, err := newEdits(s.Config, vcs.Revision{Short: neutral}, &tree{base: s.Config.Dir})
+	if err != nil {
+		return nil, err
+	}
+	return func(path string, base, got []byte) bool {
+		abs := filepath.Join(wc.Dir(), filepath.FromSlash(path))
+		return now.same(abs, base, got) || s.wrote(abs, got)
+	}, nil
+}
+
+// wrote reports whether a release wrote content to the file at abs, later
+// than any other content.
+func (s *Site) wrote(abs string, content []byte) bool {
+	r, err := s.newest(func(r *Release) bool { return r.wrote[abs] != "" })
+	return err == nil && r.wrote[abs] == digest(content)
+}
+
+func digest(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}
+
+// preview computes the edits against view, and tells p of them.
+func (w *work) preview(ctx context.Context, p *Plan, view *tree) error {
+	all, err := w.edits.configuration(view)
+	if err != nil {
+		return err
+	}
+	names, print, err := w.edits.documents(view, w.skip)
+	if err != nil {
+		return err
+	}
+	w.print = w.fingerprint(p.To, print)
+	if len(p.Files) > 0 || w.print != w.site.state.readSeen() {
+		refs, err := w.edits.references(ctx, view, names)
+		if err != nil {
+			return err
+		}
+		all = append(refs, all...)
+	}
+	for _, edit := range all {
+		p.Missing = append(p.Missing, edit.Missing...)
+		if !bytes.Equal(edit.Before, edit.After) {
+			p.Edits = append(p.Edits, edit)
+		}
+	}
+	return nil
+}
+
+// fingerprint is of all that decides what the references look like.
+func (w *work) fingerprint(to vcs.Revision, files string) string {
+	return digest(fmt.Appendf(nil, "%s\n%s\n%+v\n", to.ID, files, w.cfg.Assets))
+}
+
+// skip names the directories in which nothing of the site lies.
+func (w *work) skip(abs string) bool {
+	switch filepath.Base(abs) {
+	case ".git", ".svn", ".hg":
+		return true
+	}
+	return abs == w.site.state.dir
+}
+
+// jobsOf are the jobs that cfg queues after a release of rev, not yet part of
+// any release.
+func jobsOf(cfg *config.Config, rev vcs.Revision) ([]Job, error) {
+	var jobs []Job
+	for i, q := range cfg.Jobs.Queue {
+		workload, err := config.Expand(q.Workload, values(cfg, rev))
+		if err != nil {
+			return nil, fmt.Errorf("%v: %w", q.Pos, err)
+		}
+		jobs = append(jobs, Job{
+			N: i + 1, Function: q.Function, Workload: workload, Priority: string(q.Priority),
+			Foreground: q.Wait == config.Foreground, State: jobIntended,
+		})
+	}
+	return jobs, nil
+}
+
+// Diff is the plan's unified diff of the files that revstamp itself edits.
+// Configuration is shown without neighbouring lines, which may hold secrets.
+func (p *Plan) Diff() []byte {
+	var out []byte
+	for _, e := range p.Edits {
+		context := 3
+		if e.Role == RoleConfiguration {
+			context = 0
+		}
+		out = append(out, unified(e.Path, e.Before, e.After, context)...)
+	}
+	return out
+}
+
+// IsNotFound reports whether err says that there is no such release.
+func IsNotFound(err error) bool {
+	_, ok := errors.AsType[*NotFoundError](err)
+	return ok
+}
+
+// begin is the first record of a release that carries p out.
+func (p *Plan) begin(id, token string, h Holder, in intent) *Begin {
+	b := &Begin{ID: id, Token: token, Site: p.Site, Want: in.want, From: p.From, To: p.To, Holder: h}
+	b.Since = time.Now().UTC()
+	if in.rollback != nil {
+		b.Rollback = in.rollback.ID
+	}
+	return b
+}
+
+// Revision tells what the site's working copy is at. Edits of revstamp's own
+// are no modification.
+func (s *Site) Revision(ctx context.Context) (vcs.Revision, error) {
+	wc, err := s.workingCopy(ctx, s.Config)
+	if err != nil {
+		return vcs.Revision{}, err
+	}
+	own, err := s.own(wc)
+	if err != nil {
+		return vcs.Revision{}, err
+	}
+	return wc.Revision(ctx, own)
+}

@@ -1,0 +1,397 @@
+package release
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"revstamp/stamp/atomicfile"
+	"revstamp/vcs"
+)
+
+// run is one release being carried out: what its steps share.
+type run struct {
+	*work
+	plan    *Plan
+	release *Release // as its journal tells it up to when this run began
+	journal *Journal
+	pending []Edit // computed by stamp and assets, put in place by activate
+	halfway bool   // an update stopped between two writes
+}
+
+// steps is a release in the in-place layout, where the working copy is the
+// live tree.
+func (r *run) steps() []Step {
+	return []Step{
+		lockStep{r},
+		backupStep{r},
+		updateStep{r},
+		revisionStep{r},
+		stampStep{r},
+		assetsStep{r},
+		activateStep{r},
+	}
+}
+
+// Release brings the site to a revision and returns the release that did. With
+// nothing to do it returns the live release, touches nothing and is done. Its
+// errors are *[Error], *[DueError], *[LockedError], *[JobsError] and whatever
+// made the plan impossible.
+func (s *Site) Release(ctx context.Context, o Options) (r *Release, done bool, err error) {
+	return s.change(ctx, o, func() (intent, error) {
+		if due, err := s.due(); err != nil || due != nil {
+			return intent{}, errors.Join(err, asError(due))
+		}
+		return intent{want: o.Want}, nil
+	})
+}
+
+// Rollback brings the site back to what it was at release id, or, when id is
+// empty, at the newest release of another revision before the live one.
+func (s *Site) Rollback(ctx context.Context, id string, o Options) (*Release, bool, error) {
+	return s.change(ctx, o, func() (intent, error) {
+		if due, err := s.due(); err != nil || due != nil {
+			return intent{}, errors.Join(err, asError(due))
+		}
+		to, err := s.rollbackTarget(id)
+		if err != nil {
+			return intent{}, err
+		}
+		return intent{want: to.To.ID, rollback: to}, nil
+	})
+}
+
+// Resume finishes the release that was interrupted, or queues and follows the
+// jobs that the live one still owes.
+func (s *Site) Resume(ctx context.Context, o Options) (*Release, bool, error) {
+	return s.change(ctx, o, func() (intent, error) {
+		r, err := s.newest(func(*Release) bool { return true })
+		if err != nil {
+			return intent{}, err
+		}
+		if r.Status != Unfinished {
+			return intent{}, errOwed
+		}
+		return intent{want: r.To.ID, resume: r}, nil
+	})
+}
+
+// errOwed says that no release is unfinished: only jobs may be.
+var errOwed = errors.New("no release was interrupted")
+
+// change takes the lock, plans what decide asks for, and carries it out.
+func (s *Site) change(ctx context.Context, o Options, decide func() (intent, error)) (r *Release, done bool, err error) {
+	lock, err := s.lock(ctx, o.Wait)
+	if err != nil {
+		return nil, false, err
+	}
+	defer lock.Close()
+	in, err := decide()
+	if errors.Is(err, errOwed) {
+		r, err := s.Current()
+		if err != nil || len(r.pending()) == 0 {
+			return r, true, err
+		}
+		return s.finishAlone(ctx, r, lock.Close)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	p, err := s.plan(ctx, in)
+	if err != nil {
+		return nil, false, &Error{Step: "plan", Effect: effectOf(in), Err: err}
+	}
+	if p.Empty() && in.resume == nil {
+		return p.Since, true, nil
+	}
+	run, err := s.begin(ctx, p, in)
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { err = errors.Join(err, run.journal.Close()) }()
+	if r, err = run.carryOut(ctx); err != nil {
+		return r, false, err
+	}
+	return s.finish(ctx, p.work.cfg, run.journal, r, lock.Close)
+}
+
+// effectOf is the state of the site when in could not even be planned.
+func effectOf(in intent) Effect {
+	if in.resume != nil {
+		return Interrupted
+	}
+	return Unchanged
+}
+
+// carryOut runs the steps that change the site, up to the moment when the
+// release is live.
+func (r *run) carryOut(ctx context.Context) (*Release, error) {
+	runner := &runner{journal: r.journal, observer: r.site.observer()}
+	err := runner.run(ctx, r.steps())
+	if failed, ok := errors.AsType[*Error](err); ok {
+		failed.Release = r.release.ID
+		if failed.Effect != Interrupted {
+			err = errors.Join(failed, r.journal.Append(ended(Failed, failed.Error())))
+		}
+	}
+	now, readErr := r.site.read(r.release.ID)
+	return now, errors.Join(err, readErr)
+}
+
+// Abort undoes the release that was interrupted: the working copy goes back to
+// where it was, and every file to what it held, unless somebody changed it
+// since. done is true when there is none.
+func (s *Site) Abort(ctx context.Context, o Options) (r *Release, done bool, err error) {
+	lock, err := s.lock(ctx, o.Wait)
+	if err != nil {
+		return nil, false, err
+	}
+	defer lock.Close()
+	due, err := s.due()
+	if err != nil || due == nil {
+		return nil, true, err
+	}
+	in := intent{want: due.To.ID, resume: due}
+	p, err := s.plan(ctx, in)
+	if err != nil {
+		return due, false, &Error{Release: due.ID, Step: "plan", Effect: Interrupted, Err: err}
+	}
+	run, err := s.begin(ctx, p, in)
+	if err != nil {
+		return due, false, err
+	}
+	defer func() { err = errors.Join(err, run.journal.Close()) }()
+	run.halfway = due.did("update")
+	runner := &runner{journal: run.journal, observer: s.observer()}
+	if effect, err := runner.undo(ctx, run.steps()); err != nil {
+		return due, false, &Error{Release: due.ID, Step: "abort", Effect: effect, Err: err}
+	}
+	if err := run.journal.Append(ended(Aborted, "")); err != nil {
+		return due, false, err
+	}
+	r, err = s.read(due.ID)
+	return r, false, err
+}
+
+// begin opens the journal of a new release, or of the one to resume.
+func (s *Site) begin(ctx context.Context, p *Plan, in intent) (*run, error) {
+	r := &run{work: p.work, plan: p}
+	var first *Begin
+	if in.resume != nil {
+		r.release = in.resume
+	} else {
+		id, err := s.nextID()
+		if err != nil {
+			return nil, err
+		}
+		first = p.begin(id, strings.ToLower(rand.Text()[:6]), s.Holder, in)
+		r.release = fold([]Record{{Kind: kindBegin, Begin: first}})
+	}
+	var err error
+	r.journal, err = openJournal(ctx, s.state.journal(r.release.ID), s.OnRecord)
+	if err != nil {
+		return nil, err
+	}
+	if first != nil {
+		err = r.journal.Append(Record{Kind: kindBegin, Begin: first})
+	} else {
+		err = atomicfile.Sweep(r.release.temps)
+	}
+	if err != nil {
+		return nil, errors.Join(err, r.journal.Close())
+	}
+	return r, nil
+}
+
+func (s *Site) nextID() (string, error) {
+	numbers, err := s.state.sequence()
+	if err != nil {
+		return "", err
+	}
+	if len(numbers) == 0 {
+		return "1", nil
+	}
+	return strconv.Itoa(numbers[len(numbers)-1] + 1), nil
+}
+
+// due is the interrupted release that must be dealt with before another one;
+// nil when there is none.
+func (s *Site) due() (*Release, error) {
+	r, err := s.newest(func(*Release) bool { return true })
+	if IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil || r.Status != Unfinished {
+		return nil, err
+	}
+	return r, nil
+}
+
+func asError(due *Release) error {
+	if due == nil {
+		return nil
+	}
+	return &DueError{Release: due.ID, Step: due.Step, Since: due.Since}
+}
+
+// files are the options by which every file of the site is written.
+func (r *run) files() atomicfile.Options {
+	return atomicfile.Options{
+		Owner:  r.owner(),
+		Record: func(temp string) error { return r.journal.Note(Record{Kind: kindTemp, Path: temp}) },
+		Warn:   func(msg string) { r.site.observer().Warn("%s", msg) },
+	}
+}
+
+// write announces in the journal that path is to hold content, which makes it
+// ours in the eyes of a later run.
+func (r *run) wrote(abs string, content []byte) error {
+	rec := Record{Kind: kindWrote, Path: abs}
+	if content != nil {
+		rec.SHA256 = digest(content)
+	}
+	return r.journal.Note(rec)
+}
+
+// put writes what an update brings, assets first and configuration last.
+func (r *run) put(ctx context.Context, writes []vcs.Write) error {
+	slices.SortStableFunc(writes, func(a, b vcs.Write) int {
+		return int(r.edits.role(r.abs(a.Path))) - int(r.edits.role(r.abs(b.Path)))
+	})
+	var batch atomicfile.Batch
+	for _, w := range writes {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := r.add(&batch, w); err != nil {
+			return err
+		}
+	}
+	return batch.Commit(ctx)
+}
+
+func (r *run) add(batch *atomicfile.Batch, w vcs.Write) error {
+	abs, opts := r.abs(w.Path), r.files()
+	opts.Root, opts.Create, opts.MkdirAll = r.wc.Dir(), true, true
+	if w.Delete {
+		batch.Remove(abs, opts)
+		return r.wrote(abs, nil)
+	}
+	content, err := w.Content()
+	if err != nil {
+		return err
+	}
+	if err := r.wrote(abs, content); err != nil {
+		return err
+	}
+	if w.Mode&fs.ModeSymlink != 0 {
+		batch.Symlink(abs, string(content), opts)
+		return nil
+	}
+	opts.Perm = w.Mode.Perm()
+	f, err := atomicfile.Open(abs, opts)
+	if err != nil {
+		return err
+	}
+	if f.Exists() {
+		f.Chmod(executable(f.Mode(), w.Mode&0o100 != 0))
+	}
+	batch.Add(f, content)
+	return nil
+}
+
+// executable is mode with its execute bits as a version control system, which
+// knows of one bit, wants them: set where reading is allowed, or cleared.
+func executable(mode fs.FileMode, on bool) fs.FileMode {
+	mode = mode.Perm()
+	switch {
+	case !on:
+		return mode &^ 0o111
+	case mode&0o111 != 0:
+		return mode
+	}
+	return mode | mode>>2&0o111
+}
+
+func (r *run) abs(name string) string {
+	return filepath.Join(r.wc.Dir(), filepath.FromSlash(name))
+}
+
+// restore puts back every backup that the release made, of files that still
+// hold what it wrote. A file that somebody else changed since is left alone,
+// with a warning.
+func (r *run) restore(ctx context.Context) error {
+	var batch atomicfile.Batch
+	release, err := r.site.read(r.release.ID)
+	if err != nil {
+		return err
+	}
+	for _, abs := range slices.Sorted(maps.Keys(release.backups)) {
+		before, err := atomicfile.Open(release.backups[abs], atomicfile.Options{})
+		if err != nil {
+			return err
+		}
+		f, err := atomicfile.Open(abs, r.files())
+		if err != nil {
+			return errors.Join(err, before.Close())
+		}
+		now := digest(f.Data())
+		switch {
+		case now == digest(before.Data()):
+			err = f.Close()
+		case now == release.wrote[abs]:
+			batch.Add(f, before.Data())
+		default:
+			r.site.observer().Warn("%s was changed by somebody else since; its backup is %s", r.edits.name(abs), release.backups[abs])
+			err = f.Close()
+		}
+		if err = errors.Join(err, before.Close()); err != nil {
+			return err
+		}
+	}
+	if batch.Len() == 0 {
+		return Skip("nothing to put back")
+	}
+	return batch.Commit(ctx)
+}
+
+// rollbackTarget finds the release to go back to: one recorded as complete.
+func (s *Site) rollbackTarget(id string) (*Release, error) {
+	if id != "" {
+		r, err := s.Find(id)
+		if err == nil && r.Status != Live {
+			err = fmt.Errorf("release %s is no target for a rollback: it is %s, not complete", id, r.Status)
+		}
+		return r, err
+	}
+	live, err := s.Current()
+	if err != nil {
+		return nil, err
+	}
+	older := func(r *Release) bool { return r.Status == Live && r.To.ID != live.To.ID && r.before(live) }
+	r, err := s.newest(older)
+	if IsNotFound(err) {
+		return nil, fmt.Errorf("there is no earlier release than %s to go back to", live.ID)
+	}
+	return r, err
+}
+
+// before reports whether r's number is lower than o's. A rollback counts as
+// the release that it went back to, so that a rollback after a rollback goes
+// further back.
+func (r *Release) before(o *Release) bool {
+	at := o.ID
+	if o.Rollback != "" {
+		at = o.Rollback
+	}
+	a, _ := strconv.Atoi(r.ID)
+	b, _ := strconv.Atoi(at)
+	return a < b
+}

@@ -1,0 +1,64 @@
+package release
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// state is a site's state directory:
+//
+//	.gitignore      keeps git from seeing it
+//	lock            flock(2) by whoever changes the site, with who it is
+//	journal/12.jsonl  what release 12 did; flock(2) by whoever writes it
+//	backups/        configuration as it was
+//	seen            what the references looked like after the last release
+type state struct{ dir string }
+
+func (s *state) lockFile() string { return filepath.Join(s.dir, "lock") }
+func (s *state) backups() string  { return filepath.Join(s.dir, "backups") }
+func (s *state) seen() string     { return filepath.Join(s.dir, "seen") }
+
+func (s *state) journal(id string) string {
+	return filepath.Join(s.dir, "journal", id+".jsonl")
+}
+
+// create makes the directory, for this user alone.
+func (s *state) create() error {
+	if err := os.MkdirAll(filepath.Join(s.dir, "journal"), 0o700); err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	ignore := filepath.Join(s.dir, ".gitignore")
+	if _, err := os.Lstat(ignore); errors.Is(err, fs.ErrNotExist) {
+		if err := os.WriteFile(ignore, []byte("*\n"), 0o600); err != nil {
+			return fmt.Errorf("state directory: %w", err)
+		}
+	}
+	return nil
+}
+
+// sequence lists the numbers of all releases, oldest first. Order is by
+// number alone: clocks and modification times lie.
+func (s *state) sequence() ([]int, error) {
+	entries, err := os.ReadDir(filepath.Join(s.dir, "journal"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	var all []int
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), ".jsonl")
+		if n, err := strconv.Atoi(name); ok && err == nil && n > 0 {
+			all = append(all, n)
+		}
+	}
+	slices.Sort(all)
+	return all, nil
+}

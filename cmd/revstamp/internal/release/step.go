@@ -1,0 +1,97 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Step is one step of a release. It is safe to run again: a step that finds
+// its work done skips or does nothing.
+type Step interface {
+	Name() string
+	// Run does the step. The detail is for the people who watch. A Skip as
+	// error says that there was nothing to do.
+	Run(ctx context.Context) (detail string, err error)
+}
+
+// Undoer is a step whose work can be taken back.
+type Undoer interface {
+	Undo(ctx context.Context) error
+}
+
+// Skip is the error of a step that had nothing to do: the reason.
+type Skip string
+
+func (s Skip) Error() string { return string(s) }
+
+// runner runs steps, and does for each what is the same for all: it journals
+// them, tells the observer, and undoes them when one fails.
+type runner struct {
+	journal  *Journal
+	observer Observer
+}
+
+// run runs steps in order. A step that fails has every step before it undone,
+// last first, and the error says what state that left. A cancelled context is
+// no failure: the release stays as it is, to be resumed.
+func (r *runner) run(ctx context.Context, steps []Step) error {
+	for i, step := range steps {
+		err := r.one(ctx, step)
+		if err == nil {
+			continue
+		}
+		if ctx.Err() != nil {
+			return &Error{Step: step.Name(), Effect: Interrupted, Err: context.Cause(ctx)}
+		}
+		effect, undoErr := r.undo(context.WithoutCancel(ctx), steps[:i+1])
+		return &Error{Step: step.Name(), Effect: effect, Err: errors.Join(err, undoErr)}
+	}
+	return nil
+}
+
+func (r *runner) one(ctx context.Context, step Step) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	name := step.Name()
+	if err := r.journal.Append(Record{Kind: kindStep, Step: name, State: stepStarted}); err != nil {
+		return err
+	}
+	r.observer.StepStarted(name)
+	detail, err := step.Run(ctx)
+	rec := Record{Kind: kindStep, Step: name, State: stepDone, Detail: detail}
+	skip, skipped := errors.AsType[Skip](err)
+	switch {
+	case skipped:
+		rec.State, rec.Detail = stepSkipped, string(skip)
+		r.observer.StepSkipped(name, string(skip))
+		err = nil
+	case err != nil:
+		rec.State, rec.Detail = stepFailed, err.Error()
+		r.observer.StepFailed(name, err)
+	default:
+		r.observer.StepDone(name, detail)
+	}
+	return errors.Join(err, r.journal.Append(rec))
+}
+
+// undo takes back what steps have done, last first.
+func (r *runner) undo(ctx context.Context, steps []Step) (Effect, error) {
+	effect := Unchanged
+	for i := len(steps) - 1; i >= 0; i-- {
+		u, ok := steps[i].(Undoer)
+		if !ok {
+			continue
+		}
+		err := u.Undo(ctx)
+		if _, skipped := errors.AsType[Skip](err); skipped {
+			continue
+		}
+		if err != nil {
+			return Interrupted, fmt.Errorf("undo of %s: %w", steps[i].Name(), err)
+		}
+		effect = RolledBack
+	}
+	return effect, nil
+}

@@ -1,0 +1,326 @@
+package release
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"revstamp/cmd/revstamp/internal/config"
+	"revstamp/stamp/atomicfile"
+	"revstamp/vcs"
+)
+
+// lockStep signs the lock, which was taken before the plan was made, so that
+// the plan stays true.
+type lockStep struct{ *run }
+
+func (lockStep) Name() string { return "lock" }
+
+func (s lockStep) Run(context.Context) (string, error) {
+	return s.site.Holder.who(), sign(s.site.state.lockFile(), s.site.Holder)
+}
+
+// backupStep keeps every file that stamping or rewriting will change, as it
+// was before the release. A resumed release keeps the first run's backups.
+type backupStep struct{ *run }
+
+func (backupStep) Name() string { return "backup" }
+
+func (s backupStep) Run(ctx context.Context) (string, error) {
+	backups := atomicfile.Backups{Dir: s.site.state.backups(), Keep: s.cfg.Backups.Keep}
+	n := 0
+	for _, edit := range s.plan.Edits {
+		abs := s.cfg.Abs(edit.Path)
+		if s.release.backups[abs] != "" || edit.Before == nil || s.release.did("update", "activate") {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		if err := s.backup(backups, abs); err != nil {
+			return "", err
+		}
+		n++
+	}
+	if n == 0 {
+		return "", Skip("nothing to back up")
+	}
+	return plural(n, "file"), nil
+}
+
+func (s backupStep) backup(backups atomicfile.Backups, abs string) error {
+	f, err := atomicfile.Open(abs, atomicfile.Options{})
+	if err != nil {
+		return err
+	}
+	b, err := backups.Save(f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return s.journal.Append(Record{Kind: kindBackup, Path: abs, Backup: b.Path, SHA256: digest(f.Data())})
+}
+
+// updateStep brings the working copy to the target. What revstamp edits
+// arrives edited: no reader sees an unstamped file.
+type updateStep struct{ *run }
+
+func (updateStep) Name() string { return "update" }
+
+func (s updateStep) Run(ctx context.Context) (string, error) {
+	resumed := s.release.did("update")
+	if len(s.target.Changes) == 0 && s.target.From == s.target.Revision.ID && !resumed {
+		return "", Skip("already at " + s.plan.To.Short)
+	}
+	own, err := s.site.own(s.wc)
+	if err != nil {
+		return "", err
+	}
+	err = s.wc.Update(ctx, s.target, vcs.Update{
+		Own:    own,
+		Resume: resumed,
+		Write:  s.put,
+		Edit: func(path string, content []byte) ([]byte, error) {
+			edit, err := s.edits.apply(s.abs(path), content)
+			return edit.After, err
+		},
+	})
+	if err != nil {
+		_, s.halfway = errors.AsType[*vcs.InterruptedError](err)
+		return "", err
+	}
+	return fmt.Sprintf("%s → %s, %s", short(s.plan.From), short(s.plan.To), plural(len(s.target.Changes), "file")), nil
+}
+
+// Undo goes back to where the working copy was, with our own edits as they
+// were: from the backups, to the byte.
+func (s updateStep) Undo(ctx context.Context) error {
+	from := s.release.From.ID
+	own, err := s.site.own(s.wc)
+	if err != nil {
+		return err
+	}
+	back, err := s.wc.Resolve(ctx, from, own)
+	if err != nil {
+		return err
+	}
+	if back.From == from && !s.halfway {
+		return Skip("never left " + s.release.From.Short)
+	}
+	release, err := s.site.read(s.release.ID)
+	if err != nil {
+		return err
+	}
+	return s.wc.Update(ctx, back, vcs.Update{
+		Own:    own,
+		Resume: s.halfway,
+		Write:  s.put,
+		Edit: func(path string, content []byte) ([]byte, error) {
+			backup, ok := release.backups[s.abs(path)]
+			if !ok {
+				return content, nil
+			}
+			return os.ReadFile(backup)
+		},
+	})
+}
+
+// revisionStep makes sure that the working copy is what the plan says before
+// anything is stamped.
+type revisionStep struct{ *run }
+
+func (revisionStep) Name() string { return "revision" }
+
+func (s revisionStep) Run(ctx context.Context) (string, error) {
+	own, err := s.site.own(s.wc)
+	if err != nil {
+		return "", err
+	}
+	rev, err := s.wc.Revision(ctx, own)
+	switch {
+	case err != nil:
+		return "", err
+	case rev.ID != s.target.Revision.ID:
+		return "", fmt.Errorf("the working copy is at %s, not at %s", short(rev), short(s.target.Revision))
+	case len(rev.Modified) > 0:
+		return "", &vcs.LocalChangesError{Files: rev.Modified}
+	case rev.Mixed != "":
+		return "", fmt.Errorf("the working copy is of mixed revisions: %s", rev.Mixed)
+	}
+	return short(rev), nil
+}
+
+// stampStep computes what the configuration files are to hold.
+type stampStep struct{ *run }
+
+func (stampStep) Name() string { return "stamp" }
+
+func (s stampStep) Run(context.Context) (string, error) {
+	all, err := s.edits.configuration(&tree{base: s.cfg.Dir})
+	if err != nil {
+		return "", err
+	}
+	s.pending = append(s.pending, changed(all)...)
+	for _, edit := range s.plan.Edits {
+		if edit.Role == RoleConfiguration && len(edit.Stamped) > 0 {
+			c := edit.Stamped[0]
+			return fmt.Sprintf("%s: %s %s → %s", edit.Path, c.Key, c.Old, c.New) + more(s.plan.Edits), nil
+		}
+	}
+	return "", Skip("every key has its value")
+}
+
+// assetsStep computes what the files with references are to hold.
+type assetsStep struct{ *run }
+
+func (assetsStep) Name() string { return "assets" }
+
+func (s assetsStep) Run(ctx context.Context) (string, error) {
+	if s.edits.assets == nil {
+		return "", Skip("none configured")
+	}
+	now := &tree{base: s.cfg.Dir}
+	edits, err := newEdits(s.cfg, s.plan.To, now)
+	if err != nil {
+		return "", err
+	}
+	names, _, err := edits.documents(now, s.skip)
+	if err != nil {
+		return "", err
+	}
+	all, err := edits.references(ctx, now, names)
+	if err != nil {
+		return "", err
+	}
+	s.pending = append(changed(all), s.pending...)
+	refs, files := 0, 0
+	for _, edit := range s.plan.Edits {
+		if len(edit.Refs) > 0 {
+			refs, files = refs+len(edit.Refs), files+1
+		}
+	}
+	if files == 0 {
+		return "", Skip("every reference has its version")
+	}
+	return fmt.Sprintf("%s in %s", plural(refs, "reference"), plural(files, "file")), nil
+}
+
+// changed leaves out the edits that change nothing.
+func changed(all []Edit) []Edit {
+	var out []Edit
+	for _, edit := range all {
+		if !bytes.Equal(edit.Before, edit.After) {
+			out = append(out, edit)
+		}
+	}
+	return out
+}
+
+// activateStep puts the computed files in place, references first and
+// configuration, the commit point, last. Then the release is live.
+type activateStep struct{ *run }
+
+func (activateStep) Name() string { return "activate" }
+
+func (s activateStep) Run(ctx context.Context) (string, error) {
+	var batch atomicfile.Batch
+	for _, edit := range s.pending {
+		abs := s.cfg.Abs(edit.Path)
+		f, err := atomicfile.Open(abs, s.files())
+		if err != nil {
+			return "", err
+		}
+		if !bytes.Equal(f.Data(), edit.Before) {
+			return "", errors.Join(&atomicChange{edit.Path}, f.Close())
+		}
+		if err := s.wrote(abs, edit.After); err != nil {
+			return "", errors.Join(err, f.Close())
+		}
+		batch.Add(f, edit.After)
+	}
+	n := batch.Len()
+	if err := batch.Commit(ctx); err != nil {
+		return "", err
+	}
+	if err := s.live(); err != nil {
+		return "", err
+	}
+	if n == 0 {
+		return "", Skip("every file is in place")
+	}
+	return plural(n, "file"), nil
+}
+
+// live records that the release is complete, with the jobs that it owes.
+func (s activateStep) live() error {
+	for _, job := range s.plan.Jobs {
+		job.Unique = fmt.Sprintf("%s/%d", s.release.key(), job.N)
+		if err := s.journal.Append(Record{Kind: kindJob, Job: &job}); err != nil {
+			return err
+		}
+	}
+	if err := s.journal.Append(Record{Kind: kindLive}); err != nil {
+		return err
+	}
+	now := &tree{base: s.cfg.Dir}
+	if _, print, err := s.edits.documents(now, s.skip); err == nil {
+		_ = s.site.state.writeSeen(s.fingerprint(s.plan.To, print))
+	}
+	return nil
+}
+
+// Undo puts back what had been in place.
+func (s activateStep) Undo(ctx context.Context) error { return s.restore(ctx) }
+
+// atomicChange says that a file was edited by somebody else while a release
+// computed its new content.
+type atomicChange struct{ path string }
+
+func (e *atomicChange) Error() string { return fmt.Sprintf("%s: %v", e.path, atomicfile.ErrChanged) }
+func (e *atomicChange) Unwrap() error { return atomicfile.ErrChanged }
+
+// did reports whether one of the named steps was begun before this run.
+func (r *Release) did(names ...string) bool {
+	for _, step := range r.Steps {
+		for _, name := range names {
+			if step.Name == name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (r *run) owner() atomicfile.OwnerPolicy {
+	if r.cfg.Owner == config.OwnerBestEffort {
+		return atomicfile.OwnerBestEffort
+	}
+	return atomicfile.KeepOwner
+}
+
+func short(r vcs.Revision) string {
+	if r.System == "svn" {
+		return "r" + r.Short
+	}
+	return r.Short
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// more says how many values are stamped besides the first.
+func more(edits []Edit) string {
+	n := -1
+	for _, edit := range edits {
+		n += len(edit.Stamped)
+	}
+	if n < 1 {
+		return ""
+	}
+	return fmt.Sprintf(" and %d more", n)
+}

@@ -1,0 +1,101 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// Follow brings the jobs of release id, or of the live one when id is empty,
+// to their outcomes. While another process is at the release it is watched
+// instead, through its journal; when that process ends, its work is taken over.
+func (s *Site) Follow(ctx context.Context, id string) (*Release, error) {
+	r, err := s.Find(id)
+	if id == "" && err == nil && r.Status != Running {
+		r, err = s.Current()
+	}
+	if err != nil {
+		return nil, err
+	}
+	for seen := 0; ; {
+		if seen, err = s.watch(ctx, r.ID, seen); err != nil {
+			return r, err
+		}
+		if r, err = s.Find(r.ID); err != nil {
+			return nil, err
+		}
+		switch r.Status {
+		case Unfinished:
+			return r, asError(r)
+		case Failed, Aborted:
+			return r, &Error{Release: r.ID, Step: r.Step, Err: errors.New(r.Detail)}
+		}
+		now, _, err := s.finishAlone(ctx, r, func() error { return nil })
+		if !errors.Is(err, errFollowed) {
+			return now, err
+		}
+	}
+}
+
+// watchEvery is how often it is asked whether a release's writer still lives:
+// its death changes no file.
+const watchEvery = time.Second
+
+// watch tells the observer what is appended to the journal of release id by
+// the process that has it, until there is none. The first seen records are
+// known already; it returns how many are now.
+func (s *Site) watch(ctx context.Context, id string, seen int) (int, error) {
+	path := s.state.journal(id)
+	if !locked(path) {
+		return seen, nil
+	}
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		return seen, err
+	}
+	defer watcher.Close()
+	if err := watcher.Add(path); err != nil {
+		return seen, err
+	}
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for {
+		busy := locked(path) // before reading: what its last act was is read too
+		records, err := readJournal(path)
+		if err != nil {
+			return seen, err
+		}
+		s.replay(records[min(seen, len(records)):])
+		if seen = len(records); !busy {
+			return seen, nil
+		}
+		select {
+		case <-ctx.Done():
+			return seen, ctx.Err()
+		case <-watcher.Events:
+		case <-ticker.C:
+		}
+	}
+}
+
+// replay tells the observer of records as if they happened now.
+func (s *Site) replay(records []Record) {
+	o := s.observer()
+	for _, rec := range records {
+		switch {
+		case rec.Kind == kindJob && rec.Job != nil:
+			o.Job(rec.Job.Unique, rec.Job.Function, rec.Job.State, 0, 0)
+		case rec.Kind != kindStep:
+		case rec.State == stepStarted:
+			o.StepStarted(rec.Step)
+		case rec.State == stepDone:
+			o.StepDone(rec.Step, rec.Detail)
+		case rec.State == stepSkipped:
+			o.StepSkipped(rec.Step, rec.Detail)
+		case rec.State == stepFailed:
+			o.StepFailed(rec.Step, errors.New(rec.Detail))
+		}
+	}
+}

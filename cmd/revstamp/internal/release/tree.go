@@ -1,0 +1,170 @@
+package release
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"revstamp/vcs"
+)
+
+// tree is the site as it will be once the working copy is at a target: what
+// the target changes comes from the version control system, everything else
+// from the disk. It is an fs.FS rooted at base. It keeps no content.
+type tree struct {
+	base    string                                  // absolute directory
+	changes map[string]vcs.Change                   // by absolute path
+	content func(change vcs.Change) ([]byte, error) // at the target
+}
+
+// newTree is the site below dir as target t of wc will leave it.
+func newTree(dir string, wc vcs.WorkingCopy, t *vcs.Target, read func(string) ([]byte, error)) *tree {
+	v := &tree{base: dir, changes: make(map[string]vcs.Change, len(t.Changes))}
+	for _, c := range t.Changes {
+		v.changes[filepath.Join(wc.Dir(), filepath.FromSlash(c.Path))] = c
+	}
+	v.content = func(c vcs.Change) ([]byte, error) { return read(c.Path) }
+	return v
+}
+
+// sub is the tree below dir, a path relative to v's base.
+func (v *tree) sub(dir string) *tree {
+	w := *v
+	w.base = filepath.Join(v.base, filepath.FromSlash(dir))
+	return &w
+}
+
+func (v *tree) abs(name string) string { return filepath.Join(v.base, filepath.FromSlash(name)) }
+
+// ReadFile implements fs.ReadFileFS.
+func (v *tree) ReadFile(name string) ([]byte, error) {
+	if !fs.ValidPath(name) {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrInvalid}
+	}
+	abs := v.abs(name)
+	c, ok := v.changes[abs]
+	switch {
+	case !ok:
+		return os.ReadFile(abs)
+	case c.Op == vcs.Deleted:
+		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
+	}
+	return v.content(c)
+}
+
+// Stat implements fs.StatFS.
+func (v *tree) Stat(name string) (fs.FileInfo, error) {
+	if !fs.ValidPath(name) {
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrInvalid}
+	}
+	abs := v.abs(name)
+	c, ok := v.changes[abs]
+	switch {
+	case !ok:
+		return os.Stat(abs)
+	case c.Op == vcs.Deleted:
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrNotExist}
+	}
+	return coming{c}, nil
+}
+
+// Open implements fs.FS.
+func (v *tree) Open(name string) (fs.File, error) {
+	if !fs.ValidPath(name) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
+	}
+	if _, ok := v.changes[v.abs(name)]; !ok {
+		return os.Open(v.abs(name))
+	}
+	data, err := v.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := v.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	return &comingFile{Reader: bytes.NewReader(data), info: info}, nil
+}
+
+// exists reports whether name is a file of the tree.
+func (v *tree) exists(name string) (bool, error) {
+	info, err := v.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && info.Mode().IsRegular(), err
+}
+
+// walk visits the regular files below roots, slash paths relative to base of
+// which none lies in another. Directories for which skip is true are passed
+// over; a root that is not there is empty.
+func (v *tree) walk(roots []string, skip func(abs string) bool, visit func(name string, info func() (fs.FileInfo, error)) error) error {
+	for _, root := range roots {
+		err := filepath.WalkDir(v.abs(root), func(abs string, d fs.DirEntry, err error) error {
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				return nil
+			case err != nil:
+				return err
+			case d.IsDir():
+				if skip(abs) {
+					return fs.SkipDir
+				}
+				return nil
+			}
+			if _, ok := v.changes[abs]; ok || !d.Type().IsRegular() {
+				return nil
+			}
+			return visit(v.rel(abs), d.Info)
+		})
+		if err != nil {
+			return err
+		}
+		if err := v.walkChanges(v.abs(root), visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// walkChanges visits the files below root that the target brings.
+func (v *tree) walkChanges(root string, visit func(name string, info func() (fs.FileInfo, error)) error) error {
+	for abs, c := range v.changes {
+		rel, err := filepath.Rel(root, abs)
+		if c.Op == vcs.Deleted || !c.Mode.IsRegular() || err != nil || !filepath.IsLocal(rel) {
+			continue
+		}
+		if err := visit(v.rel(abs), func() (fs.FileInfo, error) { return coming{c}, nil }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *tree) rel(abs string) string {
+	return filepath.ToSlash(strings.TrimPrefix(abs, v.base+string(filepath.Separator)))
+}
+
+// coming is the file information of a file that the target brings.
+type coming struct{ c vcs.Change }
+
+func (f coming) Name() string       { return path.Base(f.c.Path) }
+func (f coming) Size() int64        { return 0 }
+func (f coming) Mode() fs.FileMode  { return f.c.Mode }
+func (f coming) ModTime() time.Time { return time.Time{} }
+func (f coming) IsDir() bool        { return false }
+func (f coming) Sys() any           { return nil }
+
+type comingFile struct {
+	*bytes.Reader
+	info fs.FileInfo
+}
+
+func (f *comingFile) Stat() (fs.FileInfo, error) { return f.info, nil }
+func (f *comingFile) Close() error               { return nil }

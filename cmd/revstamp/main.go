@@ -1,0 +1,105 @@
+// Revstamp releases web sites. See README.md for what it does and how; every
+// command explains itself with --help.
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"revstamp/cmd/revstamp/internal/ui"
+	"revstamp/vcs"
+)
+
+func main() { os.Exit(run()) }
+
+// run runs the command line and returns the exit status. The first SIGINT or
+// SIGTERM cancels what is being done, a second one kills.
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	a := &app{}
+	root := newRoot(a)
+	err := root.ExecuteContext(ctx)
+	return a.end(err)
+}
+
+// app is one run of the command line: the flags that all commands share, and
+// where output goes.
+type app struct {
+	config  string
+	env     string
+	json    bool
+	quiet   bool
+	verbose bool
+
+	out     *ui.UI
+	started bool // flags were understood, a command has begun
+}
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "revstamp",
+		Short: "Put a web site live, stamped with its revision",
+		Long: `Revstamp releases a web site: it updates the working copy, stamps the revision
+into configuration files and asset URLs, and queues post-deploy jobs on Gearman.
+
+Exit statuses: 0 done, or nothing to do; 1 failed, nothing changed; 2 usage or
+configuration; 3 failed and rolled back; 4 failed and needs resume or abort;
+5 locked by another release; 6 released, but a job failed or was lost;
+130 interrupted, resumable.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRun: func(*cobra.Command, []string) {
+			a.started = true
+			a.open()
+		},
+	}
+	flags := root.PersistentFlags()
+	flags.StringVarP(&a.config, "config", "c", "revstamp.yaml", "configuration `file`")
+	flags.StringVarP(&a.env, "env", "e", "", "`environment`: lays revstamp.ENVIRONMENT.yaml over the configuration")
+	flags.BoolVar(&a.json, "json", false, "write JSON lines to standard output")
+	flags.BoolVarP(&a.quiet, "quiet", "q", false, "only errors and results")
+	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more, such as which clients are run")
+	root.AddCommand(
+		newRelease(a), newPlan(a), newRollback(a), newResume(a), newAbort(a),
+		newStatus(a), newHistory(a), newShow(a), newFollow(a),
+		newRevision(a), newStamp(a),
+		newJob(a), newWorker(a), newJobServer(a),
+		newDemo(a), newVersion(a),
+	)
+	return root
+}
+
+// open makes the output as the flags want it.
+func (a *app) open() {
+	o := ui.Standard()
+	o.Version, o.JSON, o.Quiet, o.Verbose = version(), a.json, a.quiet, a.verbose
+	a.out = ui.New(o)
+}
+
+// end reports err, if any, and returns the exit status that it stands for.
+func (a *app) end(err error) int {
+	if a.out == nil {
+		a.open()
+	}
+	status := exitStatus(err)
+	if !a.started && err != nil {
+		status = exitUsage
+	}
+	if err != nil {
+		if changes, ok := errors.AsType[*vcs.LocalChangesError](err); ok && !a.json {
+			a.out.Diff([]byte(changes.Diff))
+		}
+		a.out.Error(err, hint(err), fields(err)...)
+	}
+	if closeErr := a.out.Close(); closeErr != nil && status == exitDone {
+		status = exitFailed
+	}
+	return status
+}

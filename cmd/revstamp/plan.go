@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"revstamp/cmd/revstamp/internal/release"
+	"revstamp/vcs"
+)
+
+// showPlan shows what p would fetch, change and queue.
+func (a *app) showPlan(p *release.Plan) error {
+	if a.json {
+		return a.out.Result(plannedJSON{Plan: p, Empty: p.Empty(), Diff: string(p.Diff())}, nothing)
+	}
+	if p.Empty() {
+		return a.out.Result(nil, func(w io.Writer) error {
+			_, err := fmt.Fprintf(w, "%s is at %s: nothing to do\n", p.Site, name(p.To))
+			return err
+		})
+	}
+	return errors.Join(
+		a.out.Result(nil, func(w io.Writer) error { return writeComing(w, p) }),
+		a.out.Diff(p.Diff()),
+		a.out.Result(nil, func(w io.Writer) error { return writeOwed(w, p) }),
+	)
+}
+
+// writeComing tells what the update brings.
+func writeComing(w io.Writer, p *release.Plan) error {
+	fmt.Fprintf(w, "%s: %s → %s\n", p.Site, name(p.From), name(p.To))
+	if len(p.Commits) > 0 {
+		fmt.Fprintln(w, "\ncommits:")
+	}
+	for _, c := range p.Commits {
+		fmt.Fprintf(w, "  %s %s (%s)\n", c.Short, c.Subject, c.Author)
+	}
+	if len(p.Files) > 0 {
+		fmt.Fprintln(w, "\nfiles:")
+	}
+	for _, f := range p.Files {
+		fmt.Fprintf(w, "  %s %s\n", mark(f.Op), f.Path)
+	}
+	_, err := fmt.Fprintln(w)
+	return err
+}
+
+// writeOwed tells what is missing, and which jobs would be queued.
+func writeOwed(w io.Writer, p *release.Plan) error {
+	for _, ref := range p.Missing {
+		fmt.Fprintf(w, "%s:%d:%d: %s is not there\n", ref.File, ref.Line, ref.Column, ref.URL)
+	}
+	if len(p.Jobs) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w, "\njobs:")
+	for _, j := range p.Jobs {
+		fmt.Fprintf(w, "  %s %s\n", j.Function, j.Workload)
+	}
+	return nil
+}
+
+func mark(op vcs.Op) string {
+	switch op {
+	case vcs.Added:
+		return "+"
+	case vcs.Deleted:
+		return "-"
+	}
+	return "~"
+}
+
+// plannedJSON is a plan as --json shows it.
+type plannedJSON struct {
+	*release.Plan
+	Empty bool   `json:"empty"`
+	Diff  string `json:"diff,omitempty"`
+}
+
+// name is how a revision is called in a sentence.
+func name(r vcs.Revision) string {
+	switch {
+	case r.System == "svn":
+		return "r" + r.Short
+	case r.Tag != "":
+		return r.Short + " (" + r.Tag + ")"
+	}
+	return r.Short
+}

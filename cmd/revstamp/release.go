@@ -1,0 +1,220 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"revstamp/cmd/revstamp/internal/config"
+	"revstamp/cmd/revstamp/internal/release"
+	"revstamp/stamp"
+)
+
+// onRecord is told of every journal record once it is synced. Tests end the
+// process in it.
+var onRecord func(release.Record)
+
+// site reads the configuration and opens its site.
+func (a *app) site() (*release.Site, error) {
+	overlay := ""
+	if a.env != "" {
+		overlay = config.Overlay(a.config, a.env)
+	}
+	cfg, err := config.LoadEnv(a.config, overlay)
+	if err != nil {
+		return nil, err
+	}
+	if err := validate(cfg); err != nil {
+		return nil, err
+	}
+	s := release.Open(cfg)
+	s.Observer, s.Logger, s.OnRecord = a.out, a.out.Logger(), onRecord
+	s.Holder = release.Myself(ciJob())
+	return s, nil
+}
+
+// validate checks what only the packages that do the work can judge.
+func validate(cfg *config.Config) error {
+	var errs config.Errors
+	for _, s := range cfg.Stamp {
+		t := stamp.Target{
+			File: s.File, Format: s.Format, Key: s.Key, Match: s.Match, Placeholder: s.Placeholder,
+			Value: "0", Type: s.Type, All: s.All,
+		}
+		if err := t.Validate(); err != nil {
+			errs = append(errs, &config.Error{
+				File: s.Pos.File, Line: s.Pos.Line, Column: s.Pos.Column, Key: "stamp", Detail: err.Error(), Hint: hint(err),
+			})
+		}
+	}
+	if len(errs) > 0 {
+		return errs
+	}
+	return nil
+}
+
+// ciJob is the address of the CI job that this process runs in.
+func ciJob() string {
+	if id := os.Getenv("GITHUB_RUN_ID"); id != "" {
+		return os.Getenv("GITHUB_SERVER_URL") + "/" + os.Getenv("GITHUB_REPOSITORY") + "/actions/runs/" + id
+	}
+	return os.Getenv("CI_JOB_URL")
+}
+
+func newRelease(a *app) *cobra.Command {
+	var o release.Options
+	cmd := &cobra.Command{
+		Use:   "release [REV]",
+		Short: "Bring the site to a revision, or to the newest one",
+		Long: `Release updates the working copy to REV (a branch, tag or id; by default what
+source.update in the configuration says), stamps the configuration, versions
+asset references, and queues and follows the jobs. With nothing to do it
+touches nothing and succeeds.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				o.Want = args[0]
+			}
+			s, err := a.site()
+			if err != nil {
+				return err
+			}
+			a.out.Begin("release " + s.Config.Site)
+			r, done, err := s.Release(cmd.Context(), o)
+			return a.released(s, r, done, err)
+		},
+	}
+	waitFlag(cmd, &o)
+	return cmd
+}
+
+func waitFlag(cmd *cobra.Command, o *release.Options) {
+	cmd.Flags().DurationVar(&o.Wait, "wait", 0, "wait for another release to end, up to `DURATION` (15m when none is given)")
+	cmd.Flags().Lookup("wait").NoOptDefVal = (15 * time.Minute).String()
+}
+
+func newRollback(a *app) *cobra.Command {
+	var o release.Options
+	cmd := &cobra.Command{
+		Use:   "rollback [ID]",
+		Short: "Go back to an earlier release, configuration and references too",
+		Long: `Rollback brings the site back to release ID, or to the last one of another
+revision before the live one. Only a release that was complete is a target.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := a.site()
+			if err != nil {
+				return err
+			}
+			id := ""
+			if len(args) > 0 {
+				id = args[0]
+			}
+			a.out.Begin("roll back " + s.Config.Site)
+			r, done, err := s.Rollback(cmd.Context(), id, o)
+			return a.released(s, r, done, err)
+		},
+	}
+	waitFlag(cmd, &o)
+	return cmd
+}
+
+func newResume(a *app) *cobra.Command {
+	var o release.Options
+	cmd := &cobra.Command{
+		Use:   "resume",
+		Short: "Finish the release that was interrupted",
+		Long: `Resume finishes a release that was killed or interrupted, or queues and follows
+the jobs that the live release still owes.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := a.site()
+			if err != nil {
+				return err
+			}
+			a.out.Begin("resume " + s.Config.Site)
+			r, done, err := s.Resume(cmd.Context(), o)
+			return a.released(s, r, done, err)
+		},
+	}
+	waitFlag(cmd, &o)
+	return cmd
+}
+
+func newAbort(a *app) *cobra.Command {
+	var o release.Options
+	cmd := &cobra.Command{
+		Use:   "abort",
+		Short: "Undo the release that was interrupted",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := a.site()
+			if err != nil {
+				return err
+			}
+			r, done, err := s.Abort(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			if done {
+				a.out.End("nothing to abort")
+				return nil
+			}
+			a.out.End(fmt.Sprintf("release %s was undone, the site is at %s", r.ID, name(r.From)))
+			return nil
+		},
+	}
+	waitFlag(cmd, &o)
+	return cmd
+}
+
+// released says how a command that changes the site ended.
+func (a *app) released(s *release.Site, r *release.Release, done bool, err error) error {
+	switch {
+	case r == nil || r.Status != release.Live:
+		return err
+	case err == nil && done:
+		a.live(r, "nothing to do: %s is at %s", s.Config.Site, name(r.To))
+	default:
+		a.live(r, "release %s of %s is live at %s", r.ID, s.Config.Site, name(r.To))
+	}
+	if err != nil {
+		return err
+	}
+	return a.out.Result(r, nothing)
+}
+
+// live ends a command that leaves release r live, which CI systems are told.
+func (a *app) live(r *release.Release, format string, args ...any) {
+	a.out.End(fmt.Sprintf(format, args...), "release", r.ID, "revision", r.To.ID, "short", r.To.Short)
+}
+
+// nothing is the text of a result that has been told already.
+func nothing(io.Writer) error { return nil }
+
+func newPlan(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "plan [REV]",
+		Short: "Show what a release would do, and change nothing",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := a.site()
+			if err != nil {
+				return err
+			}
+			want := ""
+			if len(args) > 0 {
+				want = args[0]
+			}
+			p, err := s.Plan(cmd.Context(), want)
+			if err != nil {
+				return err
+			}
+			return a.showPlan(p)
+		},
+	}
+	return cmd
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gofrs/flock"
+
+	"revstamp/stamp/atomicfile"
+)
+
+// temps is what a command without a state directory remembers of its
+// temporary files, so that those of a killed run are swept by the next one.
+// Each process writes its own list, in the user's state directory, and holds
+// its lock: a list without one is of a dead process.
+type temps struct {
+	list *flock.Flock
+}
+
+// openTemps sweeps what dead processes left, and begins this one's list.
+func openTemps() (*temps, error) {
+	dir, err := userStateDir()
+	if err != nil {
+		return nil, err
+	}
+	lists, err := filepath.Glob(filepath.Join(dir, "temps-*"))
+	if err != nil {
+		return nil, err
+	}
+	for _, list := range lists {
+		if err := sweepDead(list); err != nil {
+			return nil, err
+		}
+	}
+	file, err := os.CreateTemp(dir, "temps-*")
+	if err != nil {
+		return nil, fmt.Errorf("list of temporary files: %w", err)
+	}
+	t := &temps{list: flock.New(file.Name(), flock.SetFlag(os.O_RDWR))}
+	if err := file.Close(); err != nil {
+		return nil, err
+	}
+	if _, err := t.list.TryLock(); err != nil {
+		return nil, fmt.Errorf("list of temporary files: %w", err)
+	}
+	return t, nil
+}
+
+// userStateDir is where programs keep state of their own, by the XDG base
+// directory specification.
+func userStateDir() (string, error) {
+	dir := os.Getenv("XDG_STATE_HOME")
+	if !filepath.IsAbs(dir) {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", fmt.Errorf("state directory: %w", err)
+		}
+		dir = filepath.Join(home, ".local", "state")
+	}
+	dir = filepath.Join(dir, "revstamp")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("state directory: %w", err)
+	}
+	return dir, nil
+}
+
+// sweepDead removes the temporary files of list, and it, unless its process
+// lives.
+func sweepDead(list string) error {
+	lock := flock.New(list, flock.SetFlag(os.O_RDWR))
+	ok, err := lock.TryLock()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil || !ok {
+		return err
+	}
+	defer lock.Close()
+	data, err := os.ReadFile(list)
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.Sweep(strings.FieldsFunc(string(data), func(r rune) bool { return r == 0 })); err != nil {
+		return err
+	}
+	return os.Remove(list)
+}
+
+// record notes a temporary file that is about to be created.
+func (t *temps) record(path string) error {
+	file, err := os.OpenFile(t.list.Path(), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(path + "\x00")
+	return errors.Join(err, file.Close())
+}
+
+// Close ends the list: every temporary file has been dealt with.
+func (t *temps) Close() error {
+	return errors.Join(os.Remove(t.list.Path()), t.list.Close())
+}
