@@ -132,7 +132,7 @@ const (
 )
 
 // Load reads the configuration file at path. Problems of the file itself are
-// [Errors]; a file that cannot be read is an error that wraps the cause.
+// [Errors]; a file that cannot be read is a [*FileError].
 func Load(path string) (*Config, error) {
 	return LoadEnv(path, "")
 }

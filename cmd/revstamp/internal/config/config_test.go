@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -196,11 +197,12 @@ func TestLoadWhatIsNoFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{
-		dir:   "is not a regular file",
-		fifo:  "is not a regular file",
-		large: "is larger than 1048576 bytes",
+		dir:   "not a regular file",
+		fifo:  "not a regular file",
+		large: "larger than 1048576 bytes",
 	} {
-		if _, err := Load(path); err == nil || !strings.Contains(err.Error(), want) {
+		want := fmt.Sprintf("configuration %q: %s", path, want)
+		if _, err := Load(path); err == nil || err.Error() != want {
 			t.Errorf("Load(%s) = %v, want %q", path, err, want)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -25,19 +26,27 @@ func readFile(path string) ([]byte, error) {
 	// A FIFO would block in open; a directory would say so only when read.
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("configuration: %w", err)
+		return nil, &FileError{path, cause(err)}
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("configuration: %q is not a regular file", path)
+		return nil, &FileError{path, errors.New("not a regular file")}
 	}
 	if info.Size() > maxSize {
-		return nil, fmt.Errorf("configuration: %q is larger than %d bytes", path, maxSize)
+		return nil, &FileError{path, fmt.Errorf("larger than %d bytes", maxSize)}
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("configuration: %w", err)
+		return nil, &FileError{path, cause(err)}
 	}
 	return data, nil
+}
+
+// cause is err without the path that a [FileError] names already.
+func cause(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // read reads the configuration data of file with the overlay over, if any,

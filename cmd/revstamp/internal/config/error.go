@@ -52,6 +52,18 @@ func (e *Error) Position() (file string, line, column int) {
 // Remedy is the hint.
 func (e *Error) Remedy() string { return e.Hint }
 
+// FileError says that a configuration file cannot be read at all.
+type FileError struct {
+	Path string
+	Err  error
+}
+
+func (e *FileError) Error() string {
+	return fmt.Sprintf("configuration %q: %v", e.Path, e.Err)
+}
+
+func (e *FileError) Unwrap() error { return e.Err }
+
 // Errors are all the problems of a configuration, in the order of the file;
 // those of an overlay come after those of the file it lies over.
 type Errors []*Error
