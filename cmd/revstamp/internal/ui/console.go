@@ -28,11 +28,14 @@ type console struct {
 // IsTerminal is true: mpb then asks for the size.
 func (c *console) IsTerminal() bool { return true }
 
+// widest is as wide as a row gets: a bar across a large screen is hard to read.
+const widest = 80
+
 // GetTermSize leaves the last column free: a row that fills it makes some
 // terminals wrap, and the count of lines wrong.
 func (c *console) GetTermSize() (width, height int, err error) {
 	width, height = c.size()
-	return max(width-1, 1), max(height-1, 1), nil
+	return max(min(width-1, widest), 1), max(height-1, 1), nil
 }
 
 // Write adds to the next frame.

@@ -106,6 +106,30 @@ func (u *UI) noteJob(e *event) bool {
 	return true
 }
 
+// place gives e's problem, if it is the only one and has no place, the one
+// that the fields name.
+func (e *event) place() {
+	if len(e.problems) != 1 || e.problems[0].file != "" {
+		return
+	}
+	p := &e.problems[0]
+	for _, f := range e.fields {
+		switch v := f.value.(type) {
+		case string:
+			if f.key == "file" {
+				p.file = v
+			}
+		case int:
+			switch f.key {
+			case "line":
+				p.line = v
+			case "column":
+				p.column = v
+			}
+		}
+	}
+}
+
 // problem is one error to tell.
 type problem struct {
 	message      string

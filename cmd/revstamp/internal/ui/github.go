@@ -14,7 +14,7 @@ type githubLog struct {
 }
 
 func (g *githubLog) start(step string, _ time.Time) string {
-	return "::group::" + githubData(step) + "\n"
+	return "::group::" + step + "\n"
 }
 
 func (g *githubLog) end(string, time.Time) string { return "::endgroup::\n" }

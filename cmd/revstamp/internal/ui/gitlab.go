@@ -22,10 +22,15 @@ func (gitlabLog) problem(string, problem) (string, bool) { return "", false }
 
 // sectionName is step in the letters that a section's name may have.
 func sectionName(step string) string {
-	return "revstamp_" + strings.Map(func(c rune) rune {
+	return "revstamp_" + identifier(step)
+}
+
+// identifier is name in the letters that CI systems allow in one.
+func identifier(name string) string {
+	return strings.Map(func(c rune) rune {
 		if c < 0x80 && (c == '_' || c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z') {
 			return c
 		}
 		return '_'
-	}, step)
+	}, name)
 }

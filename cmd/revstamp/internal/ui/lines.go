@@ -35,12 +35,13 @@ func (l *lines) show(e event) error {
 	case kindError:
 		l.fold(&b, e.time)
 		l.error(&b, e)
+	case kindEnd:
+		l.fold(&b, e.time)
+		b.WriteString(l.text(e))
 	case kindWarning:
 		l.problem(&b, "warning", problem{message: e.text})
 	default:
-		if text := l.text(e); text != "" {
-			b.WriteString(text + "\n")
-		}
+		b.WriteString(l.text(e))
 	}
 	_, err := io.WriteString(l.w, b.String())
 	return err
@@ -50,13 +51,14 @@ func (l *lines) show(e event) error {
 func (l *lines) step(b *strings.Builder, e event) {
 	l.fold(b, e.time)
 	if e.state == started && l.ci != nil {
-		b.WriteString(l.ci.start(e.step, e.time))
+		b.WriteString(l.ci.start(l.u.safe.line(e.step), e.time))
 		l.open = e.step
 		return
 	}
-	b.WriteString(l.text(e) + "\n")
+	b.WriteString(l.text(e))
 }
 
+// fold ends the section that is open.
 func (l *lines) fold(b *strings.Builder, at time.Time) {
 	if l.open != "" {
 		b.WriteString(l.ci.end(l.open, at))
@@ -64,26 +66,27 @@ func (l *lines) fold(b *strings.Builder, at time.Time) {
 	}
 }
 
-// text is the line for e; "" when it is not worth one.
+// text is the line for e, "" when it is not worth one.
 func (l *lines) text(e event) string {
-	u := l.u
+	if e.kind == kindJob && !l.due(e) {
+		return ""
+	}
+	return eventLine(l.u, l.style, e) + "\n"
+}
+
+// eventLine tells of what is neither a warning nor an error.
+func eventLine(u *UI, s style, e event) string {
 	switch e.kind {
 	case kindBegin:
-		return l.style.in(bold, u.safe.line(e.text))
+		return s.in(bold, u.safe.line(e.text))
 	case kindStep:
-		if e.state == started {
-			return fmt.Sprintf("%s %s", u.mark.work, u.safe.line(e.step))
-		}
-		return stepLine(u, l.style, e)
+		return stepLine(u, s, e)
 	case kindJob:
-		if !l.due(e) {
-			return ""
-		}
-		return jobLine(u, l.style, e)
+		return jobLine(u, s, e)
 	case kindHeartbeat:
-		return fmt.Sprintf("%s %s: still at it after %s", u.mark.work, u.safe.line(e.step), span(e.took))
+		return fmt.Sprintf("%s %s  still at it after %s", u.mark.work, pad(u.safe.line(e.step), stepWidth), span(e.took))
 	case kindEnd:
-		return l.style.in(bold, u.safe.line(e.text)) + l.style.in(faint, " in "+span(e.took))
+		return s.in(bold, u.safe.line(e.text)) + s.in(faint, "  "+span(e.took))
 	}
 	return "  " + u.safe.block(e.text, "  ")
 }
@@ -102,11 +105,17 @@ func (l *lines) due(e event) bool {
 	return true
 }
 
-// stepLine tells of a step that is over.
+// stepLine tells of a step.
 func stepLine(u *UI, s style, e event) string {
-	text := fmt.Sprintf("%s %s", s.state(e.state, u.mark.of(e.state)), pad(u.safe.line(e.step), stepWidth))
-	if detail := u.safe.line(e.text); detail != "" {
-		text += "  " + detail
+	text := s.state(e.state, u.mark.of(e.state)) + " "
+	detail := u.safe.line(e.text)
+	switch {
+	case e.state == started:
+		return text + u.safe.line(e.step)
+	case detail == "":
+		text += pad(u.safe.line(e.step), stepWidth)
+	default:
+		text += pad(u.safe.line(e.step), stepWidth) + "  " + detail
 	}
 	if e.state == skipped {
 		return text
@@ -123,12 +132,20 @@ func pad(text string, width int) string {
 
 // jobLine tells of a job.
 func jobLine(u *UI, s style, e event) string {
-	text := fmt.Sprintf("%s job %s  %s  %s", s.state(e.state, u.mark.of(e.state)),
-		u.safe.line(e.job.id), u.safe.line(e.job.function), s.state(e.state, u.safe.line(e.state)))
+	text := fmt.Sprintf("%s %s  %s", s.state(e.state, u.mark.of(e.state)), jobName(u, e.job), s.state(e.state, u.safe.line(e.state)))
 	if e.job.d > 0 && !over(e.state) {
 		text += fmt.Sprintf("  %d/%d", e.job.n, e.job.d)
 	}
 	return text
+}
+
+// jobName is how a job is called; one of which only the handle is known is
+// called by that.
+func jobName(u *UI, j job) string {
+	if j.id == j.function {
+		return "job " + u.safe.line(j.id)
+	}
+	return "job " + u.safe.line(j.id) + "  " + u.safe.line(j.function)
 }
 
 func (l *lines) error(b *strings.Builder, e event) {

@@ -111,7 +111,7 @@ func markdownText(s string) string {
 func (s *summary) outputText(u *UI) string {
 	var b strings.Builder
 	for _, f := range s.given {
-		name := strings.TrimPrefix(sectionName(f.key), "revstamp_")
+		name := identifier(f.key)
 		value := u.safe.plain(u.safe.redact(fmt.Sprint(f.value)))
 		if !strings.Contains(value, "\n") {
 			fmt.Fprintf(&b, "%s=%s\n", name, value)

@@ -46,7 +46,7 @@ func (t *terminal) show(e event) error {
 	case kindWarning:
 		return t.console.print(problemLine(t.u, t.style, "warning", problem{message: e.text}) + "\n")
 	}
-	return t.console.print((&lines{u: t.u, style: t.style}).text(e) + "\n")
+	return t.console.print(eventLine(t.u, t.style, e) + "\n")
 }
 
 // showStep lets a step that begins live in a row, and ends it as a line.
@@ -86,7 +86,7 @@ type row struct {
 }
 
 // nameWidth is what a job's name may take of a row.
-const nameWidth = 24
+const nameWidth = 28
 
 func (t *terminal) showJob(e event) error {
 	r := t.jobs[e.job.id]
@@ -112,8 +112,7 @@ func (t *terminal) showJob(e event) error {
 }
 
 func (t *terminal) rowHead(e event) string {
-	name := t.u.safe.line(e.job.id) + "  " + t.u.safe.line(e.job.function)
-	return "  job " + pad(name, nameWidth) + " "
+	return "  " + pad(jobName(t.u, e.job), nameWidth) + " "
 }
 
 func (t *terminal) rowTail(e event) string {

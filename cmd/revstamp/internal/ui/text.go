@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -32,7 +33,8 @@ const minLine = 8
 func newSanitizer(secrets []string, utf8 bool) *sanitizer {
 	var forms []string
 	for _, s := range secrets {
-		forms = append(forms, s, url.QueryEscape(s), url.PathEscape(s))
+		quoted := strconv.Quote(s)
+		forms = append(forms, s, url.QueryEscape(s), url.PathEscape(s), quoted[1:len(quoted)-1])
 		if lines := strings.Split(s, "\n"); len(lines) > 1 {
 			for _, l := range lines {
 				if l = strings.TrimSpace(l); len(l) >= minLine {

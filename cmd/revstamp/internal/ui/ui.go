@@ -203,9 +203,12 @@ func (u *UI) Warn(format string, args ...any) {
 //
 //	Remedy() string
 //
-// brings a hint of its own. The fields are keys and values in turn, for JSON.
+// brings a hint of its own. The fields are keys and values in turn, for JSON;
+// file, line and column are the place of an error that does not know its own.
 func (u *UI) Error(err error, hint string, fields ...any) {
-	u.show(event{kind: kindError, problems: problemsOf(err), hint: hint, fields: pairs(fields)})
+	e := event{kind: kindError, problems: problemsOf(err), hint: hint, fields: pairs(fields)}
+	e.place()
+	u.show(e)
 }
 
 // Result writes a result to standard output: what text writes, or v in JSON.
