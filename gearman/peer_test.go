@@ -3,11 +3,13 @@ package gearman_test
 import (
 	"context"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
 	"revstamp/gearman"
 	"revstamp/gearman/gearmantest"
+	"revstamp/gearman/jobserver"
 	"revstamp/gearman/wire"
 )
 
@@ -20,6 +22,43 @@ func eachServer(t *testing.T, f func(t *testing.T, addr string)) {
 		t.Parallel()
 		f(t, gearmantest.Start(t).Addr)
 	})
+	t.Run("jobserver", func(t *testing.T) {
+		t.Parallel()
+		f(t, startJobserver(t))
+	})
+}
+
+func startJobserver(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, served := new(jobserver.Server), make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		<-served
+	})
+	return l.Addr().String()
+}
+
+// pipeJobserver starts a job server inside a synctest bubble and returns the way
+// to it. It ends with the test.
+func pipeJobserver(t testing.TB) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	s := new(jobserver.Server)
+	var serving sync.WaitGroup
+	t.Cleanup(func() {
+		s.Close()
+		serving.Wait()
+	})
+	return func(context.Context, string, string) (net.Conn, error) {
+		near, far := net.Pipe()
+		serving.Go(func() { s.ServeConn(far) })
+		return near, nil
+	}
 }
 
 func deadline(t testing.TB) context.Context {
