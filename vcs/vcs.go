@@ -127,7 +127,7 @@ type Target struct {
 	Changes  []Change // of tracked files, sorted by path; empty when there is nothing to do
 	Commits  []Commit // the new ones, newest first; empty for a step back
 
-	moved bool // by id or tag: need not be a fast-forward
+	refs []refMove // git: the remote-tracking branch and the tags that Update moves along
 }
 
 // Op is what a change does to a path.

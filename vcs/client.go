@@ -1,0 +1,129 @@
+package vcs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	// maxOutput bounds what a client may answer: a status of millions of files
+	// fits, a client gone wild does not take the machine's memory.
+	maxOutput = 512 << 20
+
+	// maxStderr is how much of the end of a client's complaints is kept.
+	maxStderr = 4 << 10
+
+	// graceAfterKill is how long the pipes of a killed client may stay open.
+	// Its whole group is killed, so only what left the group can hold them.
+	graceAfterKill = 2 * time.Second
+)
+
+// client runs one program in one directory: by argument vector, with nothing
+// to read, no terminal to ask, and its own process group.
+type client struct {
+	path string
+	dir  string
+	env  []string
+	log  *slog.Logger
+}
+
+// run returns what the program wrote. Its verb is the first argument that is
+// not an option, and names the call in errors.
+func (c *client) run(ctx context.Context, args ...string) ([]byte, error) {
+	return c.call(ctx, nil, nil, args...)
+}
+
+// call is run with standard input and with additions to the environment.
+func (c *client) call(ctx context.Context, stdin io.Reader, env []string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, c.path, args...)
+	cmd.Dir = c.dir
+	cmd.Env = append(c.env[:len(c.env):len(c.env)], env...)
+	cmd.Stdin = stdin
+	stdout := &limited{max: maxOutput}
+	stderr := &tail{max: maxStderr}
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	ownGroup(cmd)
+
+	name := filepath.Base(c.path) + " " + verb(args)
+	start := time.Now()
+	err := cmd.Run()
+	c.log.DebugContext(ctx, "client ran", "command", name,
+		"args", redactAll(args), "took", time.Since(start), "err", err)
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("%s: %w", name, context.Cause(ctx))
+	case stdout.over:
+		return nil, fmt.Errorf("%s: more than %d bytes of output", name, maxOutput)
+	case err == nil:
+		return stdout.Bytes(), nil
+	}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return nil, &ClientError{Command: name, Status: exit.ExitCode(), Stderr: redact(stderr.String())}
+	}
+	return nil, fmt.Errorf("%s: %w", name, err)
+}
+
+// ownGroup makes a cancelled command die with everything it started: git runs
+// ssh and git-remote-https, which would outlive it and hold its pipes.
+func ownGroup(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = graceAfterKill
+}
+
+// verb is the first argument that is no option, skipping the values of git's
+// own -c and --work-tree, which precede it.
+func verb(args []string) string {
+	for i := 0; i < len(args); i++ {
+		if args[i] == "-c" {
+			i++
+			continue
+		}
+		if !strings.HasPrefix(args[i], "-") {
+			return args[i]
+		}
+	}
+	return ""
+}
+
+// limited keeps up to max bytes and fails the writer beyond, which ends the
+// client by SIGPIPE.
+type limited struct {
+	bytes.Buffer
+	max  int
+	over bool
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	if l.Len()+len(p) > l.max {
+		l.over = true
+		return 0, errors.New("too much output")
+	}
+	return l.Buffer.Write(p)
+}
+
+// tail keeps the last max bytes.
+type tail struct {
+	buf []byte
+	max int
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.buf = append(t.buf, p...)
+	if over := len(t.buf) - t.max; over > 0 {
+		t.buf = append(t.buf[:0], t.buf[over:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string { return strings.ToValidUTF8(string(t.buf), "?") }

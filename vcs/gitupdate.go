@@ -1,0 +1,502 @@
+package vcs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"revstamp/vcs/internal/gitdir"
+)
+
+// gitUpdate is one update under way.
+type gitUpdate struct {
+	g       *gitCopy
+	s       *gitState
+	t       *Target
+	u       Update
+	lock    *updateLock
+	commit  *gitdir.Commit // the target
+	touched []touched      // sorted by path
+	content *gitContents   // of the target's tree
+	local   *gitLocal
+	stats   map[string]gitdir.Stat // of what was written, zero where it was edited
+
+	mu        sync.Mutex
+	published map[string]publication
+}
+
+// touched is a path that an update changes, and what it becomes: zero when it
+// is deleted.
+type touched struct {
+	path  string
+	entry gitdir.Entry
+}
+
+// publication is what Write was given for a path.
+type publication struct {
+	hash   gitdir.ID // of the bytes, as a blob
+	edited bool      // they are not those of the repository
+}
+
+// Update works in this order, and a kill leaves what was done so far:
+//
+//  1. index.lock, which names both ends, keeps git away and stays to the end;
+//  2. every tracked file is compared once more, and refused if foreign;
+//  3. the files, by Update.Write, deletions last;
+//  4. the index, by a rename;
+//  5. the branch, its remote-tracking branch, new tags;
+//  6. index.lock goes.
+//
+// Resume starts again at 2 and takes for its own what any of the commits named
+// in the lock has at a path, edited or not.
+func (g *gitCopy) Update(ctx context.Context, t *Target, u Update) error {
+	if u.Write == nil {
+		return errors.New("git update: no Update.Write to write files with")
+	}
+	s, err := g.look(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	j := &gitUpdate{
+		g: g, s: s, t: t, u: u,
+		stats: make(map[string]gitdir.Stat), published: make(map[string]publication),
+	}
+	if err := unsupportedGit(j.run(ctx)); err != nil {
+		return err
+	}
+	return g.confirmTarget(ctx, t, u.Own)
+}
+
+func (j *gitUpdate) run(ctx context.Context) (err error) {
+	id, err := gitdir.ParseID(j.t.Revision.ID)
+	if err != nil {
+		return err
+	}
+	if j.commit, err = j.s.objects.Commit(id); err != nil {
+		return err
+	}
+	from := ""
+	if j.s.commit != nil {
+		from = j.s.commit.ID.String()
+	}
+	if j.lock, err = lockForUpdate(j.s.Git, from, j.t.Revision.ID, j.u.Resume); err != nil {
+		return err
+	}
+	defer j.lock.close()
+	if err := j.prepare(ctx, from); err != nil {
+		return j.stop(err, false)
+	}
+	defer j.content.close()
+	if err := j.write(ctx); err != nil {
+		return j.stop(err, true)
+	}
+	for _, step := range []func(context.Context) error{j.settle, j.writeIndex, j.moveRefs} {
+		if err := step(ctx); err != nil {
+			return &InterruptedError{Target: j.t.Revision.ID, Err: err}
+		}
+	}
+	return j.lock.remove()
+}
+
+// stop ends an update that failed: where everything is as it was the lock goes,
+// where something was written it stays for Resume.
+func (j *gitUpdate) stop(err error, wrote bool) error {
+	fresh := len(j.lock.to) == 1 && !j.u.Resume
+	if fresh && (!wrote || j.unchanged()) {
+		return errors.Join(err, j.lock.remove())
+	}
+	if !wrote {
+		return err // what was interrupted before is no less so now
+	}
+	return &InterruptedError{Target: j.t.Revision.ID, Err: err}
+}
+
+// unchanged reports whether a failed Write left, or put back, every file.
+func (j *gitUpdate) unchanged() bool {
+	ctx := context.Background() // the caller's may be what ended the update
+	l, err := j.g.check(ctx, j.s, j.u.Own, nil)
+	if err != nil || l.refuse() != nil {
+		return false
+	}
+	for _, c := range j.t.Changes {
+		if c.Op == Added && marked(j.g.dir, filepath.FromSlash(c.Path)) {
+			return false
+		}
+	}
+	return true
+}
+
+// prepare finds out what to write and refuses whatever would be lost by it.
+func (j *gitUpdate) prepare(ctx context.Context, from string) error {
+	if from != j.t.From && !slices.Contains(j.lock.to, from) {
+		return fmt.Errorf("update to %s: HEAD is at %q, and was at %q when this was planned",
+			j.t.Revision.Short, from, j.t.From)
+	}
+	if what := j.s.unfinished(); what != "" {
+		return &ConflictError{Detail: what}
+	}
+	trees, err := j.trees()
+	if err != nil {
+		return err
+	}
+	if err := j.findTouched(trees); err != nil {
+		return err
+	}
+	if j.content, err = j.g.contents(ctx, j.s, j.commit.Tree, j.paths(regularOnly)); err != nil {
+		return err
+	}
+	others, done, err := j.others(ctx, trees)
+	defer done()
+	if err != nil {
+		return err
+	}
+	if j.local, err = j.g.check(ctx, j.s, j.u.Own, others); err != nil {
+		return err
+	}
+	if err := j.local.refuse(); err != nil {
+		return err
+	}
+	return j.refuseUntracked(ctx, others)
+}
+
+// trees are those whose files may lie around: HEAD's, and those of the
+// interrupted updates.
+func (j *gitUpdate) trees() ([]gitdir.ID, error) {
+	trees := []gitdir.ID{j.s.tree()}
+	for _, id := range j.lock.commits() {
+		tree, err := j.s.tree0(id)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(trees, tree) {
+			trees = append(trees, tree)
+		}
+	}
+	return trees, nil
+}
+
+func (j *gitUpdate) findTouched(trees []gitdir.ID) error {
+	entries := make(map[string]gitdir.Entry)
+	for _, tree := range trees {
+		if _, err := j.s.changes(tree, j.commit.Tree); err != nil {
+			return err // for instance a submodule
+		}
+		err := j.s.objects.Diff(tree, j.commit.Tree, func(path string, _, e gitdir.Entry) { entries[path] = e })
+		if err != nil {
+			return err
+		}
+	}
+	for path, e := range entries {
+		j.touched = append(j.touched, touched{path, e})
+	}
+	slices.SortFunc(j.touched, func(a, b touched) int { return strings.Compare(a.path, b.path) })
+	return nil
+}
+
+func regularOnly(e gitdir.Entry) bool { return regular(e.Mode) }
+
+func (j *gitUpdate) paths(want func(gitdir.Entry) bool) []string {
+	var paths []string
+	for _, t := range j.touched {
+		if want(t.entry) {
+			paths = append(paths, t.path)
+		}
+	}
+	return paths
+}
+
+// others are the contents that a resumed update accepts besides HEAD's.
+func (j *gitUpdate) others(ctx context.Context, trees []gitdir.ID) (map[string][]version, func(), error) {
+	var open []*gitContents
+	done := func() {
+		for _, c := range open {
+			c.close()
+		}
+	}
+	if !j.u.Resume {
+		return nil, done, nil
+	}
+	others := make(map[string][]version)
+	for _, tree := range trees {
+		var files []string
+		entries := make(map[string]gitdir.Entry)
+		for _, t := range j.touched {
+			e, err := j.s.objects.Lookup(tree, t.path)
+			if errors.Is(err, gitdir.ErrNotFound) || err == nil && e.Mode == gitdir.ModeDir {
+				e, err = gitdir.Entry{}, nil
+			}
+			if err != nil {
+				return nil, done, err
+			}
+			if regular(e.Mode) {
+				files = append(files, t.path)
+			}
+			entries[t.path] = e
+		}
+		from, err := j.g.contents(ctx, j.s, tree, files)
+		if err != nil {
+			return nil, done, err
+		}
+		open = append(open, from)
+		for path, e := range entries {
+			others[path] = append(others[path], version{e, from})
+		}
+	}
+	return others, done, nil
+}
+
+// refuseUntracked looks at the paths that HEAD does not have. Of a resumed
+// update they may hold what any of its commits has there.
+func (j *gitUpdate) refuseUntracked(ctx context.Context, others map[string][]version) error {
+	changes, err := j.s.changes(j.s.tree(), j.commit.Tree)
+	if err != nil {
+		return err
+	}
+	if j.u.Resume {
+		// A file that some commit of the update has, and HEAD and the target
+		// have not, is the update's to remove; check has judged it if the index
+		// has it, and here it is taken for removed.
+		for _, t := range j.touched {
+			if t.entry == (gitdir.Entry{}) {
+				changes = append(changes, Change{Path: t.path, Op: Deleted})
+			}
+		}
+	}
+	err = j.g.inTheWay(ctx, j.s, j.commit.Tree, changes, j.u.Own)
+	var untracked *UntrackedError
+	if !j.u.Resume || !errors.As(err, &untracked) {
+		return err
+	}
+	untracked.Files = slices.DeleteFunc(untracked.Files, func(path string) bool {
+		return j.known(path, others[path])
+	})
+	if len(untracked.Files) == 0 {
+		return nil
+	}
+	return untracked
+}
+
+// known reports whether what lies at a path is one of its versions.
+func (j *gitUpdate) known(path string, versions []version) bool {
+	dirs := realDirs{root: j.g.dir}
+	sus := suspect{path: path, disk: dirs.lstat(path)}
+	if sus.disk.read() != nil {
+		return false
+	}
+	for _, v := range versions {
+		if _, equal, err := j.g.equal(j.s, &sus, v, j.u.Own); err == nil && equal.yes {
+			return true
+		}
+	}
+	return false
+}
+
+// write hands every touched file to the caller's Write, first the deletions
+// that make room for others.
+func (j *gitUpdate) write(ctx context.Context) error {
+	if len(j.touched) == 0 {
+		return nil
+	}
+	room, rest := j.writes()
+	for _, writes := range [][]Write{room, rest} {
+		if len(writes) == 0 {
+			continue
+		}
+		if err := j.u.Write(ctx, writes); err != nil {
+			return err
+		}
+		j.removeEmptyDirs(writes)
+	}
+	return nil
+}
+
+// writes splits what is to be done: a deleted file lies in the way where a
+// directory of its name, or a file by the name of its directory, is to come.
+func (j *gitUpdate) writes() (room, rest []Write) {
+	dirs := make(map[string]bool)  // that will hold files
+	files := make(map[string]bool) // that will be
+	for _, t := range j.touched {
+		if t.entry == (gitdir.Entry{}) {
+			continue
+		}
+		files[t.path] = true
+		for dir := path.Dir(t.path); dir != "."; dir = path.Dir(dir) {
+			dirs[dir] = true
+		}
+	}
+	var deletions []Write
+	for _, t := range j.touched {
+		if t.entry != (gitdir.Entry{}) {
+			rest = append(rest, Write{
+				Path: t.path, Mode: fileMode(t.entry.Mode),
+				Content: func() ([]byte, error) { return j.publish(t) },
+			})
+			continue
+		}
+		d := Write{Path: t.path, Delete: true}
+		blocks := dirs[t.path]
+		for dir := path.Dir(t.path); dir != "."; dir = path.Dir(dir) {
+			blocks = blocks || files[dir]
+		}
+		if blocks {
+			room = append(room, d)
+		} else {
+			deletions = append(deletions, d)
+		}
+	}
+	return room, append(rest, deletions...)
+}
+
+// publish returns what a touched file is to hold.
+func (j *gitUpdate) publish(t touched) ([]byte, error) {
+	data, err := j.content.read(t.path, t.entry)
+	if err != nil {
+		return nil, err
+	}
+	out := data
+	if j.u.Edit != nil && regular(t.entry.Mode) {
+		if out, err = j.u.Edit(t.path, data); err != nil {
+			return nil, err
+		}
+	}
+	p := publication{gitdir.HashOf(gitdir.KindBlob, out), !bytes.Equal(out, data)}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.published[t.path] = p
+	return out, nil
+}
+
+// removeEmptyDirs removes the directories that deletions left empty, as git
+// does.
+func (j *gitUpdate) removeEmptyDirs(writes []Write) {
+	for _, w := range writes {
+		if !w.Delete {
+			continue
+		}
+		for dir := path.Dir(w.Path); dir != "."; dir = path.Dir(dir) {
+			if os.Remove(filepath.Join(j.g.dir, filepath.FromSlash(dir))) != nil {
+				break // not empty, or gone
+			}
+		}
+	}
+}
+
+// settle reads back what was written and takes its stat data for the index.
+func (j *gitUpdate) settle(ctx context.Context) error {
+	dirs := realDirs{root: j.g.dir}
+	for _, t := range j.touched {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		d := dirs.lstat(t.path)
+		if t.entry == (gitdir.Entry{}) {
+			if !d.missing() && d.mode() != 0 {
+				return fmt.Errorf("%q is still there", t.path)
+			}
+			continue
+		}
+		stat := d.stat()
+		if err := d.read(); err != nil {
+			return err
+		}
+		p, ok := j.published[t.path]
+		if !ok { // Write knew without asking
+			if _, err := j.publish(t); err != nil {
+				return err
+			}
+			p = j.published[t.path]
+		}
+		if d.hash != p.hash || !j.g.sameMode(j.s, d.mode(), t.entry.Mode) {
+			return fmt.Errorf("%q is not as it was to be written", t.path)
+		}
+		if p.edited {
+			stat = gitdir.Stat{} // git must look at it, and will see the edit
+		}
+		j.stats[t.path] = stat
+	}
+	return nil
+}
+
+// writeIndex makes the index of the target's tree. What git remembers of files
+// that were not touched stays, unless it was written so close to them that a
+// newer index would make it look proven.
+func (j *gitUpdate) writeIndex(context.Context) error {
+	old := j.local.index
+	x := new(gitdir.Index)
+	err := j.s.objects.Files(j.commit.Tree, func(path string, e gitdir.Entry) {
+		entry := gitdir.IndexEntry{Path: path, Entry: e}
+		if i, ok := find(old, path); ok {
+			was := old.Entries[i]
+			entry.AssumeValid, entry.SkipWorktree = was.AssumeValid, was.SkipWorktree
+			if was.Entry == e && !was.Stat.Racy(old.Written) {
+				entry.Stat = was.Stat
+			}
+		}
+		if stat, ok := j.local.fresh[path]; ok {
+			entry.Stat = stat
+		}
+		if stat, ok := j.stats[path]; ok {
+			entry.Stat = stat
+		}
+		x.Entries = append(x.Entries, entry)
+	})
+	if err != nil {
+		return err
+	}
+	cacheTree, err := j.s.objects.CacheTree(j.commit.Tree)
+	if err != nil {
+		return err
+	}
+	return j.s.SetIndex(x.Encode(cacheTree))
+}
+
+// moveRefs moves HEAD's branch, and what stands for the remote's refs here:
+// only tags that do not exist yet.
+func (j *gitUpdate) moveRefs(ctx context.Context) error {
+	var moves []refMove
+	if j.s.head.ID != j.commit.ID {
+		moves = append(moves, refMove{"HEAD", j.s.head.ID, j.commit.ID})
+	}
+	for _, m := range j.t.refs {
+		now, err := j.s.Ref(m.name)
+		if err != nil && !errors.Is(err, gitdir.ErrNotFound) {
+			return err
+		}
+		if now == m.to || !now.IsZero() && strings.HasPrefix(m.name, "refs/tags/") {
+			continue
+		}
+		moves = append(moves, refMove{m.name, now, m.to})
+	}
+	if len(moves) == 0 {
+		return nil
+	}
+	return j.g.host.moveRefs(ctx, j.s, moves, "revstamp: update to "+j.t.Revision.Short)
+}
+
+// confirmTarget looks again, as at the beginning: nothing is taken on trust.
+func (g *gitCopy) confirmTarget(ctx context.Context, t *Target, own Own) error {
+	s, err := g.look(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if s.head.ID.String() != t.Revision.ID {
+		return fmt.Errorf("after the update HEAD is at %s, not at %s", s.head.ID, t.Revision.ID)
+	}
+	l, err := g.check(ctx, s, own, nil)
+	if err != nil {
+		return err
+	}
+	if err := l.refuse(); err != nil {
+		return fmt.Errorf("after the update: %w", err)
+	}
+	return nil
+}

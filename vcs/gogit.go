@@ -1,0 +1,271 @@
+package vcs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/go-git/go-billy/v5/osfs"
+	git "github.com/go-git/go-git/v5"
+	"github.com/go-git/go-git/v5/config"
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/cache"
+	"github.com/go-git/go-git/v5/storage/filesystem"
+	"github.com/go-git/go-git/v5/storage/filesystem/dotgit"
+	"github.com/go-git/go-git/v5/storage/memory"
+
+	"revstamp/vcs/internal/gitdir"
+)
+
+// goGit does without the git program: go-git talks to servers, and repositories
+// on this machine are read and copied as files, for which go-git would run
+// git-upload-pack. Of go-git's working tree nothing is used: its Pull moves HEAD
+// before it fails on a locally stamped file, and its Status does not know git's
+// filters.
+type goGit struct {
+	log *slog.Logger
+}
+
+func (h *goGit) config(_ context.Context, repo *gitdir.Repo) (*gitdir.Config, error) {
+	c, whole, err := userConfig(repo)
+	if err != nil {
+		return nil, err
+	}
+	if !whole {
+		return nil, &UnsupportedError{System: "git", Feature: "configuration that includes other files", Install: "git"}
+	}
+	return c, nil
+}
+
+// where is the URL to talk to, and the directory when it is one of this machine.
+func (h *goGit) where(s *gitState, remote string) (url, dir string, err error) {
+	url = insteadOf(s.config, s.url(remote))
+	switch path, isFile := strings.CutPrefix(url, "file://"); {
+	case url == "":
+		return "", "", fmt.Errorf("git remote %q has no URL", remote)
+	case isFile:
+		return url, path, nil
+	case strings.Contains(url, "://"):
+		if strings.Contains(url[:strings.Index(url, "://")], "ssh") {
+			return "", "", &UnsupportedError{System: "git", Feature: "an ssh remote", Install: "git"}
+		}
+		return url, "", nil
+	case scpLike(url):
+		return "", "", &UnsupportedError{System: "git", Feature: "an ssh remote", Install: "git"}
+	case filepath.IsAbs(url):
+		return url, url, nil
+	}
+	return url, filepath.Join(s.Work, url), nil
+}
+
+// scpLike reports whether a URL is of the form host:path.
+func scpLike(url string) bool {
+	host, _, ok := strings.Cut(url, ":")
+	return ok && !strings.Contains(host, "/")
+}
+
+func (h *goGit) list(ctx context.Context, s *gitState, remote string, names []string) (map[string]gitdir.ID, error) {
+	url, dir, err := h.where(s, remote)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]gitdir.ID)
+	if dir != "" {
+		err = listFiles(dir, all)
+	} else {
+		err = h.listURL(ctx, url, all)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", publicURL(url), err)
+	}
+	for name := range all {
+		if !listed(strings.TrimSuffix(name, "^{}"), names) {
+			delete(all, name)
+		}
+	}
+	return all, nil
+}
+
+// listed reports whether a name is among patterns, which may end in a star.
+func listed(name string, patterns []string) bool {
+	for _, p := range patterns {
+		prefix, star := strings.CutSuffix(p, "*")
+		if name == p || star && strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+func listFiles(dir string, all map[string]gitdir.ID) error {
+	repo, err := gitdir.OpenBare(dir)
+	if err != nil {
+		return err
+	}
+	objects, err := repo.Objects()
+	if err != nil {
+		return err
+	}
+	defer objects.Close() // only read
+	refs, err := repo.Refs("refs/")
+	if err != nil {
+		return err
+	}
+	for name, ref := range refs {
+		all[name] = ref.ID
+		if !strings.HasPrefix(name, "refs/tags/") {
+			continue
+		}
+		if c, err := objects.Commit(ref.ID); err == nil && c.ID != ref.ID {
+			all[name+"^{}"] = c.ID
+		}
+	}
+	return nil
+}
+
+func (h *goGit) listURL(ctx context.Context, url string, all map[string]gitdir.ID) error {
+	r := git.NewRemote(memory.NewStorage(), &config.RemoteConfig{Name: "origin", URLs: []string{url}})
+	refs, err := r.ListContext(ctx, &git.ListOptions{PeelingOption: git.AppendPeeled})
+	if err != nil {
+		return errors.New(redact(err.Error()))
+	}
+	for _, ref := range refs {
+		if ref.Type() == plumbing.HashReference {
+			all[ref.Name().String()] = gitdir.ID(ref.Hash())
+		}
+	}
+	return nil
+}
+
+func (h *goGit) fetch(ctx context.Context, s *gitState, remote string, refs []string) error {
+	url, dir, err := h.where(s, remote)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	if dir != "" {
+		err = fetchFiles(ctx, s, dir, refs)
+	} else {
+		err = h.fetchURL(ctx, s, url, refs)
+	}
+	h.log.DebugContext(ctx, "fetched", "url", publicURL(url), "refs", refs, "took", time.Since(start), "err", err)
+	if err != nil {
+		return fmt.Errorf("fetch %s: %w", publicURL(url), err)
+	}
+	return s.objects.Sync()
+}
+
+// objectsOnly stores objects in a repository and everything else in memory.
+type objectsOnly struct {
+	*memory.Storage
+	filesystemObjects
+}
+
+// filesystemObjects is a name of less depth than memory's, whose methods for
+// objects it hides.
+type filesystemObjects = *filesystem.ObjectStorage
+
+func (h *goGit) fetchURL(ctx context.Context, s *gitState, url string, refs []string) error {
+	dir := dotgit.New(osfs.New(s.Common))
+	store := &objectsOnly{memory.NewStorage(), filesystem.NewObjectStorage(dir, cache.NewObjectLRUDefault())}
+	defer store.filesystemObjects.Close() // what was written is synced by the caller
+	if err := offer(s, store.Storage); err != nil {
+		return err
+	}
+	var specs []config.RefSpec
+	for i, ref := range refs {
+		specs = append(specs, config.RefSpec(fmt.Sprintf("+%s:refs/fetched/%d", ref, i)))
+	}
+	r := git.NewRemote(store, &config.RemoteConfig{Name: "origin", URLs: []string{url}})
+	err := r.FetchContext(ctx, &git.FetchOptions{RefSpecs: specs, Tags: git.NoTags, Force: true})
+	if err != nil && !errors.Is(err, git.NoErrAlreadyUpToDate) {
+		return errors.New(redact(err.Error()))
+	}
+	return nil
+}
+
+// offer tells go-git which commits are here already.
+func offer(s *gitState, store *memory.Storage) error {
+	refs, err := s.Refs("refs/")
+	if err != nil {
+		return err
+	}
+	if !s.head.ID.IsZero() {
+		refs["refs/here"] = gitdir.Ref{Name: "refs/here", ID: s.head.ID}
+	}
+	for name, ref := range refs {
+		r := plumbing.NewHashReference(plumbing.ReferenceName(name), plumbing.Hash(ref.ID))
+		if err := store.SetReference(r); err != nil {
+			return err
+		}
+	}
+	var cut []plumbing.Hash
+	for id := range s.cut {
+		cut = append(cut, plumbing.Hash(id))
+	}
+	return store.SetShallow(cut)
+}
+
+func (h *goGit) moveRefs(_ context.Context, s *gitState, moves []refMove, message string) error {
+	who := gitdir.Signature{
+		Name: s.config.String("user.name"), Email: s.config.String("user.email"), When: time.Now(),
+	}
+	if who.Name == "" {
+		who.Name = "revstamp"
+	}
+	for _, m := range moves {
+		name := m.name
+		if name == "HEAD" && s.head.Branch != "" {
+			name = s.head.Branch
+		}
+		if err := s.SetRef(name, m.to, m.from, who, message); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *goGit) modified(_ context.Context, feature string) ([]string, error) {
+	return nil, &UnsupportedError{System: "git", Feature: feature, Install: "git"}
+}
+
+func (h *goGit) checkout(_ context.Context, _ *gitState, _ gitdir.ID, _ []string, feature string) (string, error) {
+	return "", &UnsupportedError{System: "git", Feature: "conversion by " + feature, Install: "git"}
+}
+
+// fetchFiles copies what refs (full names, or ids) reach from a repository on
+// this machine.
+func fetchFiles(ctx context.Context, s *gitState, dir string, refs []string) error {
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return errors.Join(fmt.Errorf("%q is no directory", dir), err)
+	}
+	from, err := gitdir.OpenBare(dir)
+	if err != nil {
+		return err
+	}
+	if cut, err := from.Shallow(); err != nil || cut != nil {
+		return errors.Join(&UnsupportedError{System: "git", Feature: "a shallow remote", Install: "git"}, err)
+	}
+	objects, err := from.Objects()
+	if err != nil {
+		return err
+	}
+	defer objects.Close() // only read
+	for _, ref := range refs {
+		id, err := gitdir.ParseID(ref)
+		if err != nil {
+			if id, err = from.Ref(ref); err != nil {
+				return err
+			}
+		}
+		if err := s.objects.Copy(ctx, objects, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package vcs_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"revstamp/vcs"
+	"revstamp/vcs/vcstest"
+)
+
+const childArg = "update-child"
+
+// put writes files as a caller of Update would: whole, by rename, deletions
+// last. It stops with an error before the n-th file when stop is n.
+func put(dir string, stop int) func(context.Context, []vcs.Write) error {
+	done := 0
+	return func(_ context.Context, writes []vcs.Write) error {
+		for _, w := range writes {
+			if done == stop {
+				return errStopped
+			}
+			done++
+			if err := putOne(filepath.Join(dir, filepath.FromSlash(w.Path)), w); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+var errStopped = errors.New("stopped")
+
+const never = -1
+
+func putOne(file string, w vcs.Write) error {
+	if w.Delete {
+		err := os.Remove(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		return err
+	}
+	content, err := w.Content()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	temp := filepath.Join(filepath.Dir(file), fmt.Sprintf(".%d.tmp", os.Getpid()))
+	if w.Mode&fs.ModeSymlink != 0 {
+		err = os.Symlink(string(content), temp)
+	} else {
+		err = os.WriteFile(temp, content, w.Mode)
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(temp, file)
+}
+
+// The stamp of these tests: config.php holds `$rev = '…';`, which we write.
+var stamped = regexp.MustCompile(`\$rev = '([^']*)';`)
+
+func stampOwn(path string, base, got []byte) bool {
+	blank := []byte("$rev = '';")
+	return filepath.Base(path) == "config.php" &&
+		bytes.Equal(stamped.ReplaceAllLiteral(base, blank), stamped.ReplaceAllLiteral(got, blank))
+}
+
+func stampEdit(rev string) func(string, []byte) ([]byte, error) {
+	return func(path string, content []byte) ([]byte, error) {
+		if filepath.Base(path) != "config.php" {
+			return content, nil
+		}
+		return stamped.ReplaceAllLiteral(content, []byte("$rev = '"+rev+"';")), nil
+	}
+}
+
+func open(t testing.TB, dir string, o vcs.Options) vcs.WorkingCopy {
+	t.Helper()
+	wc, err := vcs.Open(t.Context(), dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wc
+}
+
+func resolve(t testing.TB, wc vcs.WorkingCopy, want string) *vcs.Target {
+	t.Helper()
+	target, err := wc.Resolve(t.Context(), want, stampOwn)
+	if err != nil {
+		t.Fatalf("Resolve(%q): %v", want, err)
+	}
+	return target
+}
+
+// update goes to want, stamping rev.
+func update(t testing.TB, wc vcs.WorkingCopy, want, rev string) *vcs.Target {
+	t.Helper()
+	target := resolve(t, wc, want)
+	err := wc.Update(t.Context(), target, vcs.Update{
+		Own: stampOwn, Edit: stampEdit(rev), Write: put(wc.Dir(), never),
+	})
+	if err != nil {
+		t.Fatalf("Update(%q): %v", want, err)
+	}
+	return target
+}
+
+func revision(t testing.TB, wc vcs.WorkingCopy) vcs.Revision {
+	t.Helper()
+	r, err := wc.Revision(t.Context(), stampOwn)
+	if err != nil {
+		t.Fatalf("Revision: %v", err)
+	}
+	return r
+}
+
+// hosts runs a test with the git client and without.
+func hosts(t *testing.T, test func(t *testing.T, o vcs.Options)) {
+	t.Run("client", func(t *testing.T) { t.Parallel(); test(t, vcs.Options{}) })
+	t.Run("without", func(t *testing.T) { t.Parallel(); test(t, vcs.Options{NoGit: true}) })
+}
+
+func status(t testing.TB, dir string) string {
+	t.Helper()
+	return vcstest.Run(t, dir, nil, "git", "status", "--porcelain")
+}
+
+func child([]string) {}

@@ -1,0 +1,340 @@
+package gitdir
+
+import (
+	"bufio"
+	"bytes"
+	"compress/zlib"
+	"crypto/sha1"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Kind is the type of an object.
+type Kind byte
+
+// The kinds of object, by their numbers in a pack.
+const (
+	KindCommit Kind = 1
+	KindTree   Kind = 2
+	KindBlob   Kind = 3
+	KindTag    Kind = 4
+)
+
+var kindNames = [...]string{KindCommit: "commit", KindTree: "tree", KindBlob: "blob", KindTag: "tag"}
+
+// String is the kind's name in git.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) && kindNames[k] != "" {
+		return kindNames[k]
+	}
+	return "kind " + strconv.Itoa(int(k))
+}
+
+func parseKind(name string) (Kind, bool) {
+	i := slices.Index(kindNames[1:], name)
+	return Kind(i + 1), i >= 0
+}
+
+// Objects reads the objects of a repository, loose, packed and borrowed from
+// alternates. It is for one goroutine at a time, and holds files open until
+// Close.
+type Objects struct {
+	dirs  []string // objects/ of the repository and of its alternates
+	packs map[string]*pack
+	cache deltaCache
+}
+
+// Objects opens the repository's objects.
+func (r *Repo) Objects() (*Objects, error) {
+	o := &Objects{packs: make(map[string]*pack)}
+	if err := o.addDir(filepath.Join(r.Common, "objects"), 0); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+func (o *Objects) addDir(dir string, depth int) error {
+	const deepest = 5 // as git
+	if depth > deepest || slices.Contains(o.dirs, dir) {
+		return nil
+	}
+	o.dirs = append(o.dirs, dir)
+	data, err := os.ReadFile(filepath.Join(dir, "info", "alternates"))
+	if missing(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(data)) {
+		line = strings.TrimRight(line, "\r\n")
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if line[0] == '"' {
+			return &UnknownError{"a quoted path in objects/info/alternates"}
+		}
+		if !filepath.IsAbs(line) {
+			line = filepath.Join(dir, line)
+		}
+		if err := o.addDir(filepath.Clean(line), depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close closes the packs.
+func (o *Objects) Close() error {
+	var errs []error
+	for _, p := range o.packs {
+		errs = append(errs, p.close())
+	}
+	clear(o.packs)
+	return errors.Join(errs...)
+}
+
+// Read returns an object's kind and content, which is not to be changed.
+// ErrNotFound.
+func (o *Objects) Read(id ID) (Kind, []byte, error) {
+	kind, data, err := o.read(id)
+	if err != nil {
+		return 0, nil, fmt.Errorf("object %s: %w", id, err)
+	}
+	return kind, data, nil
+}
+
+func (o *Objects) read(id ID) (Kind, []byte, error) {
+	for range 2 {
+		for _, p := range o.packs {
+			if at, ok, err := p.find(id); err != nil {
+				return 0, nil, err
+			} else if ok {
+				return o.readPacked(p, at, 0)
+			}
+		}
+		kind, data, err := o.readLoose(id)
+		if !errors.Is(err, ErrNotFound) {
+			return kind, data, err
+		}
+		// A fetch or a repack since the packs were listed, or the first look.
+		if fresh, err := o.listPacks(); err != nil || !fresh {
+			return 0, nil, errors.Join(err, ErrNotFound)
+		}
+	}
+	return 0, nil, ErrNotFound
+}
+
+// Blob returns the content of a blob, checked against its name.
+func (o *Objects) Blob(id ID) ([]byte, error) {
+	kind, data, err := o.Read(id)
+	if err != nil {
+		return nil, err
+	}
+	if kind != KindBlob {
+		return nil, fmt.Errorf("object %s is a %s, not a blob", id, kind)
+	}
+	if got := HashOf(KindBlob, data); got != id {
+		return nil, fmt.Errorf("object %s is damaged: it hashes to %s", id, got)
+	}
+	return data, nil
+}
+
+// Has reports whether an object is there.
+func (o *Objects) Has(id ID) (bool, error) {
+	_, _, err := o.read(id)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// listPacks opens the packs that are not open yet and reports whether there
+// were any.
+func (o *Objects) listPacks() (fresh bool, err error) {
+	for _, dir := range o.dirs {
+		names, err := filepath.Glob(filepath.Join(escapeGlob(dir), "pack", "pack-*.idx"))
+		if err != nil {
+			return fresh, err
+		}
+		for _, name := range names {
+			if o.packs[name] != nil {
+				continue
+			}
+			p, err := openPack(name)
+			if errors.Is(err, os.ErrNotExist) {
+				continue // repacked since
+			}
+			if err != nil {
+				return fresh, err
+			}
+			o.packs[name] = p
+			fresh = true
+		}
+	}
+	return fresh, nil
+}
+
+func escapeGlob(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(s)
+}
+
+func loosePath(dir string, id ID) string {
+	hex := id.String()
+	return filepath.Join(dir, hex[:2], hex[2:])
+}
+
+func (o *Objects) readLoose(id ID) (Kind, []byte, error) {
+	for _, dir := range o.dirs {
+		f, err := os.Open(loosePath(dir, id))
+		if missing(err) {
+			continue
+		}
+		if err != nil {
+			return 0, nil, err
+		}
+		kind, data, err := inflateLoose(f)
+		f.Close() // only read
+		return kind, data, err
+	}
+	return 0, nil, ErrNotFound
+}
+
+func inflateLoose(r io.Reader) (Kind, []byte, error) {
+	z, err := zlib.NewReader(bufio.NewReader(r))
+	if err != nil {
+		return 0, nil, fmt.Errorf("loose object: %w", err)
+	}
+	b := bufio.NewReader(z)
+	header, err := b.ReadString(0)
+	if err != nil {
+		return 0, nil, fmt.Errorf("loose object: %w", err)
+	}
+	name, length, _ := strings.Cut(strings.TrimSuffix(header, "\x00"), " ")
+	kind, ok := parseKind(name)
+	size, err := strconv.ParseInt(length, 10, 64)
+	if !ok || err != nil || size < 0 {
+		return 0, nil, fmt.Errorf("loose object: malformed header %q", header)
+	}
+	data, err := readExactly(b, size)
+	return kind, data, err
+}
+
+// readExactly reads size bytes and the end, growing as they arrive: a size that
+// lies takes no memory.
+func readExactly(r io.Reader, size int64) ([]byte, error) {
+	const trusted = 1 << 20
+	var buf bytes.Buffer
+	buf.Grow(int(min(size, trusted)))
+	n, err := io.Copy(&buf, io.LimitReader(r, size+1))
+	if err != nil {
+		return nil, err
+	}
+	if n != size {
+		return nil, fmt.Errorf("object of %d bytes, its header says %d", n, size)
+	}
+	return buf.Bytes(), nil
+}
+
+// HashOf is the name of the object with that content.
+func HashOf(kind Kind, data []byte) ID {
+	h := sha1.New()
+	fmt.Fprintf(h, "%s %d\x00", kind, len(data))
+	h.Write(data)
+	return ID(h.Sum(nil))
+}
+
+// Find returns the ids that begin with prefix, an even or odd number of lower
+// case hexadecimal digits, sorted.
+func (o *Objects) Find(prefix string) ([]ID, error) {
+	if _, err := o.listPacks(); err != nil {
+		return nil, err
+	}
+	low, err := ParseID(prefix + strings.Repeat("0", 40-len(prefix)))
+	if err != nil {
+		return nil, err
+	}
+	var found []ID
+	for _, p := range o.packs {
+		ids, err := p.from(low, prefix)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, ids...)
+	}
+	for _, dir := range o.dirs {
+		entries, err := os.ReadDir(filepath.Join(dir, prefix[:2]))
+		if err != nil && !missing(err) {
+			return nil, err
+		}
+		for _, e := range entries {
+			name := prefix[:2] + e.Name()
+			if id, err := ParseID(name); err == nil && strings.HasPrefix(name, prefix) {
+				found = append(found, id)
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b ID) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(found), nil
+}
+
+// Put writes a loose object unless it is there. It is durable after Sync.
+func (o *Objects) Put(kind Kind, data []byte) (ID, error) {
+	id := HashOf(kind, data)
+	if ok, err := o.Has(id); ok || err != nil {
+		return id, err
+	}
+	path := loosePath(o.dirs[0], id)
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return id, err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "tmp_obj_") // the name git gc sweeps
+	if err != nil {
+		return id, err
+	}
+	defer os.Remove(f.Name())
+	err = errors.Join(deflateLoose(f, kind, data), f.Chmod(0o444), f.Close())
+	if err != nil {
+		return id, fmt.Errorf("object %s: %w", id, err)
+	}
+	return id, os.Rename(f.Name(), path)
+}
+
+// Sync makes every object written so far durable, at once: one by one it would
+// take a disk's pause for each.
+func (o *Objects) Sync() error {
+	d, err := os.Open(o.dirs[0])
+	if err != nil {
+		return err
+	}
+	defer d.Close() // only read
+	if err := unix.Syncfs(int(d.Fd())); err != nil {
+		return fmt.Errorf("sync %q: %w", o.dirs[0], err)
+	}
+	return nil
+}
+
+func deflateLoose(w io.Writer, kind Kind, data []byte) error {
+	z := zlib.NewWriter(w)
+	fmt.Fprintf(z, "%s %d\x00", kind, len(data))
+	z.Write(data)
+	return z.Close() // reports what the writes met
+}
+
+// ShortHex reports whether s could be the beginning of an id: 4 to 40 digits.
+func ShortHex(s string) bool {
+	if len(s) < 4 || len(s) > 40 {
+		return false
+	}
+	_, err := hex.DecodeString(s + "0"[:len(s)%2])
+	return err == nil
+}

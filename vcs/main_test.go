@@ -1,0 +1,28 @@
+package vcs_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"revstamp/vcs/vcstest"
+)
+
+func TestMain(m *testing.M) {
+	home, err := os.MkdirTemp("", "vcs-home-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	if err := vcstest.Isolate(home); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	if len(os.Args) > 1 && os.Args[1] == childArg {
+		child(os.Args[2:])
+		return
+	}
+	code := m.Run()
+	os.RemoveAll(home)
+	os.Exit(code)
+}
