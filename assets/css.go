@@ -39,7 +39,7 @@ func (c *cssScanner) scan(t text, amp string) {
 		case '/':
 			i = skipComment(b, i)
 		case '\\':
-			i += 2
+			i += escapeLen(b[i:])
 		case '"', '\'':
 			i = c.str(i, c.sets&1 == 1)
 		case '(':
@@ -97,17 +97,16 @@ func (c *cssScanner) str(i int, isURL bool) int {
 // the text closes it.
 func cssString(b []byte, i int) (end, next int, ok bool) {
 	quote := b[i]
-	for i++; i < len(b); i++ {
+	for i++; i < len(b); {
 		switch b[i] {
 		case quote:
 			return i, i + 1, true
 		case '\\':
-			i++ // CRLF: the LF after it would end the string
-			if i+1 < len(b) && b[i] == '\r' && b[i+1] == '\n' {
-				i++
-			}
+			i += escapeLen(b[i:])
 		case '\n', '\r', '\f':
 			return i, i, false
+		default:
+			i++
 		}
 	}
 	return len(b), len(b), true
@@ -162,20 +161,21 @@ func (c *cssScanner) urlToken(i int) int {
 		return c.str(i, true)
 	}
 	start, end := i, -1 // end is known once white space follows
-	for ; i < len(b) && b[i] != ')'; i++ {
+	for i < len(b) && b[i] != ')' {
 		switch {
 		case isSpace(b[i]):
 			if end < 0 {
 				end = i
 			}
-			continue
+			i++
 		case end >= 0, badInURL(b[i]), b[i] == '\\' && i+1 < len(b) && newline(b[i+1:]) > 0:
 			return skipBadURL(b, i)
 		case b[i] == '\\':
+			i += escapeLen(b[i:])
+		default:
 			i++
 		}
 	}
-	i = min(i, len(b))
 	if end < 0 {
 		end = i
 	}
@@ -191,8 +191,10 @@ func badInURL(c byte) bool {
 
 // skipBadURL returns the index after the parenthesis that ends a bad URL.
 func skipBadURL(b []byte, i int) int {
-	for ; i < len(b) && b[i] != ')'; i++ {
+	for i < len(b) && b[i] != ')' {
 		if b[i] == '\\' {
+			i += escapeLen(b[i:])
+		} else {
 			i++
 		}
 	}

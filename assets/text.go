@@ -184,6 +184,11 @@ func cssEscape(b []byte) (string, int) {
 	return string(r), n
 }
 
+func escapeLen(b []byte) int {
+	_, n := cssEscape(b)
+	return n
+}
+
 // newline returns the length of the CSS line end that b begins with.
 func newline(b []byte) int {
 	switch {
