@@ -1,0 +1,96 @@
+package stamp
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+)
+
+// newPlain returns the language of text without a grammar.
+func newPlain(t Target) (language, error) {
+	switch {
+	case t.Key != "":
+		return nil, refuse(BadSelector, -1, "plain text has no keys").hint("use match or placeholder, or neither for the whole file")
+	case t.Match != "" && t.Placeholder != "":
+		return nil, refuse(BadSelector, -1, "match and placeholder exclude each other")
+	case t.Placeholder != "":
+		if strings.Contains(t.Value, t.Placeholder) {
+			return nil, refuse(BadSelector, -1, "the value %q holds the placeholder", t.Value)
+		}
+		return placeholder(t.Placeholder), nil
+	case t.Match != "":
+		re, err := regexp.Compile(t.Match)
+		if err != nil {
+			return nil, refuse(BadSelector, -1, "%s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		}
+		if re.NumSubexp() != 1 {
+			return nil, refuse(BadSelector, -1, "the expression has %d groups instead of one", re.NumSubexp()).
+				hint("put ( ) around the value and (?: ) around what else must be grouped")
+		}
+		return match{re}, nil
+	}
+	return wholeFile{}, nil
+}
+
+// wholeFile is one value, without a byte order mark and the last line's end.
+type wholeFile struct{}
+
+func (wholeFile) names(string) bool { return true }
+
+func (wholeFile) clean(value string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(value, "\n"), "\r")
+}
+
+func (wholeFile) scan(src []byte) ([]literal, error) {
+	start := len(src) - len(bytes.TrimPrefix(src, bom))
+	text := wholeFile{}.clean(string(src[start:]))
+	return []literal{{start: start, end: start + len(text), text: text, kind: "string"}}, nil
+}
+
+func (wholeFile) encode(_ literal, value string, _ bool) (string, error) { return value, nil }
+
+// match is what the group of an expression matches.
+type match struct{ re *regexp.Regexp }
+
+func (match) names(string) bool         { return true }
+func (match) clean(value string) string { return value }
+
+func (m match) scan(src []byte) ([]literal, error) {
+	var found []literal
+	for _, span := range m.re.FindAllSubmatchIndex(src, -1) {
+		if start, end := span[2], span[3]; start >= 0 {
+			found = append(found, literal{start: start, end: end, text: string(src[start:end]), kind: "string"})
+		}
+	}
+	return found, nil
+}
+
+func (match) encode(_ literal, value string, _ bool) (string, error) { return value, nil }
+
+// placeholder is text that a value replaces.
+type placeholder string
+
+func (placeholder) names(string) bool         { return true }
+func (placeholder) clean(value string) string { return value }
+
+func (p placeholder) scan(src []byte) ([]literal, error) {
+	var found []literal
+	for at := 0; ; {
+		i := bytes.Index(src[at:], []byte(p))
+		if i < 0 {
+			return found, nil
+		}
+		start := at + i
+		at = start + len(p)
+		found = append(found, literal{start: start, end: at, text: string(p), kind: "string"})
+	}
+}
+
+func (placeholder) encode(_ literal, value string, _ bool) (string, error) { return value, nil }
+
+func (p placeholder) verify(out []byte, found, replaced int) error {
+	if left, _ := p.scan(out); len(left) != found-replaced {
+		return refuse(BadSelector, -1, "the value and the text around it make the placeholder anew")
+	}
+	return nil
+}

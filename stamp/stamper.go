@@ -1,0 +1,105 @@
+package stamp
+
+import (
+	"context"
+	"errors"
+
+	"revstamp/stamp/atomicfile"
+)
+
+// Stamper applies targets to files. The zero value is ready; it may be copied
+// and used by several goroutines.
+type Stamper struct {
+	// Options say how the files are opened and replaced.
+	Options atomicfile.Options
+	// Backups, if not nil, keeps what the files held before.
+	Backups *atomicfile.Backups
+}
+
+// Plan reads the files and computes every edit, and writes nothing. Several
+// targets on one file are applied in order, each to what the one before left.
+// Every target that is refused is in the error, each as an *Error; files that
+// cannot be read are in it too.
+//
+// The caller commits the plan or closes it.
+func (s Stamper) Plan(targets []Target) (*Plan, error) {
+	p := &Plan{backups: s.Backups}
+	index := make(map[string]int)
+	var errs []error
+	for _, t := range targets {
+		if err := t.Validate(); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		f, err := atomicfile.Open(t.File, s.Options)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		i, known := index[f.Path()]
+		if known {
+			f.Close()
+		} else {
+			i = len(p.Files)
+			index[f.Path()] = i
+			p.Files = append(p.Files, FileEdit{Path: f.Path(), Before: f.Data(), After: f.Data(), file: f})
+		}
+		if err := p.Files[i].apply(t); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) > 0 {
+		p.Close()
+		return nil, errors.Join(errs...)
+	}
+	return p, nil
+}
+
+// Plan is a set of edits that are computed and not yet made.
+type Plan struct {
+	// Files are in the order in which the targets named them. One that needs
+	// no change has no Changes.
+	Files []FileEdit
+
+	backups *atomicfile.Backups
+}
+
+// FileEdit is what becomes of one file.
+type FileEdit struct {
+	Path    string // absolute, after symbolic links
+	Before  []byte // not to be modified, nor After
+	After   []byte
+	Changes []Change
+
+	file *atomicfile.File
+}
+
+func (e *FileEdit) apply(t Target) error {
+	out, changes, err := t.Edit(e.After)
+	if err != nil {
+		return err
+	}
+	e.After, e.Changes = out, append(e.Changes, changes...)
+	return nil
+}
+
+// Commit writes all files or none, as atomicfile.Batch does, and those without
+// changes not at all. A file that somebody changed since Plan read it is
+// atomicfile.ErrChanged. A plan is committed once.
+func (p *Plan) Commit(ctx context.Context) error {
+	b := atomicfile.Batch{Backups: p.backups}
+	for _, f := range p.Files {
+		b.Add(f.file, f.After)
+	}
+	return b.Commit(ctx)
+}
+
+// Close lets go of the files of a plan that is not committed. It may be called
+// again and after Commit.
+func (p *Plan) Close() error {
+	var errs []error
+	for _, f := range p.Files {
+		errs = append(errs, f.file.Close())
+	}
+	return errors.Join(errs...)
+}
