@@ -88,13 +88,15 @@ func (s style) state(state, text string) string {
 	return s.in(faint, text)
 }
 
-// span is d as people read it: 12ms, 1.2s, 2m03s, 1h02m.
+// span is d as people read it: 12ms, 1.2s, 12s, 2m03s, 1h02m.
 func span(d time.Duration) string {
 	switch {
 	case d < time.Second:
 		return fmt.Sprintf("%dms", d.Milliseconds())
-	case d < time.Minute:
+	case d < 10*time.Second:
 		return fmt.Sprintf("%.1fs", d.Truncate(100*time.Millisecond).Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", d/time.Second)
 	case d < time.Hour:
 		return fmt.Sprintf("%dm%02ds", d/time.Minute, d%time.Minute/time.Second)
 	}

@@ -61,7 +61,7 @@ func (t *terminal) showStep(e event) error {
 	name, since := t.u.safe.line(e.step), e.time
 	t.step = t.add(nil, mpb.BarPriority(stepRow),
 		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string {
-			return t.spin(since) + " " + pad(name, stepWidth) + "  " + span(t.u.o.Now().Sub(since).Truncate(time.Second))
+			return t.spin(since) + " " + pad(name, stepWidth) + "  " + t.u.o.Now().Sub(since).Truncate(time.Second).String()
 		})))
 	return nil
 }
@@ -92,6 +92,7 @@ func (t *terminal) showJob(e event) error {
 	r := t.jobs[e.job.id]
 	if over(e.state) {
 		if r != nil {
+			r.last.Store(&e) // mpb draws a row once more before it drops it
 			r.bar.Abort(true)
 			delete(t.jobs, e.job.id)
 		}
@@ -116,7 +117,7 @@ func (t *terminal) rowHead(e event) string {
 }
 
 func (t *terminal) rowTail(e event) string {
-	if e.job.d <= 0 {
+	if e.job.d <= 0 || over(e.state) {
 		return t.u.safe.line(e.state)
 	}
 	return fmt.Sprintf(" %d/%d", e.job.n, e.job.d)

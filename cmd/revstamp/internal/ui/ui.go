@@ -246,6 +246,10 @@ func (u *UI) Logger() *slog.Logger {
 			if len(groups) == 0 && a.Key == slog.TimeKey {
 				return slog.Attr{}
 			}
+			// Here, because the handler's quoting may hide a secret.
+			if k := a.Value.Kind(); k == slog.KindString || k == slog.KindAny {
+				a.Value = slog.StringValue(u.safe.redact(a.Value.String()))
+			}
 			return a
 		},
 	}))
