@@ -166,7 +166,7 @@ func (q *queue) name(j *job) {
 }
 
 func (q *queue) enqueue(j *job, due time.Time) {
-	if due.After(time.Now()) {
+	if !due.IsZero() && due.After(time.Now()) {
 		q.delay(j, due)
 		return
 	}
@@ -248,10 +248,14 @@ func (q *queue) assign(j *job, a *ability) {
 // was set.
 func (q *queue) expire(j *job, c *conn, retries int) {
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	if j.worker == c && j.retries == retries {
-		c.log.Warn("job server: job timed out and is put back", "job", j.number, "function", j.function.name)
+	late := j.worker == c && j.retries == retries
+	if late {
 		q.putBack(j)
+	}
+	q.mu.Unlock()
+	if late {
+		handle := appendHandle(nil, q.prefix, j.number)
+		c.log.Warn("job server: job timed out and is put back", "job", string(handle), "function", j.function.name)
 	}
 }
 

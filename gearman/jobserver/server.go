@@ -32,7 +32,8 @@ type Server struct {
 	Version string
 
 	// HandlePrefix begins every job handle; a colon and a number follow. Empty
-	// means "H:" and the host name. More than 40 bytes are cut off.
+	// means "H:" and the host name. It is text without spaces and NULs; more than
+	// 40 bytes are cut off.
 	HandlePrefix string
 
 	// AllowShutdown lets any peer end the server by the admin commands shutdown
@@ -55,10 +56,10 @@ type Server struct {
 	// closed as soon as they are accepted.
 	MaxConns int
 
-	// MaxPending is how many bytes may wait for a peer to read them; zero means
-	// 16 MiB. Past it the server stops reading from a peer that asks without
-	// reading the answers, and disconnects one that does not read what others
-	// send to it. One packet larger than that is let through.
+	// MaxPending is how many bytes may wait for a peer to read what others send
+	// to it; zero means 16 MiB, and one packet more is let through. Past it the
+	// peer is disconnected. One that asks without reading the answers is only not
+	// read from, once the buffers of its connection are full.
 	MaxPending int
 
 	once  sync.Once

@@ -143,6 +143,8 @@ func TestTimeoutIsOneJobs(t *testing.T) {
 		time.Sleep(time.Second)
 		w.ask("JOB_ASSIGN T:2|f|work", wire.GrabJob)
 		w.ask("JOB_ASSIGN T:3|f|work", wire.GrabJob)
+		s.queue.expire(s.queue.jobs[2], s.queue.jobs[2].worker, 0) // a timer of before that could not be stopped
+		c.ask("STATUS_RES T:2|1|1|0|0", wire.GetStatus, "T:2")
 		time.Sleep(1900 * time.Millisecond)
 		w.say(wire.WorkComplete, "T:2", "")
 		w.say(wire.WorkComplete, "T:3", "")
