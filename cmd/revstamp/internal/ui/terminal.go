@@ -75,7 +75,7 @@ func (t *terminal) spin(since time.Time) string {
 	if t.u.mark.utf8 {
 		signs = []string{"⠋", "⠙", "⠸", "⠴", "⠦", "⠇"}
 	}
-	return signs[int(t.u.o.Now().Sub(since)/frameTime)%len(signs)]
+	return signs[int(max(0, t.u.o.Now().Sub(since))/frameTime)%len(signs)]
 }
 
 // row is a job under way. It is drawn by a goroutine of mpb, which must not

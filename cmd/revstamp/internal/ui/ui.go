@@ -179,8 +179,11 @@ func (u *UI) StepFailed(step string, err error) {
 
 // Job says how a job is doing: intended, submitted, queued, running, or one
 // of the outcomes succeeded, failed, lost and unknown. Of its work n parts of d
-// are done; d is 0 when it does not say.
+// are done; d is 0 when it does not say. Workers may say anything: less than
+// nothing is taken for nothing, and more than all for all.
 func (u *UI) Job(id, function, state string, n, d int) {
+	d = max(d, 0)
+	n = min(max(n, 0), d)
 	u.show(event{kind: kindJob, job: job{id: id, function: function, n: n, d: d}, state: state})
 }
 

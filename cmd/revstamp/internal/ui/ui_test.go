@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -271,6 +272,27 @@ func TestConcurrentUse(t *testing.T) {
 			}
 			if got, want := strings.Count(text, "info "), 8*50; got != want {
 				t.Errorf("%d lines of information, want %d", got, want)
+			}
+		})
+	}
+}
+
+// A worker may report any progress.
+func TestJobNumbers(t *testing.T) {
+	for name := range modes(nil) {
+		synctest.Test(t, func(t *testing.T) {
+			var out locked
+			u := New(modes(&out)[name])
+			for i, p := range []struct{ n, d int }{{5, 0}, {-1, 10}, {11, 10}, {1, -1}, {math.MinInt, math.MinInt}, {math.MaxInt, math.MaxInt}} {
+				u.Job(fmt.Sprint(i), "f", "running", p.n, p.d)
+				time.Sleep(time.Second)
+			}
+			if err := u.Close(); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			text := out.String()
+			if !strings.Contains(text, "10/10") && !strings.Contains(text, `"done":10,"of":10`) || strings.Contains(text, "-1") || strings.Contains(text, "11/") {
+				t.Errorf("%s:\n%s", name, text)
 			}
 		})
 	}
