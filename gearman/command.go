@@ -111,8 +111,8 @@ func (c *Command) serve(ctx context.Context, j *Request) ([]byte, error) {
 		readProgress(reader, j)
 	}()
 	await(ctx, cmd, exited)
-	err = cmd.Wait()
 	reader.SetReadDeadline(time.Now().Add(killDelay)) // a leftover may hold the other end
+	err = cmd.Wait()
 	<-told
 	outLines.flush()
 	errLines.flush()
@@ -185,15 +185,23 @@ func exitStatus(s *os.ProcessState) int {
 	return s.ExitCode()
 }
 
-// readProgress passes progress on until r ends.
+// readProgress passes progress on until r ends. A line longer than a buffer is
+// none of ours.
 func readProgress(r io.Reader, j *Request) {
-	s := bufio.NewScanner(r)
-	for s.Scan() {
-		if n, d, ok := parseProgress(s.Text()); ok {
+	b := bufio.NewReader(r)
+	for {
+		line, long, err := b.ReadLine()
+		for long && err == nil {
+			line = nil
+			_, long, err = b.ReadLine()
+		}
+		if n, d, ok := parseProgress(string(line)); ok {
 			j.Progress(n, d)
 		}
+		if err != nil {
+			return
+		}
 	}
-	io.Copy(io.Discard, r) // after a line too long to be one of ours
 }
 
 // parseProgress reads "progress N/M".

@@ -27,16 +27,20 @@ type unsentError struct{ err error }
 func (e *unsentError) Error() string { return e.err.Error() }
 func (e *unsentError) Unwrap() error { return e.err }
 
-// A ServerError is a job server's ERROR packet.
+// A ServerError is a job server's ERROR packet, or the ERR that answers an admin
+// command.
 type ServerError struct {
-	Code string // QUEUE_ERROR, JOB_NOT_FOUND, …
+	Code string // QUEUE_ERROR, UNKNOWN_JOB, …; admin commands may have none
 	Text string // the server's explanation, may be empty
 }
 
-// Error returns code and text.
+// Error quotes code and text.
 func (e *ServerError) Error() string {
-	if e.Text == "" {
+	switch {
+	case e.Text == "":
 		return fmt.Sprintf("job server answered %q", e.Code)
+	case e.Code == "":
+		return fmt.Sprintf("job server answered %q", e.Text)
 	}
 	return fmt.Sprintf("job server answered %q: %q", e.Code, e.Text)
 }

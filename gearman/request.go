@@ -30,7 +30,8 @@ func (f HandlerFunc) ServeJob(ctx context.Context, j *Request) ([]byte, error) {
 var errJobOver = errors.New("job is over")
 
 // A Request is a job given to a Handler, whose own it is. Its methods may be
-// called from several goroutines until ServeJob returns.
+// called from several goroutines until ServeJob returns. Those of a Request that
+// no Worker made have nobody to tell anything and do nothing.
 type Request struct {
 	Server   string // which gave it, as in Worker.Servers
 	Handle   string
@@ -63,6 +64,9 @@ func (j *Request) Warning(b []byte) error { return j.send(wire.WorkWarning, b) }
 func (j *Request) send(t wire.Type, args ...[]byte) error {
 	if j.over.Load() {
 		return errJobOver
+	}
+	if j.post == nil {
+		return nil
 	}
 	return j.post.work(t, j.Handle, args...)
 }
