@@ -37,7 +37,7 @@ type job struct {
 	retries    int  // how often a worker lost it
 
 	worker  *conn // who holds it
-	timer   *time.Timer
+	lease   *lease
 	due     time.Time // when delayed
 	place   link[*job]
 	held    link[*job] // in the worker's list

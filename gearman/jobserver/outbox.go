@@ -164,7 +164,8 @@ func writeAll(nc net.Conn, bufs net.Buffers) error {
 		_, err := nc.Write(bufs[0])
 		return err
 	}
-	_, err := bufs.WriteTo(nc)
+	rest := bufs // WriteTo takes from it what is written
+	_, err := rest.WriteTo(nc)
 	return err
 }
 

@@ -239,31 +239,41 @@ func (q *queue) assign(j *job, a *ability) {
 	j.worker = a.worker
 	a.worker.holds.pushBack(&j.held, j)
 	if a.timeout > 0 {
-		retries := j.retries
-		j.timer = time.AfterFunc(a.timeout, func() { q.expire(j, a.worker, retries) })
+		l := &lease{job: j}
+		l.timer = time.AfterFunc(a.timeout, func() { q.expire(l) })
+		j.lease = l
 	}
 }
 
-// expire puts j back when c still holds it for the same time as when the timer
-// was set.
-func (q *queue) expire(j *job, c *conn, retries int) {
+// A lease is the time a worker has for a job. Its job is nil when it is over:
+// the runtime may hold on to a stopped timer for as long as it was set, and must
+// not hold on to the job.
+type lease struct {
+	job   *job
+	timer *time.Timer
+}
+
+// expire puts the job of l back, if l is not over.
+func (q *queue) expire(l *lease) {
 	q.mu.Lock()
-	late := j.worker == c && j.retries == retries
-	if late {
-		q.putBack(j)
+	j := l.job
+	if j == nil {
+		q.mu.Unlock()
+		return
 	}
+	log := j.worker.log
+	q.putBack(j)
 	q.mu.Unlock()
-	if late {
-		handle := appendHandle(nil, q.prefix, j.number)
-		c.log.Warn("job server: job timed out and is put back", "job", string(handle), "function", j.function.name)
-	}
+	handle := appendHandle(nil, q.prefix, j.number)
+	log.Warn("job server: job timed out and is put back", "job", string(handle), "function", j.function.name)
 }
 
 // takeFrom takes j out of its worker's hands.
 func (q *queue) takeFrom(j *job) {
-	if j.timer != nil {
-		j.timer.Stop()
-		j.timer = nil
+	if j.lease != nil {
+		j.lease.timer.Stop()
+		j.lease.job = nil
+		j.lease = nil
 	}
 	j.held.remove()
 	j.worker = nil

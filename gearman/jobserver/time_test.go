@@ -138,12 +138,13 @@ func TestTimeoutIsOneJobs(t *testing.T) {
 		time.Sleep(1500 * time.Millisecond)
 		w.say(wire.WorkComplete, "T:1", "")
 		w.ask("JOB_ASSIGN T:2|f|work", wire.GrabJob)
+		late := s.queue.jobs[2].lease
 		w.say(wire.CantDo, "f") // puts T:2 back
 		w.say(wire.CanDoTimeout, "f", "2000")
 		time.Sleep(time.Second)
 		w.ask("JOB_ASSIGN T:2|f|work", wire.GrabJob)
 		w.ask("JOB_ASSIGN T:3|f|work", wire.GrabJob)
-		s.queue.expire(s.queue.jobs[2], s.queue.jobs[2].worker, 0) // a timer of before that could not be stopped
+		s.queue.expire(late) // its timer could not be stopped any longer
 		c.ask("STATUS_RES T:2|1|1|0|0", wire.GetStatus, "T:2")
 		time.Sleep(1900 * time.Millisecond)
 		w.say(wire.WorkComplete, "T:2", "")
