@@ -98,7 +98,7 @@ func (l *phpLexer) code(closer byte) (closed bool, err error) {
 			if err := l.html(); err != nil { // odd, but PHP reads it so
 				return false, err
 			}
-		case l.has("#[") || c != '#' && !l.has("//") && !l.has("/*"):
+		case l.has("#[") && !l.property() || c != '#' && !l.has("//") && !l.has("/*"):
 			if closer != 0 && depth == 0 && c == closer {
 				l.at++
 				return true, nil
@@ -155,8 +155,9 @@ func (l *phpLexer) comment() error {
 }
 
 var (
-	phpNumberPattern = regexp.MustCompile(`^(?:0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9][0-9_]*)?)`)
-	phpHeredocStart  = regexp.MustCompile(`^[bB]?<<<[ \t]*(?:([A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)|'([A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)'|"([A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)")(?:\r\n|\n|\r)`)
+	phpNumberPattern = regexp.MustCompile(`^(?:0[xX][0-9a-fA-F]+(?:_[0-9a-fA-F]+)*|0[bB][01]+(?:_[01]+)*|0[oO][0-7]+(?:_[0-7]+)*|` +
+		`(?:[0-9]+(?:_[0-9]+)*\.?(?:[0-9]+(?:_[0-9]+)*)?|\.[0-9]+(?:_[0-9]+)*)(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?)`)
+	phpHeredocStart = regexp.MustCompile(`^[bB]?<<<[ \t]*(?:([A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)|'([A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)'|"([A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)")(?:\r\n|\n|\r)`)
 )
 
 // phpOps are the operators of more than one character that a reader of
@@ -167,7 +168,7 @@ var phpOps = []string{
 }
 
 func (l *phpLexer) token(c byte) error {
-	if (c == 'b' || c == 'B') && (l.hasAt(1, '\'') || l.hasAt(1, '"')) {
+	if (c == 'b' || c == 'B') && !l.property() && (l.hasAt(1, '\'') || l.hasAt(1, '"')) {
 		l.at++
 		err := l.token(l.src[l.at])
 		if err == nil {
@@ -203,7 +204,7 @@ func (l *phpLexer) word(c byte) error {
 		halt := strings.EqualFold(string(rest[:n]), "__halt_compiler")
 		l.emit(phpName, l.at+n)
 		if halt {
-			l.halt()
+			return l.halt()
 		}
 		return nil
 	}
@@ -250,7 +251,7 @@ func phpNameLen(s []byte) int {
 }
 
 // halt turns all that follows __halt_compiler(); into data.
-func (l *phpLexer) halt() {
+func (l *phpLexer) halt() error {
 	for _, op := range []byte("();") {
 		for l.at < len(l.src) && strings.IndexByte(" \t\r\n", l.src[l.at]) >= 0 {
 			l.at++
@@ -260,13 +261,14 @@ func (l *phpLexer) halt() {
 			break
 		}
 		if l.at == len(l.src) || l.src[l.at] != op {
-			return
+			return refuse(ParseError, l.at, "__halt_compiler without ();")
 		}
 		l.emit(phpOp, l.at+1)
 	}
 	if l.at < len(l.src) {
 		l.emit(phpData, len(l.src))
 	}
+	return nil
 }
 
 func (l *phpLexer) single() error {
@@ -336,6 +338,22 @@ func (l *phpLexer) interpolation() (bool, error) {
 	return true, err
 }
 
+// labelEnds reports whether no longer word than the label ends at the offset.
+// At the very end of a file PHP finds no label.
+func (l *phpLexer) labelEnds(at int) bool {
+	return at < len(l.src) && phpWord([]byte{'x', l.src[at]}) == 1
+}
+
+// property reports whether the last token was -> or ?->, after which a b begins
+// no string and #[ no attribute.
+func (l *phpLexer) property() bool {
+	if len(l.tokens) == 0 {
+		return false
+	}
+	last := l.tokens[len(l.tokens)-1]
+	return last.kind == phpOp && bytes.HasSuffix(l.src[last.start:last.end], []byte("->"))
+}
+
 // heredoc reads up to the closing label, which may be indented, on a line of
 // its own or before more code.
 func (l *phpLexer) heredoc(m []int) error {
@@ -354,7 +372,7 @@ func (l *phpLexer) heredoc(m []int) error {
 			for at < len(l.src) && (l.src[at] == ' ' || l.src[at] == '\t') {
 				at++
 			}
-			if bytes.HasPrefix(l.src[at:], []byte(label)) && phpWord(append([]byte("x"), l.src[at+len(label):min(at+len(label)+1, len(l.src))]...)) == 1 {
+			if bytes.HasPrefix(l.src[at:], []byte(label)) && l.labelEnds(at+len(label)) {
 				l.at, l.tokens = start, l.tokens[:before]
 				l.emit(phpHeredoc, at+len(label))
 				return nil

@@ -1,0 +1,240 @@
+package stamp
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What surrounds the value stays, byte for byte.
+func TestEditKeepsEveryOtherByte(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, file, key, before, old, after string }{
+		{"php, CRLF", "a.php", "$c['r']", "<?php\r\n\t$c['r'] = ", `"x"`, ";\r\n"},
+		{"php, Latin-1", "a.php", "$c['r']", "caf\xe9 <?php // \xe9\n$\xe9 = '\xe9'; $c['r'] = ", `"x"`, "; // \xff"},
+		{"php, BOM", "a.php", "$c['r']", "\xef\xbb\xbf<?php $c['r'] = ", `"x"`, " ?>\n\n\n"},
+		{"php, CR", "a.php", "$c['r']", "<?php // x\r$c['r'] = ", `"x"`, ";\r?>\r"},
+		{"yaml, CRLF", "a.yml", "a.r", "# x\r\na:\r\n  r: ", `"x"`, "\r\n  s: 1"},
+		{"yaml, BOM", "a.yaml", "r", "\xef\xbb\xbfr: ", `"x"`, "   # c\n\n\n"},
+		{"yaml, BOM and characters", "a.yaml", "a.r", "\xef\xbb\xbfa: {ä: ü, r: ", `"x"`, "}"},
+		{"yaml, CR", "a.yaml", "r", "a: 1\rr: ", `"x"`, "\rb: 2"},
+		{"yaml, NEL and LS", "a.yaml", "r", "# \u0085a: 1\u2028r: ", `"x"`, "\u2029b: 2"},
+		{"json, CRLF", "a.json", "a.r", "{\r\n\t\"a\" : {\"r\":", `"x"`, "\r\n}}"},
+		{"json, BOM", "a.json", "r", "\xef\xbb\xbf{\"r\": ", `"x"`, "  }\n\n"},
+		{"json, Latin-1", "a.json", "r", "{\"\xe9\": \"\xe9\", \"r\": ", `"x"`, "}"},
+		{"env, CRLF", ".env", "R", "A=1\r\nexport R=", `"x"`, " # c\r\nB=\r\n"},
+		{"env, BOM", ".env", "R", "\xef\xbb\xbfR=", `"x"`, ""},
+		{"env, Latin-1", ".env.local", "R", "A='\xe9'\nR=", `"x"`, "\n# \xe9"},
+	}
+	for _, tt := range tests {
+		target := Target{File: tt.file, Key: tt.key, Value: "4168"}
+		out, changes, err := target.Edit([]byte(tt.before + tt.old + tt.after))
+		want := tt.before + `"4168"` + tt.after
+		if err != nil || string(out) != want || len(changes) != 1 {
+			t.Errorf("%s: Edit = %q, %v, %v, want %q", tt.name, out, changes, err, want)
+		}
+	}
+}
+
+func TestEditReturnsSrcWithoutChange(t *testing.T) {
+	t.Parallel()
+	src := []byte("REV=42\n")
+	out, changes, err := Target{File: ".env", Key: "REV", Value: "42"}.Edit(src)
+	if err != nil || changes != nil || &out[0] != &src[0] {
+		t.Errorf("Edit = %q, %v, %v, want src itself and no changes", out, changes, err)
+	}
+}
+
+func TestEditTellsWhatChanged(t *testing.T) {
+	t.Parallel()
+	src := []byte("\xef\xbb\xbf<?php /* ä */ $c['r'] = \"a\\x41\\101\\u{e4}\\$\\q\";\n")
+	target := Target{File: "config.php", Key: "$c['r']", Value: "new"}
+	_, changes, err := target.Edit(src)
+	want := []Change{{File: "config.php", Key: "$c['r']", Line: 1, Column: 25, Old: "aAAä$\\q", New: "new"}}
+	if diff := cmp.Diff(want, changes); err != nil || diff != "" {
+		t.Errorf("Edit: %v (-want +got):\n%s", err, diff)
+	}
+	values, err := target.Find(src)
+	if err != nil || len(values) != 1 {
+		t.Fatalf("Find = %v, %v", values, err)
+	}
+	v := values[0]
+	if got := string(src[v.Start:v.End]); !strings.HasPrefix(got, `"a\x41`) || v.Type != "string" || v.Text != want[0].Old || v.Column != 25 {
+		t.Errorf("Find = %+v, %q", v, got)
+	}
+}
+
+func TestControlCharacters(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"a\x00", "a\nb", "a\rb", "\t", "\x1b[31m", "\x7f", "\u0085", "\u2028", "a\nb\n", "\n\n"} {
+		for _, target := range []Target{
+			{File: "a.php", Key: "$a"}, {File: "a.yaml", Key: "a"}, {File: "a.json", Key: "a"}, {File: ".env", Key: "A"},
+			{File: "a", Format: "plain"}, {File: "a", Match: "(a)"}, {File: "a", Placeholder: "@"},
+		} {
+			target.Value = value
+			var e *Error
+			if err := target.Validate(); !errors.As(err, &e) || e.Kind != ControlCharacter {
+				t.Errorf("Validate(%+v): %v, want %s", target, err, ControlCharacter)
+			}
+		}
+	}
+	for _, target := range []Target{{File: "a.yaml", Key: "a", Value: "\xff"}, {File: "a.json", Key: "a", Value: "\xff"}} {
+		var e *Error
+		if _, _, err := target.Edit([]byte(`{"a": "x"}`)); !errors.As(err, &e) || e.Kind != ControlCharacter {
+			t.Errorf("Edit(%+v): %v, want %s", target, err, ControlCharacter)
+		}
+	}
+}
+
+func TestWholeFileKeepsItsEnd(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"": "42", "\n": "42\n", "41": "42", "41\n": "42\n", "41\r\n": "42\r\n", "\xef\xbb\xbf41\n": "\xef\xbb\xbf42\n", "a\nb\n\n": "42\n",
+	} {
+		for _, value := range []string{"42", "42\n", "42\r\n"} {
+			out, _, err := Target{File: "VERSION", Format: "plain", Value: value}.Edit([]byte(in))
+			if err != nil || string(out) != want {
+				t.Errorf("Edit(%q) with %q = %q, %v, want %q", in, value, out, err, want)
+			}
+		}
+	}
+}
+
+func TestPlaceholderMadeAnew(t *testing.T) {
+	t.Parallel()
+	var e *Error
+	out, _, err := Target{File: "a", Placeholder: "abab", Value: "ab"}.Edit([]byte("xababab"))
+	if !errors.As(err, &e) || e.Kind != BadSelector {
+		t.Errorf("Edit = %q, %v, want %s", out, err, BadSelector)
+	}
+}
+
+func TestFormatOf(t *testing.T) {
+	t.Parallel()
+	for file, want := range map[string]string{
+		"config/config.php": "php", "CONFIG.PHP": "php", ".env": "env", "/srv/.env.local": "env", "prod.env": "env",
+		"a.yml": "yaml", "a.b.yaml": "yaml", "package.json": "json",
+		"VERSION": "", "a.txt": "", "a.jsonc": "", "env": "", "php": "", ".environment": "", "": "",
+	} {
+		if got, ok := FormatOf(file); got != want || ok != (want != "") {
+			t.Errorf("FormatOf(%q) = %q, %v, want %q", file, got, ok, want)
+		}
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	t.Parallel()
+	src := []byte("<?php\n$config['svn'] = 'a';\n$config['svn'] = 'b';\n")
+	for key, want := range map[string]string{
+		"$config['svn']": "stamp c.php:2:18: $config['svn']: ambiguous: found 2 times, in lines 2 and 3",
+		"$conf['svn']":   "stamp c.php: $conf['svn']: not-found: nothing in the file has this key",
+	} {
+		_, err := Target{File: "c.php", Key: key, Value: "1"}.Find(src)
+		var e *Error
+		if !errors.As(err, &e) || e.Error() != want || e.Hint == "" {
+			t.Errorf("Find(%s): %v, want %s", key, err, want)
+		}
+	}
+}
+
+// fuzz checks on any source and value what must hold for all of them: no panic,
+// refusals are of type *Error, a stamp changes its own bytes and no others, the
+// value is read back, and a second stamp changes nothing.
+func fuzz(f *testing.F, format string) {
+	for _, c := range goldenCases(f) {
+		if got, _ := FormatOf(c.target.File); got == format && c.in != nil {
+			f.Add(c.in, c.target.Value)
+		}
+	}
+	f.Fuzz(func(t *testing.T, src []byte, value string) {
+		if len(src) > 4<<10 {
+			return
+		}
+		probe := Target{File: "f", Format: format, Key: "K"}
+		lang, err := probe.language()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := lang.scan(bytes.Clone(src))
+		if err != nil {
+			var e *Error
+			if !errors.As(err, &e) || e.Kind != ParseError {
+				t.Fatalf("scan: %v, want a parse error", err)
+			}
+			return
+		}
+		for i, l := range all {
+			if i == 8 {
+				return
+			}
+			target := Target{File: "f", Format: format, Key: l.key, Value: value}
+			out, changes, err := target.Edit(src)
+			if err != nil {
+				var e *Error
+				if !errors.As(err, &e) || out != nil {
+					t.Fatalf("Edit: %q, %v", out, err)
+				}
+				continue
+			}
+			if len(changes) == 0 {
+				if !bytes.Equal(out, src) {
+					t.Fatalf("Edit(%s): other bytes, but no changes", l.key)
+				}
+				continue
+			}
+			found, err := target.Find(src)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v := found[0]
+			if !bytes.HasPrefix(out, src[:v.Start]) || !bytes.HasSuffix(out, src[v.End:]) {
+				t.Fatalf("Edit(%s) of %q = %q: more than the value changed", l.key, src, out)
+			}
+			again, err := target.Find(out)
+			if err != nil || again[0].Text != value || again[0].Type != v.Type {
+				t.Fatalf("Find(%s) in %q = %v, %v, want %q", l.key, out, again, err, value)
+			}
+			if twice, changes, err := target.Edit(out); err != nil || len(changes) > 0 || !bytes.Equal(twice, out) {
+				t.Fatalf("second Edit(%s) = %q, %v, %v", l.key, twice, changes, err)
+			}
+		}
+	})
+}
+
+func FuzzPHP(f *testing.F)  { fuzz(f, "php") }
+func FuzzYAML(f *testing.F) { fuzz(f, "yaml") }
+func FuzzJSON(f *testing.F) { fuzz(f, "json") }
+func FuzzEnv(f *testing.F)  { fuzz(f, "env") }
+
+func FuzzPlain(f *testing.F) {
+	f.Add([]byte("version = 41\n"), `version = (\d+)`, "42")
+	f.Add([]byte("@a@ @a@"), `@(a)@`, "@a@")
+	f.Fuzz(func(t *testing.T, src []byte, match, value string) {
+		for _, target := range []Target{
+			{File: "f", Format: "plain", Value: value},
+			{File: "f", Match: match, Value: value, All: true},
+			{File: "f", Placeholder: match, Value: value, All: true},
+		} {
+			out, _, err := target.Edit(src)
+			if err != nil {
+				var e *Error
+				if !errors.As(err, &e) {
+					t.Fatalf("Edit: %v", err)
+				}
+				continue
+			}
+			if target.Placeholder != "" {
+				if bytes.Contains(out, []byte(match)) {
+					t.Fatalf("the placeholder %q is left in %q", match, out)
+				}
+				continue
+			}
+			if twice, changes, err := target.Edit(out); err != nil || len(changes) > 0 || !bytes.Equal(twice, out) {
+				t.Fatalf("second Edit(%+v) = %q, %v, %v", target, twice, changes, err)
+			}
+		}
+	})
+}
