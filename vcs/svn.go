@@ -1,7 +1,299 @@
 package vcs
 
-import "context"
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
 
-func openSvn(context.Context, string, Options) (WorkingCopy, error) {
-	return nil, &UnsupportedError{System: "svn", Feature: "a Subversion working copy"}
+// svnCopy is a Subversion working copy. Its files are svn's to write, which it
+// does by a rename; see svnMerge for those that carry an edit of ours.
+type svnCopy struct {
+	client
+	version client // svnversion
+}
+
+func openSvn(_ context.Context, top string, o Options) (WorkingCopy, error) {
+	log := cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	w := new(svnCopy)
+	for name, c := range map[string]*client{"svn": &w.client, "svnversion": &w.version} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			return nil, &UnsupportedError{System: "svn", Feature: "a Subversion working copy", Install: "subversion"}
+		}
+		*c = client{path: path, dir: top, env: svnEnv(), log: log}
+	}
+	return w, nil
+}
+
+// svnEnv is the environment of every svn: English, and a locale in which every
+// path can be written (in the plain C one svn refuses names beyond ASCII).
+func svnEnv() []string {
+	env := append(os.Environ(), "LC_ALL=C.UTF-8", "LANGUAGE=")
+	if os.Getenv("SVN_SSH") == "" {
+		env = append(env, "SVN_SSH=ssh -q -oBatchMode=yes")
+	}
+	return env
+}
+
+func (w *svnCopy) System() string { return "svn" }
+func (w *svnCopy) Dir() string    { return w.dir }
+
+// svn runs a subcommand, which reads nothing and asks nothing.
+func (w *svnCopy) svn(ctx context.Context, args ...string) ([]byte, error) {
+	out, err := w.run(ctx, append(args, "--non-interactive")...)
+	var failed *ClientError
+	if errors.As(err, &failed) && lockedCode.MatchString(failed.Stderr) {
+		return nil, &LockedError{Path: w.dir, Interrupted: true}
+	}
+	return out, err
+}
+
+// lockedCode are svn's words for a working copy whose last operation did not
+// end, and for one in which another one goes on: it cannot tell the two apart.
+var lockedCode = regexp.MustCompile(`E155004|E155037`)
+
+// arg names a versioned path, whatever its name: without the second @ svn would
+// take what follows the first for a revision.
+func arg(path string) string { return "./" + path + "@" }
+
+// span is what svnversion says.
+type span struct {
+	low, high int64
+	flags     string // of "MSP": modified, switched, partial
+}
+
+var svnversionText = regexp.MustCompile(`^(\d+)(?::(\d+))?(M?S?P?)$`)
+
+// parseSpan reads svnversion's one line. Whatever is no number there is an
+// error, though svnversion ends with status 0: "Unversioned directory" has been
+// stamped into configurations.
+func parseSpan(text string) (span, error) {
+	m := svnversionText.FindStringSubmatch(text)
+	if m == nil {
+		return span{}, fmt.Errorf("svnversion: %q is no revision", text)
+	}
+	low, err := strconv.ParseInt(m[1], 10, 64)
+	if err != nil {
+		return span{}, fmt.Errorf("svnversion: %w", err)
+	}
+	high, err := strconv.ParseInt(cmp.Or(m[2], m[1]), 10, 64)
+	if err != nil || high < low {
+		return span{}, fmt.Errorf("svnversion: %q is no range", text)
+	}
+	return span{low, high, m[3]}, nil
+}
+
+// String is svnversion's text, its M standing for foreign changes only.
+func (s span) String(modified bool) string {
+	text := strconv.FormatInt(s.low, 10)
+	if s.high != s.low {
+		text += ":" + strconv.FormatInt(s.high, 10)
+	}
+	flags := strings.TrimPrefix(s.flags, "M")
+	if modified {
+		flags = "M" + flags
+	}
+	return text + flags
+}
+
+// mixed reports whether one number does not say what is there.
+func (s span) mixed() bool {
+	return s.low != s.high || strings.TrimPrefix(s.flags, "M") != ""
+}
+
+func (w *svnCopy) span(ctx context.Context) (span, error) {
+	out, err := w.version.run(ctx, "-n", ".")
+	if err != nil {
+		return span{}, err
+	}
+	return parseSpan(string(out))
+}
+
+func (w *svnCopy) Revision(ctx context.Context, own Own) (Revision, error) {
+	info, err := w.info(ctx)
+	if err != nil {
+		return Revision{}, err
+	}
+	s, err := w.span(ctx)
+	if err != nil {
+		return Revision{}, err
+	}
+	st, err := w.status(ctx)
+	if err != nil {
+		return Revision{}, err
+	}
+	if st.interrupted {
+		return Revision{}, &LockedError{Path: w.dir, Interrupted: true}
+	}
+	l, err := w.judge(ctx, st, own)
+	if err != nil {
+		return Revision{}, err
+	}
+	r := info.revision(s.high)
+	r.Modified = l.names()
+	if s.mixed() {
+		r.Mixed = s.String(len(r.Modified) > 0)
+	}
+	return r, nil
+}
+
+// revision is what a working copy at n with this information is at.
+func (i *svnInfo) revision(n int64) Revision {
+	id := strconv.FormatInt(n, 10)
+	branch, err := url.PathUnescape(strings.TrimPrefix(strings.TrimPrefix(i.URL, i.Root), "/"))
+	if err != nil {
+		branch = ""
+	}
+	return Revision{
+		System: "svn", ID: id, Short: id, Number: n,
+		Branch: branch, URL: publicURL(i.URL),
+		Author: i.Commit.Author, Date: i.Commit.Date,
+	}
+}
+
+// Read asks the server: a path may not be here yet, and one that is here may
+// have another URL than its directory's.
+func (w *svnCopy) Read(ctx context.Context, t *Target, path string) ([]byte, error) {
+	at, err := w.urlOf(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	out, err := w.svn(ctx, "cat", at+"@"+t.Revision.ID)
+	if absent(err) {
+		return nil, &fs.PathError{Op: "read", Path: path, Err: fs.ErrNotExist}
+	}
+	return out, err
+}
+
+// absent reports whether svn says that there is nothing by that name.
+func absent(err error) bool {
+	var failed *ClientError
+	return errors.As(err, &failed) && notFoundCode.MatchString(failed.Stderr)
+}
+
+var notFoundCode = regexp.MustCompile(`E160013|E200009|E155010|E195012`)
+
+func (w *svnCopy) urlOf(ctx context.Context, path string) (string, error) {
+	infos, err := w.infos(ctx, path)
+	switch {
+	case err == nil && len(infos) == 1:
+		return infos[0].URL, nil
+	case err != nil && !absent(err):
+		return "", err
+	}
+	top, err := w.info(ctx)
+	if err != nil {
+		return "", err
+	}
+	return top.URL + "/" + escapePath(path), nil
+}
+
+func escapePath(path string) string {
+	parts := strings.Split(path, "/")
+	for i, p := range parts {
+		parts[i] = url.PathEscape(p)
+	}
+	return strings.Join(parts, "/")
+}
+
+// svnLocal is what a look at the versioned files found.
+type svnLocal struct {
+	foreign   []localChange
+	own       []string // modified by us alone, sorted
+	conflicts []string
+}
+
+func (l *svnLocal) names() []string {
+	names := slices.Clone(l.conflicts)
+	for _, c := range l.foreign {
+		names = append(names, c.path)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func (l *svnLocal) refuse() error {
+	if len(l.conflicts) > 0 {
+		return &ConflictError{Files: l.conflicts}
+	}
+	return refuseLocal(l.foreign)
+}
+
+// judge tells our own edits from others' changes.
+func (w *svnCopy) judge(ctx context.Context, st *svnStatus, own Own) (*svnLocal, error) {
+	l := new(svnLocal)
+	var texts []string
+	for _, e := range st.entries {
+		switch {
+		case e.conflicted():
+			l.conflicts = append(l.conflicts, e.Path)
+		case e.Local.Item == "modified" && plain(e.Local.Props):
+			texts = append(texts, e.Path)
+		case e.changed():
+			l.foreign = append(l.foreign, localChange{path: e.Path, note: e.note()})
+		}
+	}
+	slices.Sort(l.conflicts)
+	bases, err := w.bases(ctx, texts)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range texts {
+		c := localChange{path: path, base: bases[path]}
+		if c.got, err = readRegular(filepath.Join(w.dir, filepath.FromSlash(path))); err != nil {
+			c.note = "not a file any more" // a link, which svn tracks as a file
+		} else if own != nil && own(path, c.base, c.got) {
+			l.own = append(l.own, path)
+			continue
+		}
+		l.foreign = append(l.foreign, c)
+	}
+	slices.Sort(l.own)
+	return l, nil
+}
+
+// bases returns the repository's content of modified files as a checkout would
+// have written it: the pristine text, or, where keywords or line endings are
+// converted, what svn makes of it.
+func (w *svnCopy) bases(ctx context.Context, paths []string) (map[string][]byte, error) {
+	infos, err := w.infos(ctx, paths...)
+	if err != nil {
+		return nil, err
+	}
+	props, err := w.properties(ctx, paths)
+	if err != nil {
+		return nil, err
+	}
+	bases := make(map[string][]byte)
+	for _, i := range infos {
+		sum := i.Checksum
+		p := props[i.Path]
+		if len(sum) == 40 && p["svn:keywords"] == "" && p["svn:eol-style"] == "" && p["svn:special"] == "" {
+			pristine := filepath.Join(w.dir, ".svn", "pristine", sum[:2], sum+".svn-base")
+			data, err := os.ReadFile(pristine)
+			if err == nil {
+				bases[i.Path] = data
+				continue
+			}
+			if !errors.Is(err, fs.ErrNotExist) {
+				return nil, err
+			}
+		}
+		if bases[i.Path], err = w.svn(ctx, "cat", "-r", "BASE", arg(i.Path)); err != nil {
+			return nil, err
+		}
+	}
+	return bases, nil
 }

@@ -1,0 +1,222 @@
+package vcs
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha1"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Update lets svn write the files, each by a rename, with our edits merged by
+// svnMerge.
+func (w *svnCopy) Update(ctx context.Context, t *Target, u Update) error {
+	st, err := w.status(ctx)
+	if err != nil {
+		return err
+	}
+	if st.interrupted {
+		if !u.Resume {
+			return &LockedError{Path: w.dir, Interrupted: true}
+		}
+		if _, err := w.svn(ctx, "cleanup", "."); err != nil {
+			return err
+		}
+		if st, err = w.status(ctx); err != nil {
+			return err
+		}
+	}
+	l, err := w.judge(ctx, st, u.Own)
+	if err != nil {
+		return err
+	}
+	if err := l.refuse(); err != nil {
+		return err
+	}
+	if u.Resume { // the plan was made in the middle of things
+		if t, _, err = w.resolve(ctx, t.Revision.ID); err != nil {
+			return err
+		}
+	}
+	force, err := w.inTheWay(ctx, t, u.Own)
+	if err != nil {
+		return err
+	}
+	return w.update(ctx, t, u, l.own, force)
+}
+
+func (w *svnCopy) update(ctx context.Context, t *Target, u Update, own []string, force bool) error {
+	merge, err := w.newMerge(ctx, t, u, own)
+	if err != nil {
+		return err
+	}
+	defer merge.close()
+	if err := w.takeBack(ctx, t, u, own); err != nil {
+		return err
+	}
+	args := []string{"update", "--quiet", "-r", t.Revision.ID, "--accept", "postpone"}
+	if force {
+		args = append(args, "--force")
+	}
+	if merge.program != "" {
+		args = append(args, "--diff3-cmd", merge.program)
+	}
+	if _, err := w.svn(ctx, append(args, ".")...); err != nil {
+		return &InterruptedError{Target: t.Revision.ID, Err: err}
+	}
+	return w.confirm(ctx, t, u.Own)
+}
+
+// takeBack puts the repository's content into the files with an edit of ours
+// that upstream deletes: an edited one svn would keep, in conflict.
+func (w *svnCopy) takeBack(ctx context.Context, t *Target, u Update, own []string) error {
+	var gone []string
+	for _, c := range t.Changes {
+		if c.Op == Deleted && slices.Contains(own, c.Path) {
+			gone = append(gone, c.Path)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	if u.Write == nil {
+		return errors.New("svn update: no Update.Write to write files with")
+	}
+	bases, err := w.bases(ctx, gone)
+	if err != nil {
+		return err
+	}
+	var writes []Write
+	for _, path := range gone {
+		info, err := os.Stat(filepath.Join(w.dir, filepath.FromSlash(path)))
+		if err != nil {
+			return err
+		}
+		writes = append(writes, Write{Path: path, Mode: info.Mode().Perm(),
+			Content: func() ([]byte, error) { return bases[path], nil }})
+	}
+	return u.Write(ctx, writes)
+}
+
+// confirm looks again, as at the beginning: svn ends with status 0 when it
+// leaves conflicts.
+func (w *svnCopy) confirm(ctx context.Context, t *Target, own Own) error {
+	st, err := w.status(ctx)
+	if err != nil {
+		return err
+	}
+	if st.interrupted {
+		return &InterruptedError{Target: t.Revision.ID, Err: errors.New("svn left the working copy locked or incomplete")}
+	}
+	l, err := w.judge(ctx, st, own)
+	if err != nil {
+		return err
+	}
+	if err := l.refuse(); err != nil {
+		return fmt.Errorf("after the update: %w", err)
+	}
+	s, err := w.span(ctx)
+	if err != nil {
+		return err
+	}
+	if s.low != s.high || strconv.FormatInt(s.high, 10) != t.Revision.ID {
+		return fmt.Errorf("after the update the working copy is at %s, not at %s", s.String(false), t.Revision.ID)
+	}
+	return nil
+}
+
+// svnMerge gives svn the content of each file that carries an edit of ours and
+// that upstream changed: the new content with the edit in it, made before svn
+// starts. svn would merge the two itself, with conflict markers in the live file
+// when the changed lines are near; a file put there first would still be merged.
+// But svn takes whatever a --diff3-cmd program answers, and installs that by a
+// rename from .svn/tmp, so that no reader sees anything else.
+//
+// The program is told three files, the last being the new text in svn's store,
+// .svn/pristine/<2>/<sha1>.svn-base: its name says which answer is wanted.
+type svnMerge struct {
+	dir     string
+	program string // "" when there is nothing to merge
+}
+
+// mergeScript answers from its own directory. Status 2 is trouble in diff3's
+// terms: svn then stops, with the file as it was. Status 1, which cat has, would
+// be a conflict.
+const mergeScript = `#!/bin/sh
+for theirs; do :; done
+name=${theirs##*/}
+cat "${0%/*}/${name%.svn-base}" || exit 2
+`
+
+func (w *svnCopy) newMerge(ctx context.Context, t *Target, u Update, own []string) (_ *svnMerge, err error) {
+	m := new(svnMerge)
+	var paths []string
+	for _, c := range t.Changes {
+		if c.Op == Changed && slices.Contains(own, c.Path) {
+			paths = append(paths, c.Path)
+		}
+	}
+	if len(paths) == 0 {
+		return m, nil
+	}
+	props, err := w.properties(ctx, paths)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range paths {
+		// svn does not merge what it is told is binary.
+		if mime := props[path]["svn:mime-type"]; mime != "" && !strings.HasPrefix(mime, "text/") {
+			return nil, &UnsupportedError{System: "svn", Feature: "svn:mime-type " + mime + " on the edited file " + path}
+		}
+	}
+	infos, err := w.infos(ctx, paths...)
+	if err != nil {
+		return nil, err
+	}
+	if m.dir, err = os.MkdirTemp("", "revstamp-"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			m.close()
+		}
+	}()
+	for _, i := range infos {
+		if err := w.prepareMerge(ctx, m, t, u, i); err != nil {
+			return nil, err
+		}
+	}
+	m.program = filepath.Join(m.dir, "merge")
+	return m, os.WriteFile(m.program, []byte(mergeScript), 0o700)
+}
+
+func (m *svnMerge) close() {
+	if m.dir != "" {
+		os.RemoveAll(m.dir) // private, and temporary
+	}
+}
+
+// prepareMerge makes the answer for one file. The text is the repository's,
+// keywords not expanded, as svn's store has it; svn expands them in the answer.
+func (w *svnCopy) prepareMerge(ctx context.Context, m *svnMerge, t *Target, u Update, i svnInfo) error {
+	theirs, err := w.svn(ctx, "cat", "--ignore-keywords", i.URL+"@"+t.Revision.ID)
+	if err != nil {
+		return err
+	}
+	answer := theirs
+	if u.Edit != nil {
+		if answer, err = u.Edit(i.Path, theirs); err != nil {
+			return err
+		}
+	}
+	file := filepath.Join(m.dir, fmt.Sprintf("%x", sha1.Sum(theirs)))
+	if same, err := os.ReadFile(file); err == nil && !bytes.Equal(same, answer) {
+		return &UnsupportedError{System: "svn", Feature: "different edits of files with the same content, as " + i.Path}
+	}
+	return os.WriteFile(file, answer, 0o600)
+}
