@@ -106,17 +106,12 @@ func (b *Backups) open() (*store, error) {
 	if b.Dir == "" {
 		return fail(fs.ErrNotExist)
 	}
-	if err := os.MkdirAll(b.Dir, 0o700); err != nil {
-		return fail(err)
-	}
-	abs, err := filepath.Abs(b.Dir)
+	p, err := locate(b.Dir, Options{Create: true, MkdirAll: true})
 	if err != nil {
 		return fail(err)
 	}
-	if abs, err = filepath.EvalSymlinks(abs); err != nil {
-		return fail(err)
-	}
-	root, err := openDir(abs, "")
+	root, err := p.dir.descend(append(p.missing, p.base), true)
+	p.dir.close()
 	if err != nil {
 		return fail(err)
 	}
@@ -128,7 +123,7 @@ func (b *Backups) open() (*store, error) {
 		root.close()
 		return fail(err)
 	}
-	return &store{Backups{Dir: abs, Keep: b.Keep}, root}, nil
+	return &store{Backups{Dir: root.path, Keep: b.Keep}, root}, nil
 }
 
 func (s *store) close() error { return s.root.close() }
@@ -145,13 +140,11 @@ func (s *store) write(f *File, sync bool) (Backup, error) {
 	if !f.regular() {
 		return Backup{}, ErrNotRegular
 	}
-	d, err := s.enter(f.Path(), sync)
+	d, err := s.root.descend(strings.Split(strings.Trim(f.Path(), "/"), "/"), sync)
 	if err != nil {
 		return Backup{}, err
 	}
-	if d != s.root {
-		defer d.close()
-	}
+	defer d.close()
 	old, err := s.List(f.Path())
 	if err != nil {
 		return Backup{}, err
@@ -167,25 +160,6 @@ func (s *store) write(f *File, sync bool) (Backup, error) {
 	}
 	s.prune(f, d, old)
 	return Backup{Path: d.join(name), Original: f.Path(), Time: at, Mode: fs.FileMode(mode & 0o777)}, nil
-}
-
-// enter opens, or makes, the directory that holds the backups of path.
-func (s *store) enter(path string, sync bool) (*dir, error) {
-	d := s.root
-	for name := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
-		sub, made, err := d.mkdir(name, 0o700)
-		if err == nil && made && sync {
-			err = d.sync()
-		}
-		if d != s.root {
-			d.close()
-		}
-		if err != nil {
-			return nil, err
-		}
-		d = sub
-	}
-	return d, nil
 }
 
 // place writes the copy as a replacement of f would be written, but in d.

@@ -131,6 +131,29 @@ func (d *dir) mkdir(name string, perm uint32) (sub *dir, made bool, err error) {
 	return sub, made, err
 }
 
+// descend opens the directory that names lead to, at least one, making with
+// mode 0700 what is missing.
+func (d *dir) descend(names []string, sync bool) (*dir, error) {
+	at := d
+	for _, name := range names {
+		sub, made, err := at.mkdir(name, 0o700)
+		if err == nil && made && sync {
+			err = at.sync()
+		}
+		if at != d {
+			at.close()
+		}
+		if err != nil {
+			if sub != nil {
+				sub.close()
+			}
+			return nil, err
+		}
+		at = sub
+	}
+	return at, nil
+}
+
 // sync makes the names in d durable. Some network file systems cannot sync a
 // directory and say so with EINVAL: there is nothing more to be had from them.
 func (d *dir) sync() error {

@@ -25,7 +25,7 @@ const (
 	created                // there was none, ours is there
 	exchanged              // ours is there, the original has the temporary name
 	renamed                // ours is there, the original is gone but for its bytes
-	asideMove              // nothing is there, the original has the temporary name
+	aside                  // nothing is there, the original has the temporary name
 	inPlace                // the original holds our bytes
 )
 
@@ -161,7 +161,7 @@ func (e *entry) moveAside() error {
 	if err != nil {
 		return err
 	}
-	e.state = asideMove
+	e.state = aside
 	if err := e.cameOut(); err != nil {
 		return errors.Join(err, e.undo())
 	}
@@ -193,7 +193,7 @@ func (e *entry) undo() (err error) {
 		if err = e.stillOurs(); err == nil {
 			err = e.restore()
 		}
-	case asideMove:
+	case aside:
 		err = d.rename(e.temp, base, unix.RENAME_NOREPLACE)
 		if noFlags(err) {
 			err = d.rename(e.temp, base, 0)
@@ -204,7 +204,7 @@ func (e *entry) undo() (err error) {
 	case inPlace:
 		err = e.writeInPlace(e.file.data, e.file.id.mode&0o7777)
 	}
-	if err != nil && (was == exchanged || was == asideMove) {
+	if err != nil && (was == exchanged || was == aside) {
 		err = fmt.Errorf("%w; its earlier content is in %q", err, d.join(e.temp))
 		e.temp = ""
 	} else if err != nil && e.saved != nil {
