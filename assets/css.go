@@ -39,11 +39,11 @@ func (c *cssScanner) scan(t text, amp string) {
 		case '/':
 			i = skipComment(b, i)
 		case '\\':
-			i += escapeLen(b[i:])
+			i = c.escapedName(i)
 		case '"', '\'':
 			i = c.str(i, c.sets&1 == 1)
 		case '(':
-			i = c.open(i)
+			i = c.open(i, nameBefore(b, i))
 		case ')':
 			c.sets >>= 1
 			i++
@@ -112,10 +112,10 @@ func cssString(b []byte, i int) (end, next int, ok bool) {
 	return len(b), len(b), true
 }
 
-// open takes the parenthesis at i and what may be the URL after it.
-func (c *cssScanner) open(i int) int {
+// open takes the parenthesis at i, of the function with that name, and what may
+// be the URL after it.
+func (c *cssScanner) open(i int, name []byte) int {
 	b := c.t.b
-	name := nameBefore(b, i)
 	i++
 	switch {
 	case equalFold(name, "url"):
@@ -133,17 +133,53 @@ func (c *cssScanner) open(i int) int {
 	return i
 }
 
-// nameBefore returns the identifier that ends at i. What is part of a hash or an
-// at-keyword is none, and one with an escape is not looked into.
-func nameBefore(b []byte, i int) []byte {
+// nameStart returns where the identifier that ends at i begins, and false if it
+// is none but part of a hash or an at-keyword.
+func nameStart(b []byte, i int) (int, bool) {
 	start := i
 	for start > 0 && isIdent(b[start-1]) {
 		start--
 	}
-	if start > 0 && (b[start-1] == '#' || b[start-1] == '@' || b[start-1] == '\\') {
-		return nil
+	if start > 0 && (b[start-1] == '#' || b[start-1] == '@') {
+		return start, false
 	}
-	return b[start:i]
+	if bytes.HasSuffix(b[:start], []byte("<!")) && bytes.HasPrefix(b[start:i], []byte("--")) &&
+		!bytes.HasSuffix(b[:start], []byte(`\<!`)) {
+		start += 2 // "<!--" is a token of its own
+	}
+	return start, true
+}
+
+// nameBefore returns the function name that ends at i.
+func nameBefore(b []byte, i int) []byte {
+	if start, ok := nameStart(b, i); ok {
+		return b[start:i]
+	}
+	return nil
+}
+
+// escapedName takes the identifier with an escape in it at i, and the
+// parenthesis after it if it is the name of a function.
+func (c *cssScanner) escapedName(i int) int {
+	b, end := c.t.b, i
+	start, ok := nameStart(b, i)
+	for end < len(b) {
+		if isIdent(b[end]) {
+			end++
+		} else if b[end] == '\\' && end+1 < len(b) && newline(b[end+1:]) == 0 {
+			end += escapeLen(b[end:])
+		} else {
+			break
+		}
+	}
+	if end == len(b) || b[end] != '(' {
+		return max(end, i+1)
+	}
+	var name []byte
+	if ok {
+		name = c.dec.cssEscapes(text{b: b[start:end]}).b
+	}
+	return c.open(end, name)
 }
 
 func isIdent(c byte) bool {

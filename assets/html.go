@@ -187,6 +187,9 @@ func (h *htmlScanner) attributes(i int, want attrID) (next int, selfClosing, who
 			i++
 		}
 		if i >= len(src) || src[i] != '=' {
+			if want != 0 {
+				h.keep(attrOf(name)&want, i, i)
+			}
 			continue
 		}
 		for i++; i < len(src) && isSpace(src[i]); i++ {

@@ -26,15 +26,17 @@ func (h *htmlScanner) srcset(t text) {
 }
 
 // skipDescriptors returns the index of the comma that ends the candidate.
+// Parentheses do not nest.
 func skipDescriptors(b []byte, i int) int {
-	for depth := 0; i < len(b); i++ {
+	inParens := false
+	for ; i < len(b); i++ {
 		switch b[i] {
 		case '(':
-			depth++
+			inParens = true
 		case ')':
-			depth = max(0, depth-1)
+			inParens = false
 		case ',':
-			if depth == 0 {
+			if !inParens {
 				return i
 			}
 		}
