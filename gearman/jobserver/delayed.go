@@ -11,20 +11,20 @@ type delayed []*job
 func (d delayed) Len() int { return len(d) }
 
 func (d delayed) Less(i, j int) bool {
-	if !d[i].due.Equal(d[j].due) {
-		return d[i].due.Before(d[j].due)
+	if d[i].due != d[j].due {
+		return d[i].due < d[j].due
 	}
 	return d[i].number < d[j].number
 }
 
 func (d delayed) Swap(i, j int) {
 	d[i], d[j] = d[j], d[i]
-	d[i].index, d[j].index = i, j
+	d[i].index, d[j].index = int32(i), int32(j)
 }
 
 func (d *delayed) Push(x any) {
 	j := x.(*job)
-	j.index = len(*d)
+	j.index = int32(len(*d))
 	*d = append(*d, j)
 }
 
@@ -37,7 +37,7 @@ func (d *delayed) Pop() any {
 }
 
 // delay keeps j until its time has come.
-func (q *queue) delay(j *job, due time.Time) {
+func (q *queue) delay(j *job, due int64) {
 	j.due = due
 	j.function.delayed++
 	heap.Push(&q.delayed, j)
@@ -49,8 +49,8 @@ func (q *queue) delay(j *job, due time.Time) {
 // undelay takes j out of the delayed jobs. An alarm set for it rings for
 // nothing, and sets itself anew.
 func (q *queue) undelay(j *job) {
-	heap.Remove(&q.delayed, j.index)
-	j.due = time.Time{}
+	heap.Remove(&q.delayed, int(j.index))
+	j.due = 0
 	j.function.delayed--
 }
 
@@ -61,7 +61,7 @@ func (q *queue) setAlarm() {
 		q.alarm = nil
 	}
 	if len(q.delayed) > 0 && !q.closed {
-		q.alarm = time.AfterFunc(time.Until(q.delayed[0].due), q.ring)
+		q.alarm = time.AfterFunc(time.Until(time.Unix(q.delayed[0].due, 0)), q.ring)
 	}
 }
 
@@ -69,7 +69,7 @@ func (q *queue) setAlarm() {
 func (q *queue) ring() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for now := time.Now(); len(q.delayed) > 0 && !q.delayed[0].due.After(now); {
+	for now := time.Now().Unix(); len(q.delayed) > 0 && q.delayed[0].due <= now; {
 		j := q.delayed[0]
 		q.undelay(j)
 		j.function.queues[j.priority].pushBack(&j.place, j)

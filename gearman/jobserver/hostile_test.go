@@ -224,9 +224,9 @@ func endInEveryWay(t *testing.T, s *Server, addr string, keeper *peer) map[strin
 	watch := func(what string, number uint64) {
 		s.queue.mu.Lock()
 		defer s.queue.mu.Unlock()
-		j := weak.Make(s.queue.jobs[number])
+		j := weak.Make(s.queue.jobs.get(number))
 		gone["a job that was "+what] = func() bool { return j.Value() != nil }
-		f := weak.Make(s.queue.jobs[number].function)
+		f := weak.Make(s.queue.jobs.get(number).function)
 		gone["its function"] = func() bool { return f.Value() != nil }
 	}
 	for i, end := range []wire.Type{wire.WorkComplete, wire.WorkFail, wire.WorkException} {
@@ -385,7 +385,7 @@ func FuzzConn(f *testing.F) {
 		client.Close()
 		<-over
 		s.Close()
-		for _, j := range s.queue.jobs {
+		for j := range s.queue.jobs.all() {
 			if j.worker != nil || !j.wanted() {
 				t.Errorf("job %d is held or unwanted after its only connection went", j.number)
 			}

@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
-	"time"
 )
 
 // A priority is a job's rank within its function, the most urgent first.
-type priority int
+type priority uint8
 
 const (
 	high priority = iota
@@ -22,33 +21,34 @@ const (
 //
 // Everything about it is guarded by the server's mutex. Its strings and its
 // workload never change.
+//
+// There may be a million of them, which the collector has to go through: what
+// can be told by one field has no second.
 type job struct {
 	number   uint64 // the handle's
 	function *function
 	unique   string
+	coalesce string // the key, within the function, under which an equal submit finds the job
 	reducer  string
 	workload []byte
+	waiting  []*conn // clients in the foreground, each as often as it submitted
+
+	worker *conn // who holds it
+	lease  *lease
+	place  link[*job] // in its function's queue, or among what its worker holds
+	named  link[*job] // among the jobs of the same unique, in whatever function
+	due    int64      // Unix time, zero unless it is delayed
+	index  int32      // in the heap of delayed jobs
+
+	retries                int32 // how often a worker lost it
+	numerator, denominator uint32
+
 	priority priority
 
 	// background says that somebody wants the job done without waiting for it.
 	// It only ever becomes true: a client that comes and goes takes nothing away.
 	background bool
 	cancelled  bool // while held: never to be put back, and nobody is told of its end
-	retries    int  // how often a worker lost it
-
-	worker  *conn // who holds it
-	lease   *lease
-	due     time.Time // when delayed
-	place   link[*job]
-	held    link[*job] // in the worker's list
-	waiting []*conn    // clients in the foreground, each as often as it submitted
-	index   int        // in the heap of delayed jobs
-
-	numerator, denominator uint32
-
-	// coalesce is the key under which a further submit finds the job.
-	coalesce uniqueKey
-	named    link[*job] // among the jobs of the same unique, in whatever function
 }
 
 // wanted reports whether anybody still wants the job done.

@@ -42,7 +42,8 @@ func TestReplyAllocatesNothing(t *testing.T) {
 	go io.Copy(io.Discard, client)
 	c := &conn{out: newOutbox(server, 1<<20)}
 	defer c.out.close(net.ErrClosed)
-	q := &queue{prefix: "H:web1:", jobs: map[uint64]*job{7: {number: 7, numerator: 3, denominator: 10}}}
+	q := &queue{prefix: "H:web1:"}
+	q.jobs.add(&job{number: 7, numerator: 3, denominator: 10})
 	handle := []byte("H:web1:7")
 	got := testing.AllocsPerRun(1000, func() {
 		q.status(c, handle)

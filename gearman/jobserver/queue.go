@@ -30,7 +30,7 @@ type queue struct {
 	maxJobs      int
 	maxFunctions int
 
-	jobs      map[uint64]*job
+	jobs      table
 	waiting   int // clients in the waiting lists of all jobs
 	functions map[string]*function
 	uniques   map[uniqueKey]*job
@@ -44,7 +44,7 @@ type queue struct {
 // A uniqueKey is what makes two submits one job.
 type uniqueKey struct {
 	function *function
-	unique   string
+	key      string // coalesceKey's
 }
 
 // A submission is a SUBMIT_* request. Function and unique lie in the reader's
@@ -57,7 +57,7 @@ type submission struct {
 	workload   []byte
 	priority   priority
 	background bool
-	due        time.Time // zero: at once
+	due        int64 // Unix time; in the past: at once
 }
 
 // A refusal is an ERROR packet.
@@ -97,7 +97,7 @@ func (q *queue) submit(c *conn, s submission) *refusal {
 	}
 	j := q.uniques[uniqueKey{f, string(s.coalesce)}] // none has an empty key
 	created := j == nil
-	if created && f.full(s.priority) || (created || !s.background) && len(q.jobs)+q.waiting >= q.maxJobs {
+	if created && f.full(s.priority) || (created || !s.background) && q.jobs.n+q.waiting >= q.maxJobs {
 		return errQueueFull
 	}
 	if created {
@@ -144,10 +144,13 @@ func (q *queue) create(f *function, s submission) *job {
 		workload: s.workload,
 		priority: s.priority,
 	}
-	q.jobs[j.number] = j
+	q.jobs.add(j)
 	if len(s.coalesce) > 0 {
-		j.coalesce = uniqueKey{f, string(s.coalesce)}
-		q.uniques[j.coalesce] = j
+		j.coalesce = j.unique
+		if string(s.coalesce) != j.unique {
+			j.coalesce = string(s.coalesce)
+		}
+		q.uniques[uniqueKey{f, j.coalesce}] = j
 	}
 	if j.unique != "" && j.unique != "-" {
 		q.name(j)
@@ -165,8 +168,8 @@ func (q *queue) name(j *job) {
 	l.pushFront(&j.named, j)
 }
 
-func (q *queue) enqueue(j *job, due time.Time) {
-	if !due.IsZero() && due.After(time.Now()) {
+func (q *queue) enqueue(j *job, due int64) {
+	if due > 0 && due > time.Now().Unix() {
 		q.delay(j, due)
 		return
 	}
@@ -187,10 +190,8 @@ func (q *queue) wake(f *function) {
 // forget removes j from everything that leads to it, except from its place in a
 // worker's hands.
 func (q *queue) forget(j *job) {
-	delete(q.jobs, j.number)
-	if q.uniques[j.coalesce] == j {
-		delete(q.uniques, j.coalesce)
-	}
+	q.jobs.remove(j)
+	q.unlist(j)
 	if l := j.named.in; l != nil {
 		j.named.remove()
 		if l.n == 0 {
@@ -202,7 +203,7 @@ func (q *queue) forget(j *job) {
 	}
 	q.waiting -= len(j.waiting)
 	j.waiting = nil
-	if len(q.jobs) == 0 && q.empty != nil {
+	if q.jobs.n == 0 && q.empty != nil {
 		q.empty()
 	}
 }
@@ -212,7 +213,7 @@ func (q *queue) end(j *job) {
 	switch {
 	case j.worker != nil:
 		q.takeFrom(j)
-	case !j.due.IsZero():
+	case j.due != 0:
 		q.undelay(j)
 	default:
 		j.place.remove()
@@ -237,7 +238,7 @@ func (q *queue) assign(j *job, a *ability) {
 	j.place.remove()
 	j.function.running++
 	j.worker = a.worker
-	a.worker.holds.pushBack(&j.held, j)
+	a.worker.holds.pushBack(&j.place, j)
 	if a.timeout > 0 {
 		l := &lease{job: j}
 		l.timer = time.AfterFunc(a.timeout, func() { q.expire(l) })
@@ -275,7 +276,7 @@ func (q *queue) takeFrom(j *job) {
 		j.lease.job = nil
 		j.lease = nil
 	}
-	j.held.remove()
+	j.place.remove()
 	j.worker = nil
 	j.function.running--
 }
@@ -307,7 +308,7 @@ func (q *queue) find(handle []byte) *job {
 	if !ok {
 		return nil
 	}
-	return q.jobs[n]
+	return q.jobs.get(n)
 }
 
 // findUnique returns the newest job of that unique, in whatever function.
@@ -335,8 +336,13 @@ func (q *queue) cancel(j *job) {
 	}
 	q.waiting -= len(j.waiting)
 	j.waiting = nil
-	if q.uniques[j.coalesce] == j {
-		delete(q.uniques, j.coalesce)
+	q.unlist(j)
+}
+
+// unlist has no submit coalesce with j any longer.
+func (q *queue) unlist(j *job) {
+	if key := (uniqueKey{j.function, j.coalesce}); j.coalesce != "" && q.uniques[key] == j {
+		delete(q.uniques, key)
 	}
 }
 

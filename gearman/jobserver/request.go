@@ -112,13 +112,13 @@ func submissionOf(p wire.Packet) (s submission, ok bool, refused *refusal) {
 }
 
 // epoch reads seconds since 1970 as strtoll does, so that text which is no
-// number is a time long past.
-func epoch(text []byte) (time.Time, *refusal) {
+// number is a time long past. The year 70,000 is too far.
+func epoch(text []byte) (int64, *refusal) {
 	n, ok := leadingInt(text)
 	if !ok || n > math.MaxInt32*1000 {
-		return time.Time{}, errTime // the year 70,000
+		return 0, errTime
 	}
-	return time.Unix(max(n, 0), 0), nil
+	return n, nil
 }
 
 // leadingInt returns the decimal number that text begins with, zero when it

@@ -88,7 +88,6 @@ func (s *Server) init() {
 			prefix:       handlePrefix(s.HandlePrefix),
 			maxJobs:      or(s.MaxJobs, 1_000_000),
 			maxFunctions: or(s.MaxFunctions, 1<<16),
-			jobs:         map[uint64]*job{},
 			functions:    map[string]*function{},
 			uniques:      map[uniqueKey]*job{},
 			named:        map[string]*list[*job]{},
@@ -244,7 +243,7 @@ func (s *Server) drain() {
 
 	s.queue.mu.Lock()
 	s.queue.empty = s.drained
-	done := len(s.queue.jobs) == 0
+	done := s.queue.jobs.n == 0
 	s.queue.mu.Unlock()
 	if done {
 		s.drained()

@@ -138,7 +138,7 @@ func TestTimeoutIsOneJobs(t *testing.T) {
 		time.Sleep(1500 * time.Millisecond)
 		w.say(wire.WorkComplete, "T:1", "")
 		w.ask("JOB_ASSIGN T:2|f|work", wire.GrabJob)
-		late := s.queue.jobs[2].lease
+		late := s.queue.jobs.get(2).lease
 		w.say(wire.CantDo, "f") // puts T:2 back
 		w.say(wire.CanDoTimeout, "f", "2000")
 		time.Sleep(time.Second)
