@@ -58,7 +58,6 @@ func story(u *UI, shot func(name string)) {
 	shot("following")
 	u.Job("2", "send_mail", "lost", 0, 0)
 	u.Job("1", "warm_cache", "succeeded", 40, 40)
-	time.Sleep(3 * frameTime)
 	shot("followed")
 	u.StepFailed("follow", errors.New("1 job was lost\nof 2"))
 	if l := u.Logger(); l != nil {

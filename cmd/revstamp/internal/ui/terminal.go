@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,9 +19,13 @@ type terminal struct {
 	u       *UI
 	style   style
 	console *console
-	rows    *mpb.Progress // nil until something is under way
 
-	step *mpb.Bar
+	rows    *mpb.Progress // nil until something is under way
+	frames  chan any      // asks mpb to draw a frame
+	gone    chan any      // closed by mpb when it draws no more
+	drawing sync.WaitGroup
+
+	step *mpb.Bar // nil when none is under way
 	jobs map[string]*row
 }
 
@@ -51,10 +56,8 @@ func (t *terminal) show(e event) error {
 
 // showStep lets a step that begins live in a row, and ends it as a line.
 func (t *terminal) showStep(e event) error {
-	if t.step != nil {
-		t.step.Abort(true)
-		t.step = nil
-	}
+	t.drop(t.step)
+	t.step = nil
 	if e.state != started {
 		return t.console.print(stepLine(t.u, t.style, e) + "\n")
 	}
@@ -81,7 +84,7 @@ func (t *terminal) spin(since time.Time) string {
 // row is a job under way. It is drawn by a goroutine of mpb, which must not
 // wait for the UI: what it draws is swapped in whole.
 type row struct {
-	bar  *mpb.Bar
+	bar  *mpb.Bar // nil when nothing can be drawn any more
 	last atomic.Pointer[event]
 }
 
@@ -92,8 +95,7 @@ func (t *terminal) showJob(e event) error {
 	r := t.jobs[e.job.id]
 	if over(e.state) {
 		if r != nil {
-			r.last.Store(&e) // mpb draws a row once more before it drops it
-			r.bar.Abort(true)
+			t.drop(r.bar)
 			delete(t.jobs, e.job.id)
 		}
 		return t.console.print(jobLine(t.u, t.style, e) + "\n")
@@ -107,8 +109,10 @@ func (t *terminal) showJob(e event) error {
 		t.jobs[e.job.id] = r
 	}
 	r.last.Store(&e)
-	r.bar.SetTotal(int64(e.job.d), false)
-	r.bar.SetCurrent(int64(e.job.n))
+	if r.bar != nil {
+		r.bar.SetTotal(int64(e.job.d), false)
+		r.bar.SetCurrent(int64(e.job.n))
+	}
 	return nil
 }
 
@@ -117,7 +121,7 @@ func (t *terminal) rowHead(e event) string {
 }
 
 func (t *terminal) rowTail(e event) string {
-	if e.job.d <= 0 || over(e.state) {
+	if e.job.d <= 0 {
 		return t.u.safe.line(e.state)
 	}
 	return fmt.Sprintf(" %d/%d", e.job.n, e.job.d)
@@ -135,16 +139,54 @@ func (t *terminal) filler(r *row) mpb.BarFiller {
 }
 
 // add adds a row; the first one begins the drawing. A row never completes by
-// itself, because its total is zero when it is made.
+// itself, because its total is zero when it is made. When the terminal is gone
+// there is no row, and nil.
 func (t *terminal) add(filler mpb.BarFiller, options ...mpb.BarOption) *mpb.Bar {
 	if t.rows == nil {
-		t.rows = mpb.New(mpb.WithConsoleWriter(t.console), mpb.WithRefreshRate(frameTime))
+		t.begin()
 	}
 	bar, err := t.rows.Add(0, filler, append(options, mpb.BarFillerTrim())...)
 	if err != nil {
-		panic(err) // only after Shutdown, which close alone calls
+		return nil
 	}
 	return bar
+}
+
+// begin has the rows drawn, time and again, until close.
+func (t *terminal) begin() {
+	t.frames, t.gone = make(chan any), make(chan any)
+	t.rows = mpb.New(mpb.WithConsoleWriter(t.console), mpb.WithManualRefresh(t.frames), mpb.WithShutdownNotifier(t.gone))
+	t.drawing.Go(func() {
+		tick := time.NewTicker(frameTime)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				t.draw(1)
+			case <-t.gone:
+				return
+			}
+		}
+	})
+}
+
+// draw asks for n frames. The last but two are on the screen when it returns.
+func (t *terminal) draw(n int) {
+	for range n {
+		select {
+		case t.frames <- time.Time{}:
+		case <-t.gone:
+		}
+	}
+}
+
+// drop takes down bar, if it is not nil, at once: mpb draws it once more
+// before it lets it go.
+func (t *terminal) drop(bar *mpb.Bar) {
+	if bar != nil {
+		bar.Abort(true)
+		t.draw(4)
+	}
 }
 
 func (t *terminal) result(r result) error {
@@ -154,6 +196,7 @@ func (t *terminal) result(r result) error {
 func (t *terminal) close() error {
 	if t.rows != nil {
 		t.rows.Shutdown()
+		t.drawing.Wait()
 	}
 	return t.console.clear()
 }

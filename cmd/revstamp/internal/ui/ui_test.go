@@ -334,18 +334,24 @@ func (broken) Write([]byte) (int, error) { return 0, errBroken }
 
 func TestWritesThatFail(t *testing.T) {
 	for name := range modes(nil) {
-		o := modes(nil)[name]
-		o.Out, o.Err = broken{}, broken{}
-		u := New(o)
-		u.StepStarted("a")
-		u.Job("1", "f", "running", 1, 2)
-		if err := u.Result(1, func(w io.Writer) error { _, err := io.WriteString(w, "x"); return err }); !errors.Is(err, errBroken) {
-			t.Errorf("%s: Result = %v", name, err)
-		}
-		u.StepDone("a", "")
-		if err := u.Close(); !errors.Is(err, errBroken) {
-			t.Errorf("%s: Close = %v", name, err)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			o := modes(nil)[name]
+			o.Out, o.Err = broken{}, broken{}
+			u := New(o)
+			u.StepStarted("a")
+			u.Job("1", "f", "running", 1, 2)
+			time.Sleep(time.Second) // a frame is drawn, in vain
+			u.Job("1", "f", "running", 2, 2)
+			u.Job("2", "f", "running", 2, 2)
+			u.Job("2", "f", "failed", 2, 2)
+			if err := u.Result(1, func(w io.Writer) error { _, err := io.WriteString(w, "x"); return err }); !errors.Is(err, errBroken) {
+				t.Errorf("%s: Result = %v", name, err)
+			}
+			u.StepDone("a", "")
+			if err := u.Close(); !errors.Is(err, errBroken) {
+				t.Errorf("%s: Close = %v", name, err)
+			}
+		})
 	}
 	missing := filepath.Join(t.TempDir(), "missing", "summary")
 	u := New(Options{Env: fixed(map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": missing})})
