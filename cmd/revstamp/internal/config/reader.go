@@ -330,7 +330,8 @@ func (r *reader) number(dst *int, least, most int) setter {
 			return
 		}
 		n, err := strconv.Atoi(v.node.Value)
-		if err != nil || v.node.ShortTag() != "!!int" || n < least || n > most {
+		plain := strconv.Itoa(n) == v.node.Value // YAML reads 010 as eight
+		if err != nil || !plain || v.node.ShortTag() != "!!int" || n < least || n > most {
 			r.fail(v, "", "%q is not a whole number from %d to %d", v.node.Value, least, most)
 			return
 		}
