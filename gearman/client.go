@@ -267,9 +267,9 @@ func (c *Client) inOrder(ctx context.Context, unique string, f func(server strin
 	return err
 }
 
-// with calls f with a session to server. f may be called again when the session
-// ended before anything was sent: it may have stood idle while the server was
-// restarted.
+// with calls f with a session to server. f is called again when a session that
+// was of use before ended before anything was sent: it may have stood idle while
+// the server was restarted.
 func (c *Client) with(ctx context.Context, server string, patient bool, f func(*session) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -283,7 +283,7 @@ func (c *Client) with(ctx context.Context, server string, patient bool, f func(*
 		if err != nil {
 			return err
 		}
-		if err = f(x); again || !SafeToRetry(err) {
+		if err = f(x); again || !SafeToRetry(err) || x.answered.Load() == 0 {
 			return err
 		}
 	}

@@ -99,13 +99,15 @@ func (l *link) connect(ctx context.Context, delay time.Duration) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.dialing = nil
-	if err != nil {
+	switch {
+	case l.closed && err == nil:
+		nc.Close()
+		fallthrough
+	case l.closed:
+		return ErrClientClosed
+	case err != nil:
 		l.failed(err)
 		return err
-	}
-	if l.closed {
-		nc.Close()
-		return ErrClientClosed
 	}
 	x := newSession(l.server, newStream(nc))
 	l.session = x
