@@ -63,12 +63,12 @@ func (s *Server) serveShutdown(c *conn, args []string) error {
 	switch {
 	case len(args) == 1:
 		c.out.text([]byte(textOK))
-		err := c.out.flush()
+		err := c.out.drain()
 		s.drained()
 		return err
 	case len(args) == 2 && strings.EqualFold(args[1], "graceful"):
 		c.out.text([]byte(textOK))
-		err := c.out.flush()
+		err := c.out.drain()
 		s.drain()
 		return err
 	}

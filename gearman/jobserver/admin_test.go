@@ -29,6 +29,12 @@ func TestAdmin(t *testing.T) {
 		a= OK 1.1.20
 		a! getpid
 		a= OK `+fmt.Sprint(os.Getpid()))
+	bare := dial(t, w) // gearmand makes a function "barefoo" of this
+	bare.write([]byte("create function barefoot\n"))
+	if got := bare.text(); got != "OK" {
+		t.Errorf("create function = %q, want OK", got)
+	}
+	until(t, w, "status", "barefoot 0 0 0")
 	converse(t, start(t, &Server{Version: "2", AllowShutdown: true}), "ours", `
 		a! Version
 		a= OK 2

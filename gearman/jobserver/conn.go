@@ -131,8 +131,8 @@ func (c *conn) option(name []byte) *refusal {
 	return nil
 }
 
-// serve answers c's requests until it ends, and returns why it did: nil when the
-// peer went.
+// serve answers c's requests until it ends, and returns why it did: io.EOF when
+// the peer went.
 func (s *Server) serve(c *conn) error {
 	for {
 		if c.out.full() {
@@ -160,7 +160,7 @@ func (s *Server) servePacket(c *conn) error {
 	var wrong *wire.ArgumentError
 	if errors.As(err, &wrong) {
 		c.refuse(&refusal{"INVALID_PACKET", wrong.Error()})
-		return errors.Join(err, c.out.flush())
+		return errors.Join(err, c.out.drain())
 	}
 	if err != nil {
 		return err

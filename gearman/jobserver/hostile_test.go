@@ -106,7 +106,7 @@ func TestAskingWithoutReading(t *testing.T) {
 	t.Parallel()
 	addr := start(t, &Server{MaxPending: 1 << 20})
 	greedy := dial(t, addr)
-	const n = 256
+	const n = 128
 	request := raw(wire.Request, wire.EchoReq, []string{strings.Repeat("x", 1<<18)})
 	sent := make(chan error, 1)
 	go func() {
@@ -282,7 +282,7 @@ func TestManyAtOnce(t *testing.T) {
 	for i := range 4 {
 		workers.Go(func() { mortalWorker(ctx, t, addr, i) })
 	}
-	const each = 300
+	const each = 100
 	for i := range 8 {
 		clients.Go(func() {
 			c := dial(t, addr)

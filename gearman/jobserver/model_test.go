@@ -219,7 +219,7 @@ func TestModel(t *testing.T) {
 			t.Parallel()
 			s := &Server{HandlePrefix: "M"}
 			r := &randomRun{t: t, addr: start(t, s), rand: rand.New(rand.NewPCG(seed, 1)), admin: nil}
-			for i := range 3000 {
+			for i := range 1500 {
 				r.step()
 				r.compare(i)
 			}

@@ -198,11 +198,7 @@ func (q *queue) forget(j *job) {
 			delete(q.named, j.unique)
 		}
 	}
-	for _, c := range j.waiting {
-		delete(c.waiting, j)
-	}
-	q.waiting -= len(j.waiting)
-	j.waiting = nil
+	q.release(j)
 	if q.jobs.n == 0 && q.empty != nil {
 		q.empty()
 	}
@@ -331,12 +327,17 @@ func (q *queue) cancel(j *job) {
 		return
 	}
 	j.cancelled = true
+	q.release(j)
+	q.unlist(j)
+}
+
+// release has nobody wait for j.
+func (q *queue) release(j *job) {
 	for _, c := range j.waiting {
 		delete(c.waiting, j)
 	}
 	q.waiting -= len(j.waiting)
 	j.waiting = nil
-	q.unlist(j)
 }
 
 // unlist has no submit coalesce with j any longer.
