@@ -39,7 +39,8 @@ type Client struct {
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
 	// TLS secures the connections; nil leaves them plain. Its ServerName, when
-	// empty, is the server's host.
+	// empty, is the server's host. Debian's gearmand 1.1.20 takes --ssl and goes
+	// on in plain text: with TLS it cannot be reached.
 	TLS *tls.Config
 
 	// Logger is told of connections lost; nil discards.

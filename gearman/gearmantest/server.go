@@ -117,9 +117,7 @@ func (s *Server) run() error {
 	return s.await()
 }
 
-// await returns once gearmand accepts a connection. Where it speaks TLS nothing
-// more can be asked of it here; otherwise it must also be the process that was
-// started, and not a stranger on its port.
+// await returns once gearmand answers, it and not a stranger on its port.
 func (s *Server) await() error {
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	defer cancel()
@@ -149,11 +147,6 @@ func (s *Server) ask(ctx context.Context) error {
 		return err
 	}
 	defer nc.Close()
-	for _, arg := range s.args {
-		if arg == "--ssl" {
-			return nil
-		}
-	}
 	deadline, _ := ctx.Deadline()
 	nc.SetDeadline(deadline)
 	want := "OK " + strconv.Itoa(s.cmd.Process.Pid) + "\n"
