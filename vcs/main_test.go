@@ -18,10 +18,6 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	if len(os.Args) > 1 && os.Args[1] == childArg {
-		child(os.Args[2:])
-		return
-	}
 	code := m.Run()
 	os.RemoveAll(home)
 	os.Exit(code)

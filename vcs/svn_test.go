@@ -2,7 +2,6 @@ package vcs_test
 
 import (
 	"bytes"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -64,52 +63,4 @@ func svnFiles(files vcstest.Files) vcstest.Files {
 	}
 	out["with space é-x@1"] = "odd\n"
 	return out
-}
-
-func stampText(text, rev string) string {
-	out, _ := stampEdit(rev)("config.php", []byte(text))
-	return string(out)
-}
-
-// stamp writes rev into a config.php, as an earlier release did.
-func stamp(t testing.TB, dir, path, rev string) {
-	t.Helper()
-	file := filepath.Join(dir, path)
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, []byte(stampText(string(data), rev)), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// watch reads a file again and again until the function it returns is called,
-// and fails the test whenever the content is not good.
-func watch(t *testing.T, file string, good func([]byte) bool) (stop func()) {
-	t.Helper()
-	end, done := make(chan struct{}), make(chan int)
-	go func() {
-		reads := 0
-		for {
-			data, err := os.ReadFile(file)
-			reads++
-			if err != nil || !good(data) {
-				t.Errorf("a reader saw %q, %v", data, err)
-				<-end
-				done <- reads
-				return
-			}
-			select {
-			case <-end:
-				done <- reads
-				return
-			default:
-			}
-		}
-	}()
-	return func() {
-		close(end)
-		t.Logf("%d reads", <-done)
-	}
 }

@@ -17,7 +17,7 @@ import (
 type Git struct {
 	t       testing.TB
 	Dir     string
-	commits int
+	Commits int // so far, by which they are dated
 }
 
 // NewGit makes an empty repository with the branch main.
@@ -43,7 +43,7 @@ func GitEnv(n int) []string {
 // Run runs git in the repository.
 func (g *Git) Run(args ...string) string {
 	g.t.Helper()
-	return Run(g.t, g.Dir, GitEnv(g.commits), "git", args...)
+	return Run(g.t, g.Dir, GitEnv(g.Commits), "git", args...)
 }
 
 // Commit changes files, commits everything and returns the commit's id.
@@ -52,7 +52,7 @@ func (g *Git) Commit(message string, files Files) string {
 	files.Apply(g.t, g.Dir)
 	g.Run("add", "--all")
 	g.Run("commit", "--quiet", "--allow-empty", "-m", message)
-	g.commits++
+	g.Commits++
 	return g.Run("rev-parse", "HEAD")
 }
 

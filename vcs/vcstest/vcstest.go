@@ -43,14 +43,15 @@ func Isolate(home string) error {
 // failure fails the test.
 func Run(t testing.TB, dir string, env []string, name string, args ...string) string {
 	t.Helper()
-	out, err := run(dir, env, name, args...)
+	out, err := Try(dir, env, name, args...)
 	if err != nil {
 		t.Fatalf("%s %q: %v\n%s", name, args, err, out)
 	}
 	return strings.TrimSuffix(out, "\n")
 }
 
-func run(dir string, env []string, name string, args ...string) (string, error) {
+// Try is Run for what may fail.
+func Try(dir string, env []string, name string, args ...string) (string, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), env...)
