@@ -29,24 +29,21 @@ var nasty = []string{
 
 var bytesOnly = []string{"Latin\xe9", "\xff\xfe"}
 
-// stampAll stamps the values into a file made of one line per value and returns
-// it. line gets the number of the value.
+// stampAll stamps each value into a file of its own, made of head, a line and
+// tail, and returns the lines together between one head and one tail. line and
+// key get the number of the value.
 func stampAll(t *testing.T, format, head, tail string, values []string, line, key func(i int) string) []byte {
 	t.Helper()
-	src := []byte(head)
-	for i := range values {
-		src = append(src, line(i)...)
-	}
-	src = append(src, tail...)
+	all := []byte(head)
 	for i, value := range values {
 		target := Target{File: "config", Format: format, Key: key(i), Value: value}
-		out, _, err := target.Edit(src)
+		out, _, err := target.Edit([]byte(head + line(i) + tail))
 		if err != nil {
 			t.Fatalf("%s: Edit(%q): %v", format, value, err)
 		}
-		src = out
+		all = append(all, out[len(head):len(out)-len(tail)]...)
 	}
-	return src
+	return append(all, tail...)
 }
 
 func compareValues(t *testing.T, what string, got, want []string) {
@@ -126,8 +123,8 @@ func TestValuesInShell(t *testing.T) {
 func TestValuesInJSON(t *testing.T) {
 	t.Parallel()
 	src := stampAll(t, "json", "[\n\"x\"", "]\n", nasty,
-		func(i int) string { return ",\n{\"rev\": \"x\"}" },
-		func(i int) string { return fmt.Sprintf("[%d].rev", i+1) })
+		func(int) string { return ",\n{\"rev\": \"x\"}" },
+		func(int) string { return "[1].rev" })
 	path := tempFile(t, "a.json", src)
 	var got []string
 	read := func(text []byte) {

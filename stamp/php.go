@@ -392,9 +392,9 @@ func (s *phpScanner) single(l *literal, i int) {
 	default:
 		switch strings.ToLower(l.text) {
 		case "true", "false":
-			l.kind = "bool"
+			l.kind, l.text = "bool", strings.ToLower(l.text)
 		case "null":
-			l.kind = "null"
+			l.kind, l.text = "null", "null"
 		default:
 			l.refused = "an expression"
 		}

@@ -49,7 +49,9 @@ func (y yamlLang) scan(src []byte) ([]literal, error) {
 		return nil, refuse(ParseError, invalidUTF8(src), "the file is not UTF-8")
 	}
 	s := yamlScanner{src: src, lines: yamlLines(src)}
-	for dec := yaml.NewDecoder(bytes.NewReader(src)); ; s.doc++ {
+	// The parser refuses the newer directive, but not what is written under it.
+	text := yamlDirective.ReplaceAll(src, []byte("%YAML 1.1"))
+	for dec := yaml.NewDecoder(bytes.NewReader(text)); ; s.doc++ {
 		var doc yaml.Node
 		err := decodeYAML(dec, &doc)
 		if errors.Is(err, io.EOF) {
@@ -63,6 +65,8 @@ func (y yamlLang) scan(src []byte) ([]literal, error) {
 		}
 	}
 }
+
+var yamlDirective = regexp.MustCompile(`(?m)^%YAML 1\.2\b`)
 
 // decodeYAML turns a panic of the parser, of which fuzzing finds some, into an
 // error.
@@ -211,6 +215,12 @@ func (s *yamlScanner) scalar(l *literal, n *yaml.Node) {
 		l.refused = "empty"
 	case bytes.HasPrefix(rest, []byte(n.Value)):
 		l.end = l.start + len(n.Value)
+		if !tagged && yamlSwitch.MatchString(l.text) {
+			l.kind = "bool" // to YAML 1.1; a string must not come in its place
+		}
+		if l.kind == "bool" {
+			l.text = strings.ToLower(l.text)
+		}
 	default:
 		l.refused = "a text of several lines"
 	}
@@ -239,6 +249,9 @@ func (s *yamlScanner) quoted(l *literal, rest []byte) {
 // of YAML 1.1 as well as of 1.2.
 func (y yamlLang) encode(old literal, value string, asString bool) (string, error) {
 	if !asString {
+		if old.kind == "bool" && yamlSwitch.MatchString(value) && strings.ToLower(value) == value {
+			return value, nil
+		}
 		return encodeBare(old, value)
 	}
 	if !utf8.ValidString(value) {
@@ -257,6 +270,7 @@ var (
 	// Numbers of YAML 1.1 and 1.2 with a wide margin: 12, 0123, 1_000, 12:30:00,
 	// 1234e56, .5, 0x1f, 0o17, 0b1, .inf, 2026-01-02.
 	yamlNumber = regexp.MustCompile(`^[-+]?(?:[0-9][0-9_,.:]*|\.[0-9_]+)(?:[eE][-+]?[0-9_]*)?$|^[-+]?0[xXoObB][0-9a-fA-F_]*$|^[-+]?\.(?i:inf|nan)$|^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ].*)?$`)
+	yamlSwitch = regexp.MustCompile(`^(?i:yes|no|on|off)$`)
 	yamlWord   = regexp.MustCompile(`^(?i:y|n|yes|no|on|off|true|false|null|~)$`)
 )
 
