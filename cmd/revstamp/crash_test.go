@@ -127,11 +127,13 @@ var gitPlumbing = plumbing{
 	create: func(t *testing.T, dir string) {
 		ctx, work := t.Context(), filepath.Join(dir, "work")
 		check(t, vcs.Create(ctx, work))
-		check(t, vcs.CommitAll(ctx, work, "one", "Ada <ada@example.org>", time.Unix(1767323045, 0)))
+		_, err := vcs.CommitAll(ctx, work, "one", "Ada <ada@example.org>", time.Unix(1767323045, 0))
+		check(t, err)
 		check(t, vcs.Clone(ctx, work, filepath.Join(dir, "site")))
 	},
 	commit: func(t *testing.T, dir string) {
-		check(t, vcs.CommitAll(t.Context(), filepath.Join(dir, "work"), "two", "Ada <ada@example.org>", time.Unix(1767409445, 0)))
+		_, err := vcs.CommitAll(t.Context(), filepath.Join(dir, "work"), "two", "Ada <ada@example.org>", time.Unix(1767409445, 0))
+		check(t, err)
 	},
 }
 
@@ -169,61 +171,94 @@ func sh(t *testing.T, dir string, args ...string) {
 // TestResumeAfterKill kills a release after each of its journal records in
 // turn. Resume must end in the very state of an undisturbed release, abort in
 // the one before it, and the job must be queued once.
-func TestResumeAfterKill(t *testing.T) {
+func TestResumeAfterKill(t *testing.T) { disturb(t, syscall.SIGKILL, -int(syscall.SIGKILL)) }
+
+// TestResumeAfterInterrupt does the same with SIGINT, which ends with a status
+// of its own and, where the release was live already, late.
+func TestResumeAfterInterrupt(t *testing.T) { disturb(t, syscall.SIGINT, exitInterrupted) }
+
+// records is how many journal records a release has at the least.
+const records = 15
+
+func disturb(t *testing.T, sig syscall.Signal, status int) {
 	need.Program(t, "gearmand", "git", "svn", "svnadmin")
-	for _, system := range []struct {
-		name string
-		plumbing
-		noGit bool
-	}{{"git", gitPlumbing, false}, {"go-git", gitPlumbing, true}, {"svn", svnPlumbing, false}} {
-		t.Run(system.name, func(t *testing.T) {
+	for _, c := range []crash{
+		{name: "git", plumbing: gitPlumbing},
+		{name: "go-git", plumbing: gitPlumbing, env: []string{"PATH=" + pathWithout(t, "git")}},
+		{name: "svn", plumbing: svnPlumbing},
+	} {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			var env []string
-			if system.noGit {
-				env = append(env, "PATH="+pathWithout(t, "git"))
+			c.prepare(t)
+			n := 1
+			for c.disturbed(t, n, sig, status) {
+				n++
 			}
-			server := gearmantest.Start(t)
-			base := t.TempDir()
-			crashSite(t, base, server.Addr, system.plumbing)
-			before := contents(t, filepath.Join(base, "site"))
-			undisturbed := copyOf(t, base)
-			if r := revstamp(t, undisturbed, env, "release"); r.status != exitJobs {
-				t.Fatalf("undisturbed release: %+v", r)
+			if n <= records {
+				t.Errorf("the release had only %d records", n-1)
 			}
-			after := contents(t, undisturbed)
-			queued := 2 // by the first release and the undisturbed one
-			for n := 1; ; n++ {
-				site := copyOf(t, base)
-				r := revstamp(t, site, append(env, fmt.Sprint(killAt, "=", n)), "release")
-				if r.status != -9 {
-					if n < 15 {
-						t.Fatalf("release ended after %d records: %+v", n, r)
-					}
-					t.Logf("killed after each of %d records", n-1)
-					return
-				}
-				other := copyOf(t, filepath.Dir(site))
-				finish(t, site, env, "resume")
-				if diff := cmp.Diff(after, contents(t, site)); diff != "" {
-					t.Fatalf("killed after record %d, resumed (-undisturbed +got):\n%s", n, diff)
-				}
-				queued++
-				if got := waiting(t, server.Addr, "warm"); got != queued {
-					t.Fatalf("killed after record %d: %d jobs are queued, want %d", n, got, queued)
-				}
-				want := before
-				if live(t, other, env) {
-					want = after
-				}
-				finish(t, other, env, "abort")
-				if diff := cmp.Diff(want, contents(t, other)); diff != "" {
-					t.Fatalf("killed after record %d, aborted (-want +got):\n%s", n, diff)
-				}
-				leftovers(t, site)
-				leftovers(t, other)
-			}
+			t.Logf("%v after each of %d records", sig, n-1)
 		})
 	}
+}
+
+// crash is a site to be disturbed in its second release.
+type crash struct {
+	name string
+	plumbing
+	env []string
+
+	server        *gearmantest.Server
+	base          string
+	before, after map[string]string // the site before that release, and after
+	queued        int               // jobs that must be waiting
+}
+
+func (c *crash) prepare(t *testing.T) {
+	c.server = gearmantest.Start(t)
+	c.base = t.TempDir()
+	crashSite(t, c.base, c.server.Addr, c.plumbing)
+	c.before = contents(t, filepath.Join(c.base, "site"))
+	undisturbed := copyOf(t, c.base)
+	if r := revstamp(t, undisturbed, c.env, "release"); r.status != exitJobs {
+		t.Fatalf("undisturbed release: %+v", r)
+	}
+	c.after = contents(t, undisturbed)
+	c.queued = 2 // by the first release and the undisturbed one
+}
+
+// disturbed sends sig to a release after its record n, and reports false when
+// it had fewer.
+func (c *crash) disturbed(t *testing.T, n int, sig syscall.Signal, status int) bool {
+	site := copyOf(t, c.base)
+	r := revstamp(t, site, append(c.env, fmt.Sprint(signalAt, "=", n), fmt.Sprintf("%s=%d", signalNo, sig)), "release")
+	if r.status == exitJobs && !strings.Contains(r.output, "interrupt") && n > records {
+		c.queued++
+		return false
+	}
+	if r.status != status && !live(t, site, c.env) {
+		t.Fatalf("after record %d: %+v, want status %d", n, r, status)
+	}
+	other := copyOf(t, filepath.Dir(site))
+	finish(t, site, c.env, "resume")
+	if diff := cmp.Diff(c.after, contents(t, site)); diff != "" {
+		t.Fatalf("after record %d, resumed (-undisturbed +got):\n%s", n, diff)
+	}
+	c.queued++
+	if got := waiting(t, c.server.Addr, "warm"); got != c.queued {
+		t.Fatalf("after record %d: %d jobs are queued, want %d", n, got, c.queued)
+	}
+	want := c.before
+	if live(t, other, c.env) {
+		want = c.after
+	}
+	finish(t, other, c.env, "abort")
+	if diff := cmp.Diff(want, contents(t, other)); diff != "" {
+		t.Fatalf("after record %d, aborted (-want +got):\n%s", n, diff)
+	}
+	leftovers(t, site)
+	leftovers(t, other)
+	return true
 }
 
 // finish runs command, before which a plain release says that it is due.

@@ -225,7 +225,8 @@ func (d demoGit) create(ctx context.Context) error {
 }
 
 func (d demoGit) commit(ctx context.Context, message string) error {
-	return vcs.CommitAll(ctx, d.work(), message, "Ada <ada@example.org>", time.Now())
+	_, err := vcs.CommitAll(ctx, d.work(), message, "Ada <ada@example.org>", time.Now())
+	return err
 }
 
 // demoSVN is a Subversion repository with two working copies.

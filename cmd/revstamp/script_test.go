@@ -22,9 +22,12 @@ import (
 	"revstamp/testdata/need"
 )
 
-// killAt, when set in the environment of revstamp as tests run it, is the
-// number of the journal record after which the process kills itself.
-const killAt = "REVSTAMP_TEST_KILL_AT"
+// What tests put into the environment of revstamp: after which journal record
+// it sends itself a signal, and which.
+const (
+	signalAt = "REVSTAMP_TEST_SIGNAL_AT"
+	signalNo = "REVSTAMP_TEST_SIGNAL"
+)
 
 // lockThread, when set in the environment, keeps the command on one thread, as
 // strace needs that counts system calls by thread.
@@ -35,11 +38,12 @@ func TestMain(m *testing.M) {
 		if os.Getenv(lockThread) != "" {
 			runtime.LockOSThread()
 		}
-		if at, err := strconv.Atoi(os.Getenv(killAt)); err == nil {
+		if at, err := strconv.Atoi(os.Getenv(signalAt)); err == nil {
+			number, _ := strconv.Atoi(os.Getenv(signalNo))
 			n := 0
 			onRecord = func(release.Record) {
 				if n++; n == at {
-					syscall.Kill(os.Getpid(), syscall.SIGKILL)
+					syscall.Kill(os.Getpid(), syscall.Signal(number))
 				}
 			}
 		}

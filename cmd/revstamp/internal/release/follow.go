@@ -189,29 +189,39 @@ func (f *followed) servers() []string {
 // outcome journals what became of a job. The last word counts: a job whose
 // worker died is done again, and reported again.
 func (f *followed) outcome(unique string, o gearman.Outcome, report *gearman.Report) error {
-	job := f.job(unique)
-	if job.Unique == "" {
-		return nil
-	}
-	job.State, job.Report = string(o), report
-	if report != nil && job.Handle == "" {
-		job.Handle = report.Handle
-	}
-	return f.note(job)
+	return f.update(unique, func(job *Job) {
+		job.State, job.Report = string(o), report
+		if report != nil && job.Handle == "" {
+			job.Handle = report.Handle
+		}
+	})
 }
 
-// note journals job's new state and tells the observer.
-func (f *followed) note(job Job) error {
+// submitted journals where a job went. Its outcome may be known already.
+func (f *followed) submitted(unique, server, handle string) error {
+	return f.update(unique, func(job *Job) {
+		job.Server, job.Handle = server, handle
+		if !job.Over() {
+			job.State = jobSubmitted
+		}
+	})
+}
+
+// update changes a job, journals its new state and tells the observer. A job
+// that is none of the release's is passed over.
+func (f *followed) update(unique string, change func(*Job)) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := slices.IndexFunc(f.jobs, func(j Job) bool { return j.Unique == unique })
+	if i < 0 {
+		return nil
+	}
+	job := f.jobs[i]
+	change(&job)
 	if err := f.journal.Append(Record{Kind: kindJob, Job: &job}); err != nil {
 		return err
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for i := range f.jobs {
-		if f.jobs[i].Unique == job.Unique {
-			f.jobs[i] = job
-		}
-	}
+	f.jobs[i] = job
 	f.site.observer().Job(job.Unique, job.Function, job.State, 0, 0)
 	select {
 	case f.changed <- struct{}{}:
@@ -363,8 +373,7 @@ func (f *followed) doForeground(ctx context.Context, job Job) error {
 		// have ended in any way. Doing it again could do it twice.
 		return f.outcome(job.Unique, gearman.Unknown, nil)
 	}
-	job.State, job.Server = jobSubmitted, f.hub.name(f.hub.client.ServerFor(job.Unique))
-	if err := f.note(job); err != nil {
+	if err := f.submitted(job.Unique, f.hub.name(f.hub.client.ServerFor(job.Unique)), ""); err != nil {
 		return err
 	}
 	t := task(job)

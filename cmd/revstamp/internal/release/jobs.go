@@ -120,8 +120,7 @@ func (s jobsStep) queue(ctx context.Context, job Job) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	job.State, job.Server, job.Handle = jobSubmitted, s.hub.name(where.Server), where.Handle
-	return true, s.note(job)
+	return true, s.submitted(job.Unique, s.hub.name(where.Server), where.Handle)
 }
 
 // find looks for a job that a killed run may have submitted.
@@ -131,8 +130,7 @@ func (s jobsStep) find(ctx context.Context, server string, job Job) (bool, error
 		return false, err
 	}
 	if status.Known {
-		job.State, job.Server = jobSubmitted, server
-		return true, s.note(job)
+		return true, s.submitted(job.Unique, server, "")
 	}
 	if err := s.drain(ctx, server); err != nil {
 		return false, err

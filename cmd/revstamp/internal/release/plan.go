@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -129,20 +130,39 @@ func (s *Site) resolve(ctx context.Context, in intent) (*resolved, error) {
 
 // configAt is the site's configuration at target.
 func (s *Site) configAt(ctx context.Context, wc vcs.WorkingCopy, target *vcs.Target) (*config.Config, error) {
-	rel, err := filepath.Rel(wc.Dir(), s.Config.File)
+	base, baseChanged, err := fileAt(ctx, wc, target, s.Config.File)
 	if err != nil {
-		return s.Config, nil
+		return nil, err
+	}
+	over, overChanged, err := fileAt(ctx, wc, target, s.Config.Overlay)
+	if err != nil || !baseChanged && !overChanged {
+		return s.Config, err
+	}
+	return config.ParseEnv(s.Config.File, base, s.Config.Overlay, over)
+}
+
+// fileAt is the content of a file, named by path, at target, and whether the
+// target changes it. An empty path is an empty file.
+func fileAt(ctx context.Context, wc vcs.WorkingCopy, target *vcs.Target, file string) ([]byte, bool, error) {
+	if file == "" {
+		return nil, false, nil
+	}
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return nil, false, err
+	}
+	rel, err := filepath.Rel(wc.Dir(), abs)
+	if err != nil {
+		return nil, false, err
 	}
 	name := filepath.ToSlash(rel)
 	i := slices.IndexFunc(target.Changes, func(c vcs.Change) bool { return c.Path == name })
 	if i < 0 || target.Changes[i].Op == vcs.Deleted {
-		return s.Config, nil
+		data, err := os.ReadFile(abs)
+		return data, false, err
 	}
 	data, err := wc.Read(ctx, target, name)
-	if err != nil {
-		return nil, err
-	}
-	return config.Parse(s.Config.File, data)
+	return data, true, err
 }
 
 // own tells the version control system which local differences are ours:

@@ -348,6 +348,7 @@ func (r *run) restore(ctx context.Context) error {
 			err = f.Close()
 		case now == release.wrote[abs]:
 			batch.Add(f, before.Data())
+			err = r.wrote(abs, before.Data())
 		default:
 			r.site.observer().Warn("%s was changed by somebody else since; its backup is %s", r.edits.name(abs), release.backups[abs])
 			err = f.Close()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Step is one step of a release. It is safe to run again: a step that finds
@@ -25,6 +26,9 @@ type Skip string
 
 func (s Skip) Error() string { return string(s) }
 
+// undoLimit is how long undoing may take.
+const undoLimit = 10 * time.Minute
+
 // runner runs steps, and does for each what is the same for all: it journals
 // them, tells the observer, and undoes them when one fails.
 type runner struct {
@@ -44,7 +48,9 @@ func (r *runner) run(ctx context.Context, steps []Step) error {
 		if ctx.Err() != nil {
 			return &Error{Step: step.Name(), Effect: Interrupted, Err: context.Cause(ctx)}
 		}
-		effect, undoErr := r.undo(context.WithoutCancel(ctx), steps[:i+1])
+		undoCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
+		effect, undoErr := r.undo(undoCtx, steps[:i+1])
+		cancel()
 		return &Error{Step: step.Name(), Effect: effect, Err: errors.Join(err, undoErr)}
 	}
 	return nil

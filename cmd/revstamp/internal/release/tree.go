@@ -92,15 +92,6 @@ func (v *tree) Open(name string) (fs.File, error) {
 	return &comingFile{Reader: bytes.NewReader(data), info: info}, nil
 }
 
-// exists reports whether name is a file of the tree.
-func (v *tree) exists(name string) (bool, error) {
-	info, err := v.Stat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil && info.Mode().IsRegular(), err
-}
-
 // walk visits the regular files below roots, slash paths relative to base of
 // which none lies in another. Directories for which skip is true are passed
 // over; a root that is not there is empty.
