@@ -289,11 +289,11 @@ func (g *gitCopy) equal(s *gitState, sus *suspect, v version, own Own) (base []b
 }
 
 // confirm asks git about files that differ byte by byte where its filters may
-// see them as equal: line endings, for instance.
+// see them as equal: line endings, for instance, or by attributes that are not
+// committed. Without git, files that filters write are nothing to judge.
 func (g *gitCopy) confirm(ctx context.Context, s *gitState, l *gitLocal, paths []string) error {
 	doubtful := slices.ContainsFunc(l.foreign, func(c localChange) bool { return !c.staged && !c.mode })
-	client, able := g.host.(*gitClient)
-	if !doubtful || !able {
+	if !doubtful {
 		return nil
 	}
 	attributes, err := s.diskAttributes(paths)
@@ -301,10 +301,10 @@ func (g *gitCopy) confirm(ctx context.Context, s *gitState, l *gitLocal, paths [
 		return err
 	}
 	conv, err := g.conversion(s, attributes)
-	if err != nil || conv.clean == "" {
+	if _, able := g.host.(*gitClient); err != nil || conv.clean == "" || !able && conv.smudge == "" {
 		return err
 	}
-	names, err := client.modified(ctx, conv.clean)
+	names, err := g.host.modified(ctx, "conversion by "+conv.clean)
 	if err != nil {
 		return err
 	}

@@ -194,11 +194,49 @@ func (j *gitUpdate) findTouched(trees []gitdir.ID) error {
 			return err
 		}
 	}
+	if err := j.addConverted(trees, entries); err != nil {
+		return err
+	}
 	for path, e := range entries {
 		j.touched = append(j.touched, touched{path, e})
 	}
 	slices.SortFunc(j.touched, func(a, b touched) int { return strings.Compare(a.path, b.path) })
 	return nil
+}
+
+// addConverted adds the files that stay the same in the repository and may be
+// converted otherwise from now on, because attributes change: git itself leaves
+// them as they are, and the tree not what a fresh checkout would be.
+func (j *gitUpdate) addConverted(trees []gitdir.ID, entries map[string]gitdir.Entry) error {
+	var below []string
+	for file := range entries {
+		if path.Base(file) != ".gitattributes" {
+			continue
+		}
+		var texts []string
+		for _, tree := range append(trees, j.commit.Tree) {
+			text, err := j.s.treeAttributes(tree, []string{file})
+			if err != nil {
+				return err
+			}
+			texts = append(texts, text...)
+		}
+		conv, err := j.g.conversion(j.s, texts)
+		if err != nil {
+			return err
+		}
+		if conv.smudge != "" {
+			below = append(below, strings.TrimSuffix(file, ".gitattributes"))
+		}
+	}
+	if below == nil {
+		return nil
+	}
+	return j.s.objects.Files(j.commit.Tree, func(file string, e gitdir.Entry) {
+		if regular(e.Mode) && slices.ContainsFunc(below, func(dir string) bool { return strings.HasPrefix(file, dir) }) {
+			entries[file] = e
+		}
+	})
 }
 
 func regularOnly(e gitdir.Entry) bool { return regular(e.Mode) }
