@@ -68,8 +68,8 @@ func tokenize(t testing.TB, sources [][]byte) []string {
 }
 
 // TestPHPLexer compares where segments begin and end with PHP's own tokenizer,
-// on what lies in testdata and on every PHP file that the machine has under
-// /usr (or under the directory that REVSTAMP_PHP_CORPUS names).
+// on what lies in testdata and on the PHP files of installed packages (or
+// those under the directory that REVSTAMP_PHP_CORPUS names).
 func TestPHPLexer(t *testing.T) {
 	t.Parallel()
 	var names []string
@@ -84,11 +84,15 @@ func TestPHPLexer(t *testing.T) {
 		}
 		return err
 	}
-	corpus := os.Getenv("REVSTAMP_PHP_CORPUS")
-	if corpus == "" {
-		corpus = "/usr"
+	dirs := []string{"testdata", os.Getenv("REVSTAMP_PHP_CORPUS")}
+	if dirs[1] == "" {
+		installed, err := filepath.Glob("/usr/share/*php*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		dirs = append(dirs[:1], installed...)
 	}
-	for _, dir := range []string{"testdata", corpus} {
+	for _, dir := range dirs {
 		if err := filepath.WalkDir(dir, add); err != nil {
 			t.Fatal(err)
 		}

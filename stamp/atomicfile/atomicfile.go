@@ -24,8 +24,8 @@
 // the exchange brought out is compared with what was read, exchanged back when
 // it differs, and the call fails with ErrChanged. What remains is a program
 // that holds the original open and writes to it after the exchange: it writes
-// to a file that no longer has a name. Some file systems (NFS, FAT, ZFS before
-// 2.2) have no exchange; there the file is looked at once more and then
+// to a file that no longer has a name. Some file systems (NFS is one) have no
+// exchange; there the file is looked at once more and then
 // renamed over, and an editor that lands between these two calls is not seen.
 //
 // # What is not promised

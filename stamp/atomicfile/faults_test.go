@@ -140,7 +140,7 @@ func TestOwner(t *testing.T) {
 		t.Errorf("owner = %d:%d, want %d:%d", id.uid, id.gid, nobody, nobody)
 	}
 	// Nobody cannot give a file to root.
-	if err := errors.Join(os.Chown(name, 0, 0), os.WriteFile(name, []byte(oldContent("a")), 0), os.Chmod(name, 0o4644)); err != nil {
+	if err := errors.Join(os.Chown(name, 0, 0), os.WriteFile(name, []byte(oldContent("a")), 0), os.Chmod(name, 0o644|fs.ModeSetuid)); err != nil {
 		t.Fatal(err)
 	}
 	if status, out := run(t, child(t, job{Files: []string{name}, UID: nobody})); status != 3 {
@@ -173,7 +173,12 @@ func TestSweep(t *testing.T) {
 	if err := os.Mkdir(subdir, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	fifo := path(tempName("fifo"))
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	foreign := []string{
+		fifo,
 		write(t, path("config.php"), "x", 0o600),
 		write(t, path(".config.php.tmp.revstamp"), "x", 0o600),
 		write(t, path("x"+tempName("a")), "x", 0o600),
