@@ -270,7 +270,8 @@ type equality struct{ yes, own bool }
 // equal compares the file on disk with one version of it.
 func (g *gitCopy) equal(s *gitState, sus *suspect, v version, own Own) (base []byte, _ equality, err error) {
 	if v.entry == (gitdir.Entry{}) {
-		return nil, equality{yes: sus.disk.missing()}, nil
+		// A directory is no file either; those in it are judged by themselves.
+		return nil, equality{yes: sus.disk.noFile()}, nil
 	}
 	if v.entry.Mode == gitdir.ModeGitlink {
 		return nil, equality{}, nil
@@ -354,6 +355,9 @@ type diskFile struct {
 }
 
 func (d *diskFile) missing() bool { return d.info == nil }
+
+// noFile reports that nothing is there, or a directory.
+func (d *diskFile) noFile() bool { return d.info == nil || d.info.IsDir() }
 
 func (d *diskFile) mode() gitdir.Mode {
 	if d.info == nil {

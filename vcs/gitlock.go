@@ -39,8 +39,13 @@ func lockPath(gitDir string) string { return filepath.Join(gitDir, "index.lock")
 // commits are all those whose files may lie in the tree, oldest first.
 func (l *updateLock) commits() []string { return append([]string{l.from}, l.to...) }
 
-// close leaves the lock as it is.
-func (l *updateLock) close() { l.file.Close() } // what was written is synced
+// close leaves the lock as it is, for nobody's process. The kernel's lock is let
+// go by name: a child that was just forked and has not yet become its program
+// still has the file open too.
+func (l *updateLock) close() {
+	syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN)
+	l.file.Close() // what was written is synced
+}
 
 // readUpdateLock returns the lock of an update of ours, nil without one or when
 // it is another program's.

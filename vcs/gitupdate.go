@@ -5,12 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"revstamp/vcs/internal/gitdir"
 )
@@ -345,13 +346,12 @@ func (j *gitUpdate) write(ctx context.Context) error {
 	}
 	room, rest := j.writes()
 	for _, writes := range [][]Write{room, rest} {
-		if len(writes) == 0 {
-			continue
+		if len(writes) > 0 {
+			if err := j.u.Write(ctx, writes); err != nil {
+				return err
+			}
 		}
-		if err := j.u.Write(ctx, writes); err != nil {
-			return err
-		}
-		j.removeEmptyDirs(writes)
+		j.removeEmptyDirs()
 	}
 	return nil
 }
@@ -371,6 +371,7 @@ func (j *gitUpdate) writes() (room, rest []Write) {
 		}
 	}
 	var deletions []Write
+	disk := realDirs{root: j.g.dir}
 	for _, t := range j.touched {
 		if t.entry != (gitdir.Entry{}) {
 			rest = append(rest, Write{
@@ -378,6 +379,9 @@ func (j *gitUpdate) writes() (room, rest []Write) {
 				Content: func() ([]byte, error) { return j.publish(t) },
 			})
 			continue
+		}
+		if d := disk.lstat(t.path); d.noFile() {
+			continue // the interrupted update came so far
 		}
 		d := Write{Path: t.path, Delete: true}
 		blocks := dirs[t.path]
@@ -414,14 +418,15 @@ func (j *gitUpdate) publish(t touched) ([]byte, error) {
 
 // removeEmptyDirs removes the directories that deletions left empty, as git
 // does.
-func (j *gitUpdate) removeEmptyDirs(writes []Write) {
-	for _, w := range writes {
-		if !w.Delete {
+func (j *gitUpdate) removeEmptyDirs() {
+	for _, t := range j.touched {
+		if t.entry != (gitdir.Entry{}) {
 			continue
 		}
-		for dir := path.Dir(w.Path); dir != "."; dir = path.Dir(dir) {
-			if os.Remove(filepath.Join(j.g.dir, filepath.FromSlash(dir))) != nil {
-				break // not empty, or gone
+		for dir := path.Dir(t.path); dir != "."; dir = path.Dir(dir) {
+			err := syscall.Rmdir(filepath.Join(j.g.dir, filepath.FromSlash(dir)))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				break // not empty, or a file by now
 			}
 		}
 	}

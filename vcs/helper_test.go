@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -25,7 +24,7 @@ func put(dir string, stop int) func(context.Context, []vcs.Write) error {
 				return errStopped
 			}
 			done++
-			if err := putOne(filepath.Join(dir, filepath.FromSlash(w.Path)), w); err != nil {
+			if err := putOne(dir, w); err != nil {
 				return err
 			}
 		}
@@ -37,7 +36,8 @@ var errStopped = errors.New("stopped")
 
 const never = -1
 
-func putOne(file string, w vcs.Write) error {
+func putOne(dir string, w vcs.Write) error {
+	file, temp := filepath.Join(dir, filepath.FromSlash(w.Path)), dir+".tmp"
 	if w.Delete {
 		err := os.Remove(file)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -52,11 +52,11 @@ func putOne(file string, w vcs.Write) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
-	temp := filepath.Join(filepath.Dir(file), fmt.Sprintf(".%d.tmp", os.Getpid()))
 	if w.Mode&fs.ModeSymlink != 0 {
+		os.Remove(temp) // of a killed process
 		err = os.Symlink(string(content), temp)
 	} else {
-		err = os.WriteFile(temp, content, w.Mode)
+		err = errors.Join(os.WriteFile(temp, content, 0o644), os.Chmod(temp, w.Mode))
 	}
 	if err != nil {
 		return err

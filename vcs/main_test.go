@@ -9,6 +9,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(childEnv) != "" {
+		childMain()
+		return
+	}
 	home, err := os.MkdirTemp("", "vcs-home-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
