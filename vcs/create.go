@@ -36,7 +36,8 @@ func Create(_ context.Context, dir string) error {
 // included and ignored files left out, and returns the commit's id. author is
 // "Name <address>" and is the committer too; with the same files, parents,
 // author and time the id is always the same. It is not for working copies with
-// filters, large files or submodules, which it does not know.
+// filters, large files or submodules, which it does not know, and refuses names
+// with control characters and a directory that became a file.
 func CommitAll(_ context.Context, dir, message, author string, when time.Time) (string, error) {
 	repo, err := git.PlainOpen(dir)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -67,13 +66,18 @@ func (g *Git) Clone(args ...string) string {
 // HTTP serves the repository over http and returns its URL.
 func (g *Git) HTTP() string {
 	g.t.Helper()
-	exec := strings.TrimSpace(Run(g.t, "", nil, "git", "--exec-path"))
-	g.Run("config", "http.receivepack", "false")
+	return ServeGit(g.t, g.Dir)
+}
+
+// ServeGit serves the repository in dir over http, by git's own program, and
+// returns its URL.
+func ServeGit(t testing.TB, dir string) string {
+	t.Helper()
+	need.Program(t, "git")
 	server := httptest.NewServer(&cgi.Handler{
-		Path: filepath.Join(exec, "git-http-backend"),
-		Env: append(os.Environ(), "GIT_PROJECT_ROOT="+filepath.Dir(g.Dir), "GIT_HTTP_EXPORT_ALL=1",
-			"GIT_PROTOCOL="),
+		Path: filepath.Join(Run(t, "", nil, "git", "--exec-path"), "git-http-backend"),
+		Env:  append(os.Environ(), "GIT_PROJECT_ROOT="+filepath.Dir(dir), "GIT_HTTP_EXPORT_ALL=1"),
 	})
-	g.t.Cleanup(server.Close)
-	return server.URL + "/" + filepath.Base(g.Dir) + "/.git"
+	t.Cleanup(server.Close)
+	return server.URL + "/" + filepath.Base(dir) + "/.git"
 }
