@@ -17,6 +17,9 @@ var (
 // byte of the request left this process, so that sending it again, to this job
 // server or to another, cannot do it twice. It is false for nil.
 func SafeToRetry(err error) bool {
+	if err == nil {
+		return false // the usual case, without an allocation
+	}
 	var unsent *unsentError
 	return errors.As(err, &unsent)
 }

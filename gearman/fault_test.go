@@ -241,3 +241,28 @@ func TestAllServersDown(t *testing.T) {
 		t.Errorf("Status = %v, want safe to retry", err)
 	}
 }
+
+// A connection that turns out to be dead before anything has left on it is
+// replaced without anybody noticing.
+func TestIdleLost(t *testing.T) {
+	eachServer(t, func(t *testing.T, addr string) {
+		ctx, first := deadline(t), gearman.Task{Function: "f", Unique: "first"}
+		const sent = 12 + len("f\x00first\x00")
+		calls := map[string]func(c *gearman.Client) error{
+			"Submit":    func(c *gearman.Client) error { _, err := c.Submit(ctx, first); return err },
+			"SubmitAll": func(c *gearman.Client) error { _, err := c.SubmitAll(ctx, []gearman.Task{first, first}); return err },
+			"Echo":      func(c *gearman.Client) error { return c.Echo(ctx, addr, nil) },
+		}
+		for name, call := range calls {
+			dial, _ := cutOnce(plenty, sent)
+			c := &gearman.Client{Servers: []string{addr}, Dial: dial}
+			defer c.Close()
+			if _, err := c.Submit(ctx, first); err != nil {
+				t.Fatal(err)
+			}
+			if err := call(c); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}

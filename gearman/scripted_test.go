@@ -362,3 +362,57 @@ func TestWorkerPersists(t *testing.T) {
 		s.nc.Close()
 	})
 }
+
+// What may have arrived is never sent to another server.
+func TestNoFailoverOnceSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dial, conns := scripted(t)
+		c := &gearman.Client{Servers: []string{"a", "b"}, Dial: dial}
+		defer c.Close()
+		task := gearman.Task{Function: "f", Unique: "u"}
+		calls := map[string]func() error{
+			"Submit":    func() error { _, err := c.Submit(t.Context(), task); return err },
+			"SubmitAll": func() error { _, err := c.SubmitAll(t.Context(), []gearman.Task{task}); return err },
+			"Do":        func() error { _, err := c.Do(t.Context(), task); return err },
+		}
+		for name, call := range calls {
+			go func() {
+				s := <-conns
+				s.r.Next()
+				s.nc.Close()
+			}()
+			if err := call(); err == nil || gearman.SafeToRetry(err) {
+				t.Errorf("%s = %v, want an error that is not safe to retry", name, err)
+			}
+			if n := len(conns); n > 0 {
+				t.Errorf("%s connected to %d more servers", name, n)
+			}
+		}
+	})
+}
+
+// While one server is down, tasks go to the next without waiting for it.
+func TestFailoverIsPrompt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := pipeJobserver(t)
+		c := &gearman.Client{Servers: []string{"a", "b"}}
+		task := gearman.Task{Function: "f", Unique: "u"}
+		c.Dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if addr == c.ServerFor(task.Unique)+":4730" {
+				return nil, errors.New("refused")
+			}
+			return up(ctx, network, addr)
+		}
+		defer c.Close()
+		began := time.Now()
+		for range 20 {
+			job, err := c.Submit(t.Context(), task)
+			if err != nil || job.Server == c.ServerFor(task.Unique) {
+				t.Errorf("Submit = %v, %v, want the other server", job, err)
+			}
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("20 tasks took %s, want no waiting", took)
+		}
+	})
+}
