@@ -365,30 +365,35 @@ func TestWorkerPersists(t *testing.T) {
 
 // What may have arrived is never sent to another server.
 func TestNoFailoverOnceSent(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		dial, conns := scripted(t)
-		c := &gearman.Client{Servers: []string{"a", "b"}, Dial: dial}
-		defer c.Close()
-		task := gearman.Task{Function: "f", Unique: "u"}
-		calls := map[string]func() error{
-			"Submit":    func() error { _, err := c.Submit(t.Context(), task); return err },
-			"SubmitAll": func() error { _, err := c.SubmitAll(t.Context(), []gearman.Task{task}); return err },
-			"Do":        func() error { _, err := c.Do(t.Context(), task); return err },
-		}
-		for name, call := range calls {
-			go func() {
-				s := <-conns
-				s.r.Next()
-				s.nc.Close()
-			}()
-			if err := call(); err == nil || gearman.SafeToRetry(err) {
-				t.Errorf("%s = %v, want an error that is not safe to retry", name, err)
-			}
-			if n := len(conns); n > 0 {
-				t.Errorf("%s connected to %d more servers", name, n)
-			}
-		}
-	})
+	task := gearman.Task{Function: "f", Unique: "u"}
+	calls := map[string]func(ctx context.Context, c *gearman.Client) error{
+		"Submit": func(ctx context.Context, c *gearman.Client) error { _, err := c.Submit(ctx, task); return err },
+		"SubmitAll": func(ctx context.Context, c *gearman.Client) error {
+			_, err := c.SubmitAll(ctx, []gearman.Task{task})
+			return err
+		},
+		"Do": func(ctx context.Context, c *gearman.Client) error { _, err := c.Do(ctx, task); return err },
+	}
+	for name, call := range calls {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				dial, conns := scripted(t)
+				c := &gearman.Client{Servers: []string{"a", "b"}, Dial: dial}
+				defer c.Close()
+				go func() {
+					s := <-conns
+					s.r.Next()
+					s.nc.Close()
+				}()
+				if err := call(t.Context(), c); err == nil || gearman.SafeToRetry(err) {
+					t.Errorf("error = %v, want one that is not safe to retry", err)
+				}
+				if n := len(conns); n > 0 {
+					t.Errorf("%d more connections, want none", n)
+				}
+			})
+		})
+	}
 }
 
 // While one server is down, tasks go to the next without waiting for it.
@@ -415,4 +420,45 @@ func TestFailoverIsPrompt(t *testing.T) {
 			t.Errorf("20 tasks took %s, want no waiting", took)
 		}
 	})
+}
+
+// A worker leaves a server that answers what was not asked, or takes nothing of
+// what a job sends.
+func TestWorkerLeaves(t *testing.T) {
+	tests := map[string]func(s *peer){
+		"unasked": func(s *peer) {
+			s.respond(wire.NoJob)
+			s.expect(wire.PreSleep)
+			s.respond(wire.NoJob)
+		},
+		"wrong answer": func(s *peer) { s.respond(wire.JobCreated, "H:1") },
+		"deaf":         func(s *peer) { s.respond(wire.JobAssignUniq, "H:1", "f", "", "") },
+	}
+	for name, serve := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				dial, conns := scripted(t)
+				w := &gearman.Worker{Servers: []string{"s"}, Dial: dial}
+				w.Handle("f", 0, handle(func(ctx context.Context, j *gearman.Request) ([]byte, error) {
+					j.Data([]byte("never read"))
+					<-ctx.Done()
+					return nil, ctx.Err()
+				}))
+				served := make(chan error, 1)
+				go func() { served <- w.Serve() }()
+				first := <-conns
+				first.expect(wire.CanDo)
+				first.expect(wire.GrabJobUniq)
+				serve(first)
+				began := time.Now()
+				second := <-conns
+				if took := time.Since(began); took > 16*time.Second {
+					t.Errorf("left after %s, want at most 16 s", took)
+				}
+				second.nc.Close()
+				w.Shutdown(t.Context())
+				<-served
+			})
+		})
+	}
 }
