@@ -70,6 +70,9 @@ func (c *Client) Close() error {
 // a *FailedError or *ExceptionError, a refused one a *ServerError. When ctx ends
 // first the job stays as it is: the job server drops a foreground job only when
 // it is still queued and its last client's connection is closed.
+//
+// Do is not for waiting for a background job by its unique key: the job becomes
+// a foreground one too, and is lost when this client leaves while it is queued.
 func (c *Client) Do(ctx context.Context, t Task) (Result, error) {
 	result, err := c.do(ctx, t)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,7 +43,7 @@ type dialer struct {
 func (d dialer) connect(ctx context.Context, server string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(server)
 	if err != nil {
-		host, port = server, DefaultPort
+		host, port = strings.Trim(server, "[]"), DefaultPort
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()

@@ -83,6 +83,10 @@ type function struct {
 // alone keeps time; CAN_DO_TIMEOUT is not used, because gearmand 1.1.20 mistakes
 // jobs for each other when one runs out.
 //
+// A job server serves the functions in the order of the calls to Handle: as long
+// as there are jobs for an earlier one, whatever their priority, the later ones
+// wait.
+//
 // Handle panics when the name is empty, holds a NUL or has a handler already.
 func (w *Worker) Handle(name string, timeout time.Duration, h Handler) {
 	if name == "" || strings.IndexByte(name, 0) >= 0 {
