@@ -108,9 +108,12 @@ func (c *collector) clean(u text) text {
 
 // url takes a URL of the document. What costs least is asked first.
 func (c *collector) url(u text, amp string) {
+	if isPage(u.b) || c.err != nil {
+		return
+	}
 	u = c.clean(u)
 	p, ok := split(u.b, c.site.isOurs)
-	if !ok || c.err != nil {
+	if !ok {
 		return
 	}
 	name := u.b[p.path:p.query]
@@ -126,6 +129,18 @@ func (c *collector) url(u text, amp string) {
 		return
 	}
 	c.add(c.site.catalog.lookup(c.site.fs, file), u, p, amp)
+}
+
+// isPage reports whether a URL names an HTML page, as nearly all links of most
+// sites do.
+func isPage(b []byte) bool {
+	if i := bytes.IndexByte(b, '#'); i >= 0 {
+		b = b[:i]
+	}
+	if i := bytes.IndexByte(b, '?'); i >= 0 {
+		b = b[:i]
+	}
+	return bytes.HasSuffix(b, []byte(".html"))
 }
 
 // mayBeAsset reports whether a URL's path can name a file that is no document.

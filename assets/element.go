@@ -90,6 +90,7 @@ const (
 
 // element is what the scanner has to know of an element.
 type element struct {
+	name    string
 	attrs   attrID
 	content content
 	foreign bool // svg and math
@@ -97,64 +98,71 @@ type element struct {
 	link    bool
 }
 
-// elementOf returns the element of that name. Within SVG and MathML every
-// element may link to something.
-func elementOf(name []byte, foreign bool) element {
-	var buf [16]byte
-	if len(name) > len(buf) {
-		name = nil
-	}
-	for i, c := range name {
-		buf[i] = lower(c)
-	}
-	el := elementNamed(buf[:len(name)])
-	el.attrs |= attrStyle
-	if foreign {
-		el.attrs |= attrHref | attrXlinkHref
-	}
-	return el
+var elements = []element{
+	{name: "a", attrs: attrHref},
+	{name: "area", attrs: attrHref},
+	{name: "link", attrs: attrHref | attrImageSrcset | attrRel, link: true},
+	{name: "base", attrs: attrHref, base: true},
+	{name: "img", attrs: attrSrc | attrSrcset},
+	{name: "image", attrs: attrSrc | attrSrcset | attrHref | attrXlinkHref},
+	{name: "use", attrs: attrHref | attrXlinkHref},
+	{name: "feimage", attrs: attrHref | attrXlinkHref},
+	{name: "source", attrs: attrSrc | attrSrcset},
+	{name: "video", attrs: attrSrc | attrPoster},
+	{name: "audio", attrs: attrSrc},
+	{name: "track", attrs: attrSrc},
+	{name: "embed", attrs: attrSrc},
+	{name: "input", attrs: attrSrc},
+	{name: "frame", attrs: attrSrc},
+	{name: "object", attrs: attrData},
+	{name: "body", attrs: attrBackground},
+	{name: "table", attrs: attrBackground},
+	{name: "thead", attrs: attrBackground},
+	{name: "tbody", attrs: attrBackground},
+	{name: "tfoot", attrs: attrBackground},
+	{name: "tr", attrs: attrBackground},
+	{name: "td", attrs: attrBackground},
+	{name: "th", attrs: attrBackground},
+	{name: "meta", attrs: attrContent | attrName},
+	{name: "script", attrs: attrSrc | attrType, content: scriptData},
+	{name: "style", attrs: attrType, content: styleSheet},
+	{name: "iframe", attrs: attrSrc, content: rawText},
+	{name: "textarea", content: rawText},
+	{name: "title", content: rawText},
+	{name: "xmp", content: rawText},
+	{name: "noembed", content: rawText},
+	{name: "noframes", content: rawText},
+	{name: "plaintext", content: plainText},
+	{name: "svg", attrs: attrHref | attrXlinkHref, foreign: true},
+	{name: "math", attrs: attrHref | attrXlinkHref, foreign: true},
 }
 
-func elementNamed(name []byte) element {
-	switch string(name) {
-	case "a", "area":
-		return element{attrs: attrHref}
-	case "link":
-		return element{attrs: attrHref | attrImageSrcset | attrRel, link: true}
-	case "base":
-		return element{attrs: attrHref, base: true}
-	case "img":
-		return element{attrs: attrSrc | attrSrcset}
-	case "image":
-		return element{attrs: attrSrc | attrSrcset | attrHref | attrXlinkHref}
-	case "use", "feimage":
-		return element{attrs: attrHref | attrXlinkHref}
-	case "source":
-		return element{attrs: attrSrc | attrSrcset}
-	case "video":
-		return element{attrs: attrSrc | attrPoster}
-	case "audio", "track", "embed", "input", "frame":
-		return element{attrs: attrSrc}
-	case "object":
-		return element{attrs: attrData}
-	case "body", "table", "thead", "tbody", "tfoot", "tr", "td", "th":
-		return element{attrs: attrBackground}
-	case "meta":
-		return element{attrs: attrContent | attrName}
-	case "script":
-		return element{attrs: attrSrc | attrType, content: scriptData}
-	case "style":
-		return element{attrs: attrType, content: styleSheet}
-	case "iframe":
-		return element{attrs: attrSrc, content: rawText}
-	case "textarea", "title", "xmp", "noembed", "noframes":
-		return element{content: rawText}
-	case "plaintext":
-		return element{content: plainText}
-	case "svg", "math":
-		return element{attrs: attrHref | attrXlinkHref, foreign: true}
+// byLetter has the elements by the first letter and the length of their names,
+// so that looking up one that is not there costs next to nothing.
+var byLetter [32][16][]*element
+
+func init() {
+	for i := range elements {
+		el := &elements[i]
+		el.attrs |= attrStyle
+		at := &byLetter[el.name[0]&31][len(el.name)]
+		*at = append(*at, el)
 	}
-	return element{}
+}
+
+// anyElement is what all others are: any element may have a style.
+var anyElement = element{attrs: attrStyle}
+
+// elementOf returns the element of that name, which begins with a letter.
+func elementOf(name []byte) *element {
+	if len(name) < len(byLetter[0]) {
+		for _, el := range byLetter[name[0]&31][len(name)] {
+			if equalFold(name, el.name) {
+				return el
+			}
+		}
+	}
+	return &anyElement
 }
 
 // linkIsFetched reports whether a link element of that rel fetches what it

@@ -99,7 +99,9 @@ func (h *htmlScanner) endTag(i int) int {
 	}
 	name, i := h.tagName(i)
 	i, _, _ = h.attributes(i, 0)
-	h.foreign.end(name)
+	if len(h.foreign) > 0 {
+		h.foreign.end(name)
+	}
 	return i
 }
 
@@ -122,10 +124,13 @@ var (
 // its element has one. The end of the document within a tag undoes the tag.
 func (h *htmlScanner) startTag(i int) int {
 	name, i := h.tagName(i)
-	foreign := h.foreign.inside()
-	el := elementOf(name, foreign)
+	el, foreign := elementOf(name), h.foreign.inside()
+	want := el.attrs
+	if foreign { // where every element may link to something
+		want |= attrHref | attrXlinkHref
+	}
 	h.attrs = h.attrs[:0]
-	i, selfClosing, whole := h.attributes(i, el.attrs)
+	i, selfClosing, whole := h.attributes(i, want)
 	if !whole {
 		return i
 	}
@@ -164,20 +169,18 @@ func (h *htmlScanner) startTag(i int) int {
 func (h *htmlScanner) attributes(i int, want attrID) (next int, selfClosing, whole bool) {
 	src := h.src
 	for i < len(src) {
-		c := src[i]
-		if isSpace(c) {
+		switch c := src[i]; {
+		case c == '>':
+			return i + 1, false, true
+		case isSpace(c):
 			i++
 			continue
-		}
-		if c == '/' {
+		case c == '/':
 			i++
 			if i < len(src) && src[i] == '>' {
 				return i + 1, true, true
 			}
 			continue
-		}
-		if c == '>' {
-			return i + 1, false, true
 		}
 		start := i
 		for i++; i < len(src) && !attrNameEnd[src[i]]; i++ {
@@ -261,7 +264,7 @@ func (h *htmlScanner) text(a attr) text {
 const amp = "&amp;"
 
 // tag hands on the URLs in the attributes that were kept.
-func (h *htmlScanner) tag(el element) {
+func (h *htmlScanner) tag(el *element) {
 	for _, a := range h.attrs {
 		switch a.id {
 		case attrStyle:
@@ -286,7 +289,7 @@ func (h *htmlScanner) tag(el element) {
 	}
 }
 
-func (h *htmlScanner) href(el element, a attr) {
+func (h *htmlScanner) href(el *element, a attr) {
 	switch {
 	case el.base:
 		if !h.hasBase {

@@ -45,7 +45,7 @@ func (r *recorder) url(u text, _ string) {
 }
 
 func urlsIn(t testing.TB, src []byte, kind Kind) []string {
-	r := &recorder{t: t, src: src}
+	r := &recorder{t: t, src: mask(src, kind)}
 	scan(r, new(htmlScanner), src, kind)
 	return r.urls
 }

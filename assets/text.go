@@ -32,6 +32,9 @@ func (t text) sub(i, j int) text {
 // do. NUL stays: it stands for template code.
 func (t text) trim() text {
 	i, j := 0, len(t.b)
+	if j > 0 && t.b[0] > ' ' && t.b[j-1] > ' ' {
+		return t
+	}
 	for i < j && t.b[i] <= ' ' && t.b[i] != 0 {
 		i++
 	}
@@ -156,27 +159,18 @@ func (d *decoder) cssEscapes(t text) text {
 
 // cssEscape decodes the escape that b begins with, and returns its length.
 func cssEscape(b []byte) (string, int) {
-	if len(b) == 1 {
-		return "", 1
+	n, r := escapeLen(b), rune(0)
+	if n == 1 || newline(b[1:]) > 0 { // an escaped line end is nothing
+		return "", n
 	}
-	n, r := 1, rune(0)
-	for n < len(b) && n <= 6 && isHex(b[n]) {
-		r = r<<4 | rune(unhex(b[n]))
-		n++
+	if !isHex(b[1]) {
+		return string(b[1:2]), n
 	}
-	if n == 1 {
-		n += newline(b[1:])
-		if n > 1 { // an escaped line end is nothing
-			return "", n
+	for _, c := range b[1:min(n, 7)] {
+		if !isHex(c) {
+			break
 		}
-		return string(b[1:2]), 2
-	}
-	if n < len(b) {
-		if b[n] == ' ' || b[n] == '\t' {
-			n++
-		} else {
-			n += newline(b[n:])
-		}
+		r = r<<4 | rune(unhex(c))
 	}
 	if r == 0 || !utf8.ValidRune(r) {
 		r = utf8.RuneError
@@ -184,9 +178,22 @@ func cssEscape(b []byte) (string, int) {
 	return string(r), n
 }
 
+// escapeLen returns the length of the CSS escape that b begins with: up to six
+// hexadecimal digits and one white space, or a line end, or any byte.
 func escapeLen(b []byte) int {
-	_, n := cssEscape(b)
-	return n
+	n := 1
+	for n < len(b) && n <= 6 && isHex(b[n]) {
+		n++
+	}
+	switch {
+	case n == len(b):
+		return n
+	case n == 1:
+		return 1 + max(1, newline(b[1:]))
+	case b[n] == ' ' || b[n] == '\t':
+		return n + 1
+	}
+	return n + newline(b[n:])
 }
 
 // newline returns the length of the CSS line end that b begins with.

@@ -1,0 +1,201 @@
+package assets
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// benchSite is made of pages like those of generated documentation, where most
+// links go to other pages, and of a style sheet like those of icon fonts.
+func benchSite() (fsys *everythingBut, page, sheet []byte) {
+	random := rand.New(rand.NewPCG(7, 8))
+	var b bytes.Buffer
+	b.WriteString("<!DOCTYPE html><html><head><link rel=\"stylesheet\" href=\"../css/site.css\"><script src=\"/js/app.js\"></script></head><body>\n")
+	for i := range 700 {
+		fmt.Fprintf(&b, "<div class=\"row r%d\" id=\"n%d\"><a href=\"page%d.html#x%d\" title=\"Page\">Page %d</a> <code>a &lt; b</code>\n<p>%s</p></div>\n",
+			i%7, i, random.IntN(500), i, i, strings.Repeat("some words of text ", 4+random.IntN(9)))
+		if i%20 == 0 {
+			fmt.Fprintf(&b, "<img src=\"/img/%d.png\" alt=\"\"><script>var x = %d < 3;</script><!-- comment -->\n", random.IntN(50), i)
+		}
+	}
+	page = b.Bytes()
+	var c bytes.Buffer
+	for i := range 2000 {
+		fmt.Fprintf(&c, ".icon-%d:before{content:\"\\f%03x\";margin:0 auto;color:rgba(0,0,0,.%d)}\n", i, i, i%10)
+		if i%50 == 0 {
+			fmt.Fprintf(&c, ".bg-%d{background:url(\"../img/%d.png\") no-repeat}/* %d */\n", i, i%50, i)
+		}
+	}
+	return &everythingBut{}, page, c.Bytes()
+}
+
+// everythingBut has every file but no documents, in no time.
+type everythingBut struct{ everything }
+
+// BenchmarkRewrite measures bytes of documents, once with references that change
+// and once with those that stay.
+func BenchmarkRewrite(b *testing.B) {
+	fsys, page, sheet := benchSite()
+	for _, c := range []struct {
+		name string
+		doc  Document
+		src  []byte
+	}{
+		{"HTML", Document{Name: "doc/x.html", Path: "doc/x.html"}, page},
+		{"CSS", Document{Name: "css/x.css", Path: "css/x.css"}, sheet},
+		{"PHP", Document{Name: "x.php"}, append([]byte("<?php $x = 1 ?>"), page...)},
+	} {
+		site := &Site{FS: fsys, Rev: "42"}
+		r, err := site.Rewrite(c.doc, c.src)
+		if err != nil {
+			b.Fatal(err)
+		}
+		run := func(name string, src []byte) {
+			b.Run(c.name+"/"+name, func(b *testing.B) {
+				b.SetBytes(int64(len(src)))
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := site.Rewrite(c.doc, src); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+		run("change", c.src)
+		run("stay", r.Out)
+	}
+}
+
+// BenchmarkScan measures the scanners alone.
+func BenchmarkScan(b *testing.B) {
+	_, page, sheet := benchSite()
+	for _, c := range []struct {
+		name string
+		kind Kind
+		src  []byte
+	}{{"HTML", HTML, page}, {"CSS", CSS, sheet}} {
+		b.Run(c.name, func(b *testing.B) {
+			b.SetBytes(int64(len(c.src)))
+			b.ReportAllocs()
+			var h htmlScanner
+			for b.Loop() {
+				scan(nowhere{}, &h, c.src, c.kind)
+			}
+		})
+	}
+}
+
+type nowhere struct{}
+
+func (nowhere) url(text, string) {}
+func (nowhere) base(text)        {}
+
+// BenchmarkNormalize measures taking the versions out again.
+func BenchmarkNormalize(b *testing.B) {
+	fsys, page, _ := benchSite()
+	doc := Document{Name: "doc/x.html", Path: "doc/x.html"}
+	r, err := (&Site{FS: fsys, Rev: "42"}).Rewrite(doc, page)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(r.Out)))
+	b.ReportAllocs()
+	for b.Loop() {
+		Normalize(doc, r.Out, "")
+	}
+}
+
+// BenchmarkFiles rewrites a tree in place, written without a sync as sed -i
+// does: 500 generated pages, or a copy of the tree that REVSTAMP_CORPUS names.
+func BenchmarkFiles(b *testing.B) {
+	for _, c := range []struct{ name, rev string }{{"revision", "42"}, {"digest", ""}} {
+		b.Run(c.name, func(b *testing.B) {
+			var docs []Document
+			for b.Loop() {
+				b.StopTimer()
+				root := filepath.Join(b.TempDir(), "site")
+				if tree := os.Getenv("REVSTAMP_CORPUS"); tree != "" {
+					if err := os.CopyFS(root, os.DirFS(tree)); err != nil {
+						b.Fatal(err)
+					}
+				} else {
+					writeSite(b, root)
+				}
+				docs = documentsIn(b, root)
+				b.StartTimer()
+				b.SetBytes(rewriteInPlace(b, root, docs, c.rev))
+			}
+			b.ReportMetric(float64(len(docs)), "files")
+		})
+	}
+}
+
+func writeSite(b *testing.B, root string) {
+	b.Helper()
+	_, page, sheet := benchSite()
+	write := func(name string, data []byte) {
+		name = filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			b.Fatal(err)
+		}
+		if err := os.WriteFile(name, data, 0o644); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for i := range 500 {
+		write(fmt.Sprintf("doc/page%d.html", i), page)
+	}
+	for i := range 50 {
+		write(fmt.Sprintf("img/%d.png", i), page[:i*500])
+	}
+	write("css/site.css", sheet)
+	write("js/app.js", sheet)
+}
+
+func documentsIn(b *testing.B, root string) []Document {
+	b.Helper()
+	var docs []Document
+	err := filepath.WalkDir(root, func(name string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if _, ok := KindOf(name); ok && d.Type().IsRegular() {
+			rel, err := filepath.Rel(root, name)
+			if err != nil {
+				return err
+			}
+			docs = append(docs, Document{Name: name, Path: filepath.ToSlash(rel)})
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return docs
+}
+
+func rewriteInPlace(b *testing.B, root string, docs []Document, rev string) (size int64) {
+	b.Helper()
+	s := &Site{FS: os.DirFS(root), Rev: rev}
+	for f, err := range s.Files(b.Context(), docs, nil) {
+		if err != nil {
+			b.Fatal(err)
+		}
+		size += int64(len(f.Source))
+		if len(f.Out) > 0 && len(f.Source) > 0 && &f.Out[0] != &f.Source[0] {
+			temp := f.Name + ".new"
+			if err := os.WriteFile(temp, f.Out, 0o644); err != nil {
+				b.Fatal(err)
+			}
+			if err := os.Rename(temp, f.Name); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	return size
+}
