@@ -182,8 +182,9 @@ func (s *Site) own(wc vcs.WorkingCopy) (vcs.Own, error) {
 // wrote reports whether a release wrote content to the file at abs, later
 // than any other content.
 func (s *Site) wrote(abs string, content []byte) bool {
-	r, err := s.newest(func(r *Release) bool { return r.wrote[abs] != "" })
-	return err == nil && r.wrote[abs] == digest(content)
+	name := s.state.name(abs)
+	r, err := s.newest(func(r *Release) bool { return r.wrote[name] != "" })
+	return err == nil && r.wrote[name] == digest(content)
 }
 
 func digest(content []byte) string {

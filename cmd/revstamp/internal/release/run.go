@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -202,12 +203,21 @@ func (s *Site) begin(ctx context.Context, p *Plan, in intent) (*run, error) {
 	if first != nil {
 		err = r.journal.Append(Record{Kind: kindBegin, Begin: first})
 	} else {
-		err = atomicfile.Sweep(r.release.temps)
+		err = r.sweep()
 	}
 	if err != nil {
 		return nil, errors.Join(err, r.journal.Close())
 	}
 	return r, nil
+}
+
+// sweep removes the temporary files that earlier runs of the release left.
+func (r *run) sweep() error {
+	var temps []string
+	for _, name := range r.release.temps {
+		temps = append(temps, r.site.state.path(name))
+	}
+	return atomicfile.Sweep(temps)
 }
 
 func (s *Site) nextID() (string, error) {
@@ -245,7 +255,7 @@ func asError(due *Release) error {
 func (r *run) files() atomicfile.Options {
 	return atomicfile.Options{
 		Owner:  r.owner(),
-		Record: func(temp string) error { return r.journal.Note(Record{Kind: kindTemp, Path: temp}) },
+		Record: func(temp string) error { return r.journal.Note(Record{Kind: kindTemp, Path: r.site.state.name(temp)}) },
 		Warn:   func(msg string) { r.site.observer().Warn("%s", msg) },
 	}
 }
@@ -253,7 +263,7 @@ func (r *run) files() atomicfile.Options {
 // write announces in the journal that path is to hold content, which makes it
 // ours in the eyes of a later run.
 func (r *run) wrote(abs string, content []byte) error {
-	rec := Record{Kind: kindWrote, Path: abs}
+	rec := Record{Kind: kindWrote, Path: r.site.state.name(abs)}
 	if content != nil {
 		rec.SHA256 = digest(content)
 	}
@@ -324,6 +334,9 @@ func (r *run) abs(name string) string {
 	return filepath.Join(r.wc.Dir(), filepath.FromSlash(name))
 }
 
+// unchanged is why there is nothing to restore.
+const unchanged = "nothing to put back"
+
 // restore puts back every backup that the release made, of files that still
 // hold what it wrote. A file that somebody else changed since is left alone,
 // with a warning.
@@ -333,34 +346,39 @@ func (r *run) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, abs := range slices.Sorted(maps.Keys(release.backups)) {
-		before, err := atomicfile.Open(release.backups[abs], atomicfile.Options{})
-		if err != nil {
-			return err
-		}
-		f, err := atomicfile.Open(abs, r.files())
-		if err != nil {
-			return errors.Join(err, before.Close())
-		}
-		now := digest(f.Data())
-		switch {
-		case now == digest(before.Data()):
-			err = f.Close()
-		case now == release.wrote[abs]:
-			batch.Add(f, before.Data())
-			err = r.wrote(abs, before.Data())
-		default:
-			r.site.observer().Warn("%s was changed by somebody else since; its backup is %s", r.edits.name(abs), release.backups[abs])
-			err = f.Close()
-		}
-		if err = errors.Join(err, before.Close()); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(release.backups)) {
+		if err := r.restoreFile(&batch, release, name); err != nil {
 			return err
 		}
 	}
 	if batch.Len() == 0 {
-		return Skip("nothing to put back")
+		return Skip(unchanged)
 	}
 	return batch.Commit(ctx)
+}
+
+func (r *run) restoreFile(batch *atomicfile.Batch, release *Release, name string) error {
+	backup := r.site.state.path(release.backups[name])
+	before, err := os.ReadFile(backup)
+	if err != nil {
+		return err
+	}
+	abs := r.site.state.path(name)
+	opts := r.files()
+	opts.Create = true // the update may have deleted it; going back brings it again
+	f, err := atomicfile.Open(abs, opts)
+	if err != nil {
+		return err
+	}
+	switch now := digest(f.Data()); {
+	case !f.Exists() || now == digest(before):
+		return f.Close()
+	case now == release.wrote[name], r.edits.same(abs, f.Data(), before):
+		batch.Add(f, before)
+		return r.wrote(abs, before)
+	}
+	r.site.observer().Warn("%s was changed by somebody else since; its backup is %s", r.edits.name(abs), backup)
+	return f.Close()
 }
 
 // rollbackTarget finds the release to go back to: one recorded as complete.

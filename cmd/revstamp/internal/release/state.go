@@ -20,6 +20,23 @@ import (
 //	seen            what the references looked like after the last release
 type state struct{ dir string }
 
+// name is what the journal calls the file at abs, and path is the way back. It
+// is relative to the state directory, so that a site can be moved.
+func (s *state) name(abs string) string {
+	rel, err := filepath.Rel(s.dir, abs)
+	if err != nil {
+		return abs
+	}
+	return filepath.ToSlash(rel)
+}
+
+func (s *state) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(s.dir, filepath.FromSlash(name))
+}
+
 func (s *state) lockFile() string { return filepath.Join(s.dir, "lock") }
 func (s *state) backups() string  { return filepath.Join(s.dir, "backups") }
 func (s *state) seen() string     { return filepath.Join(s.dir, "seen") }

@@ -30,15 +30,17 @@ type backupStep struct{ *run }
 func (backupStep) Name() string { return "backup" }
 
 func (s backupStep) Run(ctx context.Context) (string, error) {
+	if s.release.did("update", "activate") {
+		return "", Skip("done before")
+	}
 	backups := atomicfile.Backups{Dir: s.site.state.backups(), Keep: s.cfg.Backups.Keep}
 	n := 0
-	for _, edit := range s.plan.Edits {
-		abs := s.cfg.Abs(edit.Path)
-		if s.release.backups[abs] != "" || edit.Before == nil || s.release.did("update", "activate") {
-			continue
-		}
+	for _, abs := range s.endangered() {
 		if err := ctx.Err(); err != nil {
 			return "", err
+		}
+		if s.release.backups[s.site.state.name(abs)] != "" {
+			continue
 		}
 		if err := s.backup(backups, abs); err != nil {
 			return "", err
@@ -51,6 +53,23 @@ func (s backupStep) Run(ctx context.Context) (string, error) {
 	return plural(n, "file"), nil
 }
 
+// endangered are the files that hold edits of ours and will be changed, by
+// new edits or by the update, and those that will hold the first ones.
+func (s backupStep) endangered() []string {
+	var all []string
+	for _, edit := range s.plan.Edits {
+		if edit.Before != nil {
+			all = append(all, s.cfg.Abs(edit.Path))
+		}
+	}
+	for _, c := range s.target.Changes {
+		if abs := s.abs(c.Path); c.Op == vcs.Deleted && s.edits.role(abs) != RoleOther {
+			all = append(all, abs)
+		}
+	}
+	return all
+}
+
 func (s backupStep) backup(backups atomicfile.Backups, abs string) error {
 	f, err := atomicfile.Open(abs, atomicfile.Options{})
 	if err != nil {
@@ -60,7 +79,8 @@ func (s backupStep) backup(backups atomicfile.Backups, abs string) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return s.journal.Append(Record{Kind: kindBackup, Path: abs, Backup: b.Path, SHA256: digest(f.Data())})
+	state := s.site.state
+	return s.journal.Append(Record{Kind: kindBackup, Path: state.name(abs), Backup: state.name(b.Path), SHA256: digest(f.Data())})
 }
 
 // updateStep brings the working copy to the target. What revstamp edits
@@ -113,18 +133,26 @@ func (s updateStep) Undo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.wc.Update(ctx, back, vcs.Update{
+	err = s.wc.Update(ctx, back, vcs.Update{
 		Own:    own,
 		Resume: s.halfway,
 		Write:  s.put,
 		Edit: func(path string, content []byte) ([]byte, error) {
-			backup, ok := release.backups[s.abs(path)]
+			backup, ok := release.backups[s.site.state.name(s.abs(path))]
 			if !ok {
 				return content, nil
 			}
-			return os.ReadFile(backup)
+			return os.ReadFile(s.site.state.path(backup))
 		},
 	})
+	if err != nil {
+		return err
+	}
+	// Subversion's client brings back files that had been deleted, unedited.
+	if err = s.restore(ctx); err == Skip(unchanged) {
+		err = nil
+	}
+	return err
 }
 
 // revisionStep makes sure that the working copy is what the plan says before
