@@ -75,8 +75,8 @@ func TestScript(t *testing.T) {
 
 // setup gives every script the same people, dates and places.
 func setup(e *testscript.Env) error {
-	for _, v := range []string{
-		"HOME=" + e.WorkDir,
+	e.Vars = append(e.Vars,
+		"HOME="+e.WorkDir,
 		"LC_ALL=C.UTF-8",
 		"TZ=UTC",
 		"GIT_CONFIG_NOSYSTEM=1",
@@ -84,9 +84,7 @@ func setup(e *testscript.Env) error {
 		"GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.org",
 		"GIT_AUTHOR_DATE=2026-01-02T03:04:05Z", "GIT_COMMITTER_DATE=2026-01-02T03:04:05Z",
 		"BASH_ENV=", "CI=",
-	} {
-		e.Vars = append(e.Vars, v)
-	}
+	)
 	return nil
 }
 

@@ -250,7 +250,7 @@ func (f *failing) Accept() (net.Conn, error) {
 
 func (f *failing) Close() error { return nil }
 
-type tooManyFiles struct{ error }
+type tooManyFiles struct{}
 
 func (tooManyFiles) Temporary() bool { return true }
 func (tooManyFiles) Error() string   { return "too many open files" }

@@ -137,7 +137,7 @@ func TestNextTrustsNoSize(t *testing.T) {
 
 func TestNextAllocatesNothing(t *testing.T) {
 	r := NewReader(&endless{unit: []byte(conversation[19].bytes)})
-	for r.buf == nil || len(r.buf) < largeBuffer {
+	for len(r.buf) < largeBuffer {
 		if _, err := r.Next(); err != nil {
 			t.Fatal(err)
 		}

@@ -131,10 +131,9 @@ func (o *Objects) Describe(head ID, tags Tags, limit int) (string, error) {
 	return fmt.Sprintf("%s-%d-g%s", best.name, best.depth, short), nil
 }
 
-const (
-	seen          uint16 = 1
-	maxCandidates        = 10
-)
+const seen uint16 = 1
+
+const maxCandidates = 10
 
 // describer walks history from one commit. Each candidate owns a bit, with
 // which the commits it reaches are flagged.
