@@ -70,11 +70,13 @@ type Result struct {
 
 // Reference is a URL that names an asset.
 type Reference struct {
-	File         string // the document's Name
-	Line, Column int    // of the URL's first byte; both count from 1, columns in bytes
-	URL          string // as it was written
-	Path         string // of the file it names, under the root
-	Old, New     string // versions; Old is empty when there was none, New in Missing
+	File   string `json:"file"` // the document's Name
+	Line   int    `json:"line"` // of the URL's first byte; both count from 1, columns in bytes
+	Column int    `json:"column"`
+	URL    string `json:"url"`           // as it was written
+	Path   string `json:"path"`          // of the file it names, under the root
+	Old    string `json:"old,omitempty"` // versions; Old is empty when there was none, New in Missing
+	New    string `json:"new,omitempty"`
 }
 
 // MissingError is what a strict Site says of a document whose references name

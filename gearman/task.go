@@ -92,18 +92,19 @@ type Result struct {
 type Status struct {
 	// Known is whether the job is queued or running. A background job that
 	// succeeded, one that failed and one that never was are all unknown.
-	Known bool
+	Known bool `json:"known"`
 
 	// Running is whether a worker has it.
-	Running bool
+	Running bool `json:"running"`
 
 	// Numerator and Denominator are what the worker last said of its progress,
 	// 0 and 0 before.
-	Numerator, Denominator int
+	Numerator   int `json:"numerator"`
+	Denominator int `json:"denominator"`
 
 	// Waiting counts the clients that wait for the job. Only StatusUnique
 	// tells it.
-	Waiting int
+	Waiting int `json:"waiting,omitempty"`
 }
 
 // submitTypes are the requests by priority: foreground and background.

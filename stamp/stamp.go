@@ -65,9 +65,12 @@ type Value struct {
 
 // Change is a value that another replaced.
 type Change struct {
-	File, Key    string
-	Line, Column int    // where, in the file before the change
-	Old, New     string // decoded
+	File   string `json:"file"`
+	Key    string `json:"key"`
+	Line   int    `json:"line"` // where, in the file before the change
+	Column int    `json:"column"`
+	Old    string `json:"old"` // decoded
+	New    string `json:"new"`
 }
 
 // FormatOf returns the format of a file by its name: *.php, *.yaml and *.yml,

@@ -92,32 +92,32 @@ type Options struct {
 // Revision is what a working copy is at. Fields that a system does not have, or
 // that the working copy cannot tell, are zero.
 type Revision struct {
-	System string // "git", "svn"
-	ID     string // git: the full commit id; svn: the number
-	Short  string // git: the first 12 digits of it; svn: the number
+	System string `json:"system"` // "git", "svn"
+	ID     string `json:"id"`     // git: the full commit id; svn: the number
+	Short  string `json:"short"`  // git: the first 12 digits of it; svn: the number
 
 	// Number is svn's revision, the highest one in a mixed working copy. Zero
 	// for git, whose commits bear none.
-	Number int64
+	Number int64 `json:"number,omitempty"`
 
-	Branch   string // git: the branch that is checked out; svn: the path in the repository, "trunk"
-	Tag      string // git: a tag at exactly this commit
-	Describe string // git: as "git describe --tags --always"; empty in a shallow clone without a tag at hand
+	Branch   string `json:"branch,omitempty"`   // git: the branch that is checked out; svn: the path in the repository, "trunk"
+	Tag      string `json:"tag,omitempty"`      // git: a tag at exactly this commit
+	Describe string `json:"describe,omitempty"` // git: as "git describe --tags --always"; empty in a shallow clone without a tag at hand
 
-	Author string    // of the commit (svn: of the last change here), without an address
-	Date   time.Time // when the author made it
-	URL    string    // where it comes from, without user names, passwords and queries
+	Author string    `json:"author,omitempty"` // of the commit (svn: of the last change here), without an address
+	Date   time.Time `json:"date"`             // when the author made it
+	URL    string    `json:"url,omitempty"`    // where it comes from, without user names, passwords and queries
 
 	// Modified names the tracked files with foreign changes, sorted.
-	Modified []string
+	Modified []string `json:"modified,omitempty"`
 
 	// Mixed is svnversion's text when files are at several revisions or
 	// switched or the working copy is partial: "4123:4168MS". The M tells of
 	// foreign changes only.
-	Mixed string
+	Mixed string `json:"mixed,omitempty"`
 
-	Detached bool // git: no branch is checked out
-	Shallow  bool // git: history is cut off
+	Detached bool `json:"detached,omitempty"` // git: no branch is checked out
+	Shallow  bool `json:"shallow,omitempty"`  // git: history is cut off
 }
 
 // Target is what an update would bring, as Resolve found it.
@@ -153,17 +153,23 @@ func (o Op) String() string {
 	return "none"
 }
 
+// MarshalText makes an operation its word in JSON.
+func (o Op) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
 // Change is one path that an update touches.
 type Change struct {
-	Path string // relative to Dir, with slashes
-	Op   Op
-	Mode fs.FileMode // afterwards: 0644, 0755, or fs.ModeSymlink|0777; zero when deleted or, for svn, unknown
+	Path string      `json:"path"` // relative to Dir, with slashes
+	Op   Op          `json:"op"`
+	Mode fs.FileMode `json:"-"` // afterwards: 0644, 0755, or fs.ModeSymlink|0777; zero when deleted or, for svn, unknown
 }
 
 // Commit is one step of history.
 type Commit struct {
-	ID, Short, Author, Subject string
-	Date                       time.Time
+	ID      string    `json:"id"`
+	Short   string    `json:"short"`
+	Author  string    `json:"author"`
+	Subject string    `json:"subject"`
+	Date    time.Time `json:"date"`
 }
 
 // Update says how to bring a working copy to a target.

@@ -35,13 +35,13 @@ type edits struct {
 
 // Edit is one file that a release changes, other than by the update itself.
 type Edit struct {
-	Path    string // slash path relative to the configuration's directory
-	Role    Role
-	Before  []byte // as it is on disk now; nil when the file is not there yet
-	After   []byte
-	Stamped []stamp.Change     // for configuration
-	Refs    []assets.Reference // references with their versions
-	Missing []assets.Reference // references that lead nowhere
+	Path    string             `json:"path"` // slash path relative to the configuration's directory
+	Role    Role               `json:"role"`
+	Before  []byte             `json:"-"` // as it is on disk now; nil when the file is not there yet
+	After   []byte             `json:"-"`
+	Stamped []stamp.Change     `json:"stamped,omitempty"`
+	Refs    []assets.Reference `json:"references,omitempty"` // with their versions
+	Missing []assets.Reference `json:"missing,omitempty"`    // those that lead nowhere
 }
 
 // Role orders the files of a release: what refers to a file comes after it.
@@ -57,6 +57,9 @@ const (
 func (r Role) String() string {
 	return [...]string{"file", "references", "configuration"}[r]
 }
+
+// MarshalText makes a role its word in JSON.
+func (r Role) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // newEdits prepares the edits of cfg at revision rev, with assets as they are
 // in t.

@@ -47,15 +47,19 @@ func (l *lines) show(e event) error {
 	return err
 }
 
-// step folds what a step says, and tells its end below the fold.
+// step folds what a step says, and tells its end below the fold. That it began
+// is worth a line only where there is something to fold: a step that takes long
+// says so by its heartbeat.
 func (l *lines) step(b *strings.Builder, e event) {
 	l.fold(b, e.time)
-	if e.state == started && l.ci != nil {
-		b.WriteString(l.ci.start(l.u.safe.line(e.step), e.time))
-		l.open = e.step
+	if e.state != started {
+		b.WriteString(l.text(e))
 		return
 	}
-	b.WriteString(l.text(e))
+	if l.ci != nil {
+		b.WriteString(l.ci.start(l.u.safe.line(e.step), e.time))
+		l.open = e.step
+	}
 }
 
 // fold ends the section that is open.
@@ -107,15 +111,9 @@ func (l *lines) due(e event) bool {
 
 // stepLine tells of a step.
 func stepLine(u *UI, s style, e event) string {
-	text := s.state(e.state, u.mark.of(e.state)) + " "
-	detail := u.safe.line(e.text)
-	switch {
-	case e.state == started:
-		return text + u.safe.line(e.step)
-	case detail == "":
-		text += pad(u.safe.line(e.step), stepWidth)
-	default:
-		text += pad(u.safe.line(e.step), stepWidth) + "  " + detail
+	text := s.state(e.state, u.mark.of(e.state)) + " " + pad(u.safe.line(e.step), stepWidth)
+	if e.text != "" {
+		text += "  " + u.safe.line(e.text)
 	}
 	if e.state == skipped {
 		return text

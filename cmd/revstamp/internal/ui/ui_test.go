@@ -224,14 +224,12 @@ func TestHeartbeat(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
-		want := `. update
-. update    still at it after 10s
+		want := `. update    still at it after 10s
 . update    still at it after 20s
   here
   here
 . update    still at it after 44s
 + update    44s
-. stamp
 `
 		if got := out.String(); got != want {
 			t.Errorf("got:\n%swant:\n%s", got, want)
@@ -406,7 +404,6 @@ func ExampleUI() {
 	fmt.Println(u.Close())
 	// Output:
 	// releasing shop 4168 -> 4170
-	// . update
 	// + update    2 commits, 3 files  0ms
 	// released shop 4170  0ms
 	// <nil>
