@@ -214,16 +214,27 @@ type ClientError struct {
 }
 
 func (e *ClientError) Error() string {
-	msg := lastLine(e.Stderr)
+	msg := told(e.Stderr)
 	if msg == "" {
 		msg = "no message"
 	}
 	return fmt.Sprintf("%s: exit status %d: %s", e.Command, e.Status, msg)
 }
 
-func lastLine(s string) string {
-	s = strings.TrimRight(s, "\n")
-	return s[strings.LastIndexByte(s, '\n')+1:]
+// told is what a client said went wrong: its lines that say so, which may name
+// the cause before the consequence, or else its last line.
+func told(stderr string) string {
+	lines := strings.Split(strings.TrimRight(stderr, "\n"), "\n")
+	var errs []string
+	for _, line := range lines {
+		if strings.HasPrefix(line, "error: ") || strings.HasPrefix(line, "fatal: ") {
+			errs = append(errs, line)
+		}
+	}
+	if len(errs) > 0 {
+		return strings.Join(errs[max(0, len(errs)-3):], "; ")
+	}
+	return lines[len(lines)-1]
 }
 
 // list names up to three files and counts the rest.

@@ -171,11 +171,14 @@ func (g *gitCopy) findHere(ctx context.Context, s *gitState, want, head, tag str
 // findID takes a full id, fetching it where it is not here: by itself, which
 // servers may refuse, or among all branches.
 func (g *gitCopy) findID(ctx context.Context, s *gitState, id gitdir.ID, want string) (*found, error) {
-	if ok, err := s.objects.Has(id); ok || err != nil {
+	if ok, err := s.whole(id); ok || err != nil {
 		return &found{id: id}, err
 	}
 	remote := s.remote()
 	if remote == "" || remote == "." {
+		if ok, err := s.objects.Has(id); ok || err != nil {
+			return &found{id: id}, err
+		}
 		return nil, &UnknownRevisionError{Want: want}
 	}
 	first := g.host.fetch(ctx, s, remote, []string{id.String()})
@@ -188,6 +191,36 @@ func (g *gitCopy) findID(ctx context.Context, s *gitState, id gitdir.ID, want st
 		return nil, errors.Join(&UnknownRevisionError{Want: want}, err)
 	}
 	return &found{id: id}, nil
+}
+
+// whole reports whether everything that a commit or tag reaches is here. That
+// it is here itself does not say so: a git fetch that was killed, or that met a
+// full disk, leaves commits without their files. What a ref or HEAD reaches is
+// whole, for git moves those last; of anything else fetch makes sure.
+func (s *gitState) whole(id gitdir.ID) (bool, error) {
+	if s.commit != nil && s.commit.ID == id {
+		return true, nil
+	}
+	if ok, err := s.objects.Has(id); !ok || err != nil {
+		return false, err
+	}
+	refs, err := s.Refs("refs/")
+	if err != nil {
+		return false, err
+	}
+	for _, ref := range refs {
+		if ref.ID == id {
+			return true, nil
+		}
+	}
+	if s.commit == nil {
+		return false, nil
+	}
+	_, missing, err := s.objects.Compare(s.commit.ID, id, s.cut)
+	if errors.Is(err, gitdir.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && len(missing) == 0, err
 }
 
 func (g *gitCopy) fetchAll(ctx context.Context, s *gitState, remote string) error {
@@ -243,7 +276,7 @@ func (s *gitState) commitsFrom(prefix string) ([]gitdir.ID, error) {
 // come with it.
 func (g *gitCopy) take(ctx context.Context, s *gitState, remote, ref string, listed map[string]gitdir.ID) (*found, error) {
 	f := &found{id: listed[ref]}
-	ok, err := s.objects.Has(f.id)
+	ok, err := s.whole(f.id)
 	if err != nil {
 		return nil, err
 	}

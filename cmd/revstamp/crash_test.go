@@ -98,6 +98,7 @@ func crashSite(t *testing.T, dir, jobServer string, p plumbing) {
 		"public/a.css":      "a{color:red}\n",
 		"public/c.png":      "c\n",
 		"lib/new.php":       "<?php\n",
+		"public/big.txt":    strings.Repeat("easy to pack ", 20000),
 	})
 	if err := os.Remove(filepath.Join(work, "public/old.php")); err != nil {
 		t.Fatal(err)
