@@ -7,6 +7,8 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"regexp"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -80,8 +82,24 @@ configuration; 3 failed and rolled back; 4 failed and needs resume or abort;
 func (a *app) open() {
 	o := ui.Standard()
 	o.Version, o.JSON, o.Quiet, o.Verbose = version(), a.json, a.quiet, a.verbose
+	o.Redact = secrets(os.Environ())
 	a.out = ui.New(o)
 }
+
+// secrets are the values of environment variables that by their names are
+// secret. Short ones are left out: they would black out words.
+func secrets(environ []string) []string {
+	var all []string
+	for _, v := range environ {
+		name, value, _ := strings.Cut(v, "=")
+		if len(value) >= 6 && secretName.MatchString(name) {
+			all = append(all, value)
+		}
+	}
+	return all
+}
+
+var secretName = regexp.MustCompile(`(?i)(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|PRIVATE_KEY)$`)
 
 // end reports err, if any, and returns the exit status that it stands for.
 func (a *app) end(err error) int {
