@@ -311,6 +311,9 @@ func TestGitNothingToDo(t *testing.T) {
 	if target.From != target.Revision.ID || target.Changes != nil || target.Commits != nil {
 		t.Errorf("Resolve = %+v", target)
 	}
+	if d := cmp.Diff(r, target.Revision); d != "" {
+		t.Errorf("Resolve and Revision differ: %s", d)
+	}
 	if want := vcstest.Run(t, dir, nil, "git", "describe", "--abbrev=12"); r.Describe != want {
 		t.Errorf("Describe = %q, want %q", r.Describe, want)
 	}

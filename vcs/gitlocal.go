@@ -4,12 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"revstamp/vcs/internal/gitdir"
@@ -52,16 +48,6 @@ type version struct {
 	from  *gitContents
 }
 
-// suspect is a tracked file that its stat data do not prove to be as committed.
-type suspect struct {
-	path   string
-	head   gitdir.Entry // zero when HEAD does not have it
-	index  gitdir.Entry // zero when the index does not have it
-	disk   diskFile
-	stat   gitdir.Stat
-	staged bool
-}
-
 // check compares the tracked files with HEAD. A difference for which own
 // answers is none. others are contents that are as good as HEAD's, such as
 // those of the update that was interrupted.
@@ -78,11 +64,12 @@ func (g *gitCopy) check(ctx context.Context, s *gitState, own Own, others map[st
 		return nil, err
 	}
 	l := &gitLocal{index: index, fresh: make(map[string]gitdir.Stat)}
-	suspects, submodules, err := g.suspects(s, l, others)
+	found, err := g.scan(s, index, others)
 	if err != nil {
 		return nil, err
 	}
-	if submodules {
+	l.conflicts = found.conflicts
+	if found.submodules {
 		asked, err := g.ask(ctx, "a submodule")
 		if err != nil {
 			return nil, err
@@ -93,7 +80,7 @@ func (g *gitCopy) check(ctx context.Context, s *gitState, own Own, others map[st
 			}
 		}
 	}
-	return l, g.judge(ctx, s, l, suspects, own, others)
+	return l, g.judge(ctx, s, l, found.suspects, own, others)
 }
 
 // ask leaves the whole comparison to git.
@@ -115,78 +102,11 @@ func find(x *gitdir.Index, path string) (int, bool) {
 	})
 }
 
-// suspects are the files to look at, in order of their paths.
-func (g *gitCopy) suspects(s *gitState, l *gitLocal, others map[string][]version) (_ []suspect, submodules bool, err error) {
-	staged, err := s.staged(l.index)
-	if err != nil {
-		return nil, false, err
-	}
-	var out []suspect
-	dirs := realDirs{root: g.dir}
-	for i := range l.index.Entries {
-		e := &l.index.Entries[i]
-		if e.Stage > 0 {
-			l.conflicts = append(l.conflicts, e.Path)
-			continue
-		}
-		head, isStaged := staged[e.Path]
-		if !isStaged {
-			head = e.Entry
-		}
-		delete(staged, e.Path)
-		if e.Mode == gitdir.ModeGitlink && !isStaged {
-			submodules = submodules || marked(filepath.Join(g.dir, e.Path), ".git")
-			continue
-		}
-		d := dirs.lstat(e.Path)
-		stat := d.stat()
-		_, judged := others[e.Path]
-		trusted := (e.AssumeValid || e.SkipWorktree) && !judged
-		same := e.Stat.Same(stat) && g.sameMode(s, e.Mode, d.mode()) && !e.Stat.Racy(l.index.Written)
-		if !isStaged && !e.IntentToAdd && (trusted || same) {
-			continue
-		}
-		out = append(out, suspect{e.Path, head, e.Entry, d, stat, isStaged || e.IntentToAdd})
-	}
-	for path, head := range staged { // in HEAD, not in the index
-		d := dirs.lstat(path)
-		out = append(out, suspect{path: path, head: head, disk: d, stat: d.stat(), staged: true})
-	}
-	l.conflicts = slices.Compact(l.conflicts)
-	slices.SortFunc(out, func(a, b suspect) int { return strings.Compare(a.path, b.path) })
-	return out, submodules, nil
-}
-
-// staged returns what HEAD has, zero for nothing, at each path where the index
-// has something else.
-func (s *gitState) staged(index *gitdir.Index) (map[string]gitdir.Entry, error) {
-	if index.Tree == s.tree() && !index.Tree.IsZero() {
-		return nil, nil
-	}
-	head := make(map[string]gitdir.Entry, len(index.Entries))
-	if s.commit != nil {
-		err := s.objects.Files(s.tree(), func(path string, e gitdir.Entry) { head[path] = e })
-		if err != nil {
-			return nil, err
-		}
-	}
-	for _, e := range index.Entries {
-		was, ok := head[e.Path]
-		switch {
-		case ok && was == e.Entry:
-			delete(head, e.Path)
-		case !ok:
-			head[e.Path] = gitdir.Entry{}
-		}
-	}
-	return head, nil
-}
-
 // judge reads the suspects and keeps the foreign changes.
 func (g *gitCopy) judge(ctx context.Context, s *gitState, l *gitLocal, suspects []suspect, own Own, others map[string][]version) error {
 	now := time.Now()
 	raw := func(sus *suspect) bool {
-		return !sus.staged && g.sameMode(s, sus.head.Mode, sus.disk.mode()) && sus.disk.hash == sus.head.ID
+		return !sus.staged && s.sameMode(sus.head.Mode, sus.disk.mode()) && sus.disk.hash == sus.head.ID
 	}
 	var differ []suspect
 	for _, sus := range suspects {
@@ -277,7 +197,7 @@ func (g *gitCopy) equal(s *gitState, sus *suspect, v version, own Own) (base []b
 		return nil, equality{}, nil
 	}
 	base, err = v.from.read(sus.path, v.entry)
-	if err != nil || !g.sameMode(s, v.entry.Mode, sus.disk.mode()) {
+	if err != nil || !s.sameMode(v.entry.Mode, sus.disk.mode()) {
 		return base, equality{}, err
 	}
 	if v.entry.ID == sus.disk.hash || bytes.Equal(base, sus.disk.content) {
@@ -320,8 +240,8 @@ func regular(m gitdir.Mode) bool {
 }
 
 // sameMode compares as core.fileMode says.
-func (g *gitCopy) sameMode(s *gitState, a, b gitdir.Mode) bool {
-	if !s.config.Bool("core.filemode", true) {
+func (s *gitState) sameMode(a, b gitdir.Mode) bool {
+	if a != b && !s.config.Bool("core.filemode", true) {
 		if a == gitdir.ModeExecutable {
 			a = gitdir.ModeRegular
 		}
@@ -344,107 +264,4 @@ func (sus *suspect) note() string {
 		return "mode changed"
 	}
 	return ""
-}
-
-// diskFile is what lies at a path of the working tree.
-type diskFile struct {
-	file    string // absolute
-	info    fs.FileInfo
-	hash    gitdir.ID // of content, as a blob; zero when there is none
-	content []byte
-}
-
-func (d *diskFile) missing() bool { return d.info == nil }
-
-// noFile reports that nothing is there, or a directory.
-func (d *diskFile) noFile() bool { return d.info == nil || d.info.IsDir() }
-
-func (d *diskFile) mode() gitdir.Mode {
-	if d.info == nil {
-		return 0
-	}
-	return gitdir.FileMode(d.info)
-}
-
-func (d *diskFile) stat() gitdir.Stat {
-	if d.info == nil {
-		return gitdir.Stat{}
-	}
-	return gitdir.StatOf(d.info)
-}
-
-// read takes in the content: a file's bytes, or what a symbolic link says.
-func (d *diskFile) read() (err error) {
-	switch d.mode() {
-	case gitdir.ModeSymlink:
-		var target string
-		target, err = os.Readlink(d.file)
-		d.content = []byte(target)
-	case gitdir.ModeRegular, gitdir.ModeExecutable:
-		d.content, err = readRegular(d.file)
-	default:
-		return nil
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		d.info, d.content = nil, nil // gone since
-		return nil
-	}
-	d.hash = gitdir.HashOf(gitdir.KindBlob, d.content)
-	return err
-}
-
-// readRegular reads a file that was just seen to be one, without following a
-// link or waiting for a pipe that somebody put in its place since.
-func readRegular(file string) ([]byte, error) {
-	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() // only read
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	var b bytes.Buffer
-	b.Grow(int(info.Size()) + bytes.MinRead)
-	_, err = b.ReadFrom(f)
-	return b.Bytes(), err
-}
-
-// realDirs looks at files without going through symbolic links: a directory
-// that was replaced by a link has none of its files any more.
-type realDirs struct {
-	root string
-	seen map[string]bool // by slash path below root: it is a directory
-}
-
-func (r *realDirs) lstat(path string) diskFile {
-	d := diskFile{file: r.root + "/" + path}
-	if i := strings.LastIndexByte(path, '/'); i >= 0 && !r.real(path[:i]) {
-		return d
-	}
-	info, err := os.Lstat(d.file)
-	if err == nil {
-		d.info = info
-	}
-	return d
-}
-
-func (r *realDirs) real(dir string) bool {
-	if is, ok := r.seen[dir]; ok {
-		return is
-	}
-	if r.seen == nil {
-		r.seen = make(map[string]bool)
-	}
-	is := true
-	if i := strings.LastIndexByte(dir, '/'); i >= 0 {
-		is = r.real(dir[:i])
-	}
-	if is {
-		info, err := os.Lstat(r.root + "/" + dir)
-		is = err == nil && info.IsDir()
-	}
-	r.seen[dir] = is
-	return is
 }

@@ -283,7 +283,8 @@ func (g *gitCopy) different(ctx context.Context, s *gitState, tree gitdir.ID, pa
 		return nil, err
 	}
 	defer content.close()
-	dirs := realDirs{root: g.dir}
+	dirs := diskTree{root: g.dir}
+	defer dirs.close()
 	var list []string
 	for _, path := range paths {
 		e, err := s.objects.Lookup(tree, path)

@@ -325,7 +325,8 @@ func (j *gitUpdate) refuseUntracked(ctx context.Context, others map[string][]ver
 
 // known reports whether what lies at a path is one of its versions.
 func (j *gitUpdate) known(path string, versions []version) bool {
-	dirs := realDirs{root: j.g.dir}
+	dirs := diskTree{root: j.g.dir}
+	defer dirs.close()
 	sus := suspect{path: path, disk: dirs.lstat(path)}
 	if sus.disk.read() != nil {
 		return false
@@ -371,7 +372,8 @@ func (j *gitUpdate) writes() (room, rest []Write) {
 		}
 	}
 	var deletions []Write
-	disk := realDirs{root: j.g.dir}
+	disk := diskTree{root: j.g.dir}
+	defer disk.close()
 	for _, t := range j.touched {
 		if t.entry != (gitdir.Entry{}) {
 			rest = append(rest, Write{
@@ -434,7 +436,8 @@ func (j *gitUpdate) removeEmptyDirs() {
 
 // settle reads back what was written and takes its stat data for the index.
 func (j *gitUpdate) settle(ctx context.Context) error {
-	dirs := realDirs{root: j.g.dir}
+	dirs := diskTree{root: j.g.dir}
+	defer dirs.close()
 	for _, t := range j.touched {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
@@ -457,7 +460,7 @@ func (j *gitUpdate) settle(ctx context.Context) error {
 			}
 			p = j.published[t.path]
 		}
-		if d.hash != p.hash || !j.g.sameMode(j.s, d.mode(), t.entry.Mode) {
+		if d.hash != p.hash || !j.s.sameMode(d.mode(), t.entry.Mode) {
 			return fmt.Errorf("%q is not as it was to be written", t.path)
 		}
 		if p.edited {

@@ -38,6 +38,9 @@ const never = -1
 
 func putOne(dir string, w vcs.Write) error {
 	file, temp := filepath.Join(dir, filepath.FromSlash(w.Path)), dir+".tmp"
+	if _, err := os.Lstat(temp); err == nil {
+		os.Remove(temp) // of a killed process
+	}
 	if w.Delete {
 		err := os.Remove(file)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -53,7 +56,6 @@ func putOne(dir string, w vcs.Write) error {
 		return err
 	}
 	if w.Mode&fs.ModeSymlink != 0 {
-		os.Remove(temp) // of a killed process
 		err = os.Symlink(string(content), temp)
 	} else {
 		err = errors.Join(os.WriteFile(temp, content, 0o644), os.Chmod(temp, w.Mode))

@@ -83,10 +83,12 @@ func (w *svnCopy) describe(ctx context.Context, t *Target, st *svnStatus, s span
 	if err != nil {
 		return err
 	}
-	for _, f := range files {
-		if s.low != s.high && !arrives(incoming, f.Path) {
-			continue // a file that was updated already
+	if s.low != s.high {
+		if files, err = w.mixedDifferences(ctx, files, incoming, s, to); err != nil {
+			return err
 		}
+	}
+	for _, f := range files {
 		op := Changed
 		switch f.Item {
 		case "added":
@@ -112,6 +114,32 @@ func (w *svnCopy) describe(ctx context.Context, t *Target, st *svnStatus, s span
 	}
 	t.Revision.Author, t.Revision.Date = then.Commit.Author, then.Commit.Date
 	return nil
+}
+
+// mixedDifferences corrects the differences from a mixed working copy's lowest
+// revision by those from its highest, and by what status says is out of date:
+// files that were updated already do not change, and files that are newer than
+// the target do.
+func (w *svnCopy) mixedDifferences(ctx context.Context, low []svnPath, incoming map[string]bool, s span, to string) ([]svnPath, error) {
+	high, err := w.differences(ctx, strconv.FormatInt(s.high, 10), to)
+	if err != nil {
+		return nil, err
+	}
+	var files []svnPath
+	met := make(map[string]bool)
+	for _, f := range append(low, high...) {
+		if !met[f.Path] && arrives(incoming, f.Path) {
+			met[f.Path] = true
+			files = append(files, f)
+		}
+	}
+	for path := range incoming { // changed and changed back in between
+		info, err := os.Lstat(filepath.Join(w.dir, filepath.FromSlash(path)))
+		if err == nil && !info.IsDir() && !met[path] {
+			files = append(files, svnPath{Path: path, Item: "modified"})
+		}
+	}
+	return files, nil
 }
 
 // arrives reports whether a path, or a directory it lies in, is out of date.

@@ -63,10 +63,7 @@ func (w *svnCopy) update(ctx context.Context, t *Target, u Update, own []string,
 	if force {
 		args = append(args, "--force")
 	}
-	if merge.program != "" {
-		args = append(args, "--diff3-cmd", merge.program)
-	}
-	if _, err := w.svn(ctx, append(args, ".")...); err != nil {
+	if _, err := w.svn(ctx, append(args, "--diff3-cmd", merge.program, ".")...); err != nil {
 		return &InterruptedError{Target: t.Revision.ID, Err: err}
 	}
 	return w.confirm(ctx, t, u.Own)
@@ -138,15 +135,16 @@ func (w *svnCopy) confirm(ctx context.Context, t *Target, own Own) error {
 // rename from .svn/tmp, so that no reader sees anything else.
 //
 // The program is told three files, the last being the new text in svn's store,
-// .svn/pristine/<2>/<sha1>.svn-base: its name says which answer is wanted.
+// .svn/pristine/<2>/<sha1>.svn-base: its name says which answer is wanted. Where
+// there is none (somebody edits a file at this moment) it fails, upon which svn
+// stops with the file as it was.
 type svnMerge struct {
 	dir     string
-	program string // "" when there is nothing to merge
+	program string
 }
 
 // mergeScript answers from its own directory. Status 2 is trouble in diff3's
-// terms: svn then stops, with the file as it was. Status 1, which cat has, would
-// be a conflict.
+// terms; status 1, which cat has, would be a conflict.
 const mergeScript = `#!/bin/sh
 for theirs; do :; done
 name=${theirs##*/}
@@ -154,15 +152,21 @@ cat "${0%/*}/${name%.svn-base}" || exit 2
 `
 
 func (w *svnCopy) newMerge(ctx context.Context, t *Target, u Update, own []string) (_ *svnMerge, err error) {
-	m := new(svnMerge)
+	dir, err := os.MkdirTemp("", "revstamp-")
+	if err != nil {
+		return nil, err
+	}
+	m := &svnMerge{dir: dir, program: filepath.Join(dir, "merge")}
+	defer func() {
+		if err != nil {
+			m.close()
+		}
+	}()
 	var paths []string
 	for _, c := range t.Changes {
 		if c.Op == Changed && slices.Contains(own, c.Path) {
 			paths = append(paths, c.Path)
 		}
-	}
-	if len(paths) == 0 {
-		return m, nil
 	}
 	props, err := w.properties(ctx, paths)
 	if err != nil {
@@ -178,28 +182,15 @@ func (w *svnCopy) newMerge(ctx context.Context, t *Target, u Update, own []strin
 	if err != nil {
 		return nil, err
 	}
-	if m.dir, err = os.MkdirTemp("", "revstamp-"); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			m.close()
-		}
-	}()
 	for _, i := range infos {
 		if err := w.prepareMerge(ctx, m, t, u, i); err != nil {
 			return nil, err
 		}
 	}
-	m.program = filepath.Join(m.dir, "merge")
 	return m, os.WriteFile(m.program, []byte(mergeScript), 0o700)
 }
 
-func (m *svnMerge) close() {
-	if m.dir != "" {
-		os.RemoveAll(m.dir) // private, and temporary
-	}
-}
+func (m *svnMerge) close() { os.RemoveAll(m.dir) } // private, and temporary
 
 // prepareMerge makes the answer for one file. The text is the repository's,
 // keywords not expanded, as svn's store has it; svn expands them in the answer.

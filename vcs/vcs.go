@@ -122,10 +122,14 @@ type Revision struct {
 
 // Target is what an update would bring, as Resolve found it.
 type Target struct {
-	Revision Revision // after the update
-	From     string   // the ID before it
-	Changes  []Change // of tracked files, sorted by path; empty when there is nothing to do
-	Commits  []Commit // the new ones, newest first; empty for a step back
+	// Revision is what the working copy will be at. Where there is nothing to do
+	// (From is its ID, and there are no Changes), it is what Revision would
+	// tell now, and the caller can spare itself that second look.
+	Revision Revision
+
+	From    string   // the ID before; for svn the range, "4123:4168", when mixed
+	Changes []Change // of tracked files, sorted by path; empty when there is nothing to do
+	Commits []Commit // the new ones, newest first; empty for a step back
 
 	refs []refMove // git: the remote-tracking branch and the tags that Update moves along
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Stat is what an index remembers of a file, each field cut to 32 bits. The
@@ -15,9 +17,8 @@ type Stat struct {
 	Dev, Ino, UID, GID, Size                 uint32
 }
 
-// StatOf takes the fields from what os.Lstat returned.
-func StatOf(info fs.FileInfo) Stat {
-	st := info.Sys().(*syscall.Stat_t)
+// StatOf takes the fields from what lstat(2) returned.
+func StatOf(st *unix.Stat_t) Stat {
 	return Stat{
 		CtimeSec: uint32(st.Ctim.Sec), CtimeNsec: uint32(st.Ctim.Nsec),
 		MtimeSec: uint32(st.Mtim.Sec), MtimeNsec: uint32(st.Mtim.Nsec),
@@ -62,13 +63,13 @@ func (s Stat) Racy(written time.Time) bool {
 // for what git does not track (a directory, a device). Where git is told not to
 // look at executable bits, or the file system has no links, that is the
 // caller's to know.
-func FileMode(info fs.FileInfo) Mode {
-	switch mode := info.Mode(); {
-	case mode&fs.ModeSymlink != 0:
+func FileMode(st *unix.Stat_t) Mode {
+	switch {
+	case st.Mode&unix.S_IFMT == unix.S_IFLNK:
 		return ModeSymlink
-	case !mode.IsRegular():
+	case st.Mode&unix.S_IFMT != unix.S_IFREG:
 		return 0
-	case mode&0o100 != 0:
+	case st.Mode&unix.S_IXUSR != 0:
 		return ModeExecutable
 	}
 	return ModeRegular

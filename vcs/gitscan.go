@@ -1,0 +1,121 @@
+package vcs
+
+import (
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"revstamp/vcs/internal/gitdir"
+)
+
+// suspect is a tracked file that its stat data do not prove to be as committed.
+type suspect struct {
+	path   string
+	head   gitdir.Entry // zero when HEAD does not have it
+	index  gitdir.Entry // zero when the index does not have it
+	disk   diskFile
+	stat   gitdir.Stat
+	staged bool
+}
+
+// scan is what a look at the stat data of the tracked files finds.
+type scan struct {
+	suspects   []suspect // in order of their paths
+	conflicts  []string
+	submodules bool // one is checked out, which is git's to look at
+}
+
+// leastPart is how many files are worth a goroutine of their own.
+const leastPart = 500
+
+// scan looks at every tracked file. It waits for little but system calls, so
+// the processors share it, as git's do.
+func (g *gitCopy) scan(s *gitState, index *gitdir.Index, others map[string][]version) (*scan, error) {
+	changed, gone, err := s.staged(index)
+	if err != nil {
+		return nil, err
+	}
+	entries := index.Entries
+	size := max(leastPart, (len(entries)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
+	var parts []*scan
+	var all sync.WaitGroup
+	for part := range slices.Chunk(entries, size) {
+		found := new(scan)
+		parts = append(parts, found)
+		all.Go(func() { g.scanPart(s, found, index, part, changed, others) })
+	}
+	all.Wait()
+	whole := new(scan)
+	for _, p := range parts {
+		whole.suspects = append(whole.suspects, p.suspects...)
+		whole.conflicts = append(whole.conflicts, p.conflicts...)
+		whole.submodules = whole.submodules || p.submodules
+	}
+	whole.conflicts = slices.Compact(whole.conflicts)
+	dirs := diskTree{root: g.dir}
+	defer dirs.close()
+	for path, head := range gone {
+		d := dirs.lstat(path)
+		whole.suspects = append(whole.suspects, suspect{path: path, head: head, disk: d, stat: d.stat(), staged: true})
+	}
+	slices.SortFunc(whole.suspects, func(a, b suspect) int { return strings.Compare(a.path, b.path) })
+	return whole, nil
+}
+
+func (g *gitCopy) scanPart(s *gitState, found *scan, index *gitdir.Index, entries []gitdir.IndexEntry,
+	changed map[string]gitdir.Entry, others map[string][]version) {
+	dirs := diskTree{root: g.dir}
+	defer dirs.close()
+	for i := range entries {
+		e := &entries[i]
+		if e.Stage > 0 {
+			found.conflicts = append(found.conflicts, e.Path)
+			continue
+		}
+		head, staged := changed[e.Path]
+		if !staged {
+			head, staged = e.Entry, e.IntentToAdd
+		}
+		if e.Mode == gitdir.ModeGitlink && !staged {
+			found.submodules = found.submodules || marked(filepath.Join(g.dir, e.Path), ".git")
+			continue
+		}
+		d := dirs.lstat(e.Path)
+		stat := d.stat()
+		if !staged {
+			_, judged := others[e.Path]
+			trusted := (e.AssumeValid || e.SkipWorktree) && !judged
+			if trusted || e.Stat.Same(stat) && s.sameMode(e.Mode, d.mode()) && !e.Stat.Racy(index.Written) {
+				continue
+			}
+		}
+		found.suspects = append(found.suspects, suspect{e.Path, head, e.Entry, d, stat, staged})
+	}
+}
+
+// staged compares the index with HEAD: changed is what HEAD has, zero for
+// nothing, at the paths where the index has something else; gone is what the
+// index lacks.
+func (s *gitState) staged(index *gitdir.Index) (changed, gone map[string]gitdir.Entry, err error) {
+	if index.Tree == s.tree() && !index.Tree.IsZero() {
+		return nil, nil, nil
+	}
+	gone = make(map[string]gitdir.Entry, len(index.Entries))
+	if s.commit != nil {
+		err := s.objects.Files(s.tree(), func(path string, e gitdir.Entry) { gone[path] = e })
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	changed = make(map[string]gitdir.Entry)
+	for _, e := range index.Entries {
+		head := gone[e.Path]
+		delete(gone, e.Path)
+		if head != e.Entry {
+			changed[e.Path] = head
+		}
+	}
+	return changed, gone, nil
+}
