@@ -67,6 +67,12 @@ func (g *gitCopy) target(ctx context.Context, s *gitState, f *found) (*Target, e
 	if t.Revision, err = g.revision(ctx, s, c, f.tags); err != nil {
 		return nil, err
 	}
+	t.Now = t.Revision
+	if s.commit == nil || s.commit.ID != c.ID {
+		if t.Now, err = g.revision(ctx, s, s.commit, nil); err != nil {
+			return nil, err
+		}
+	}
 	if f.tag != "" {
 		t.Revision.Tag, t.Revision.Describe = f.tag, f.tag
 	}

@@ -141,12 +141,20 @@ func (w *svnCopy) Revision(ctx context.Context, own Own) (Revision, error) {
 	if err != nil {
 		return Revision{}, err
 	}
-	r := info.revision(s.high)
-	r.Modified = l.names()
-	if s.mixed() {
+	r := s.revision(info)
+	if r.Modified = l.names(); r.Mixed != "" {
 		r.Mixed = s.String(len(r.Modified) > 0)
 	}
 	return r, nil
+}
+
+// revision is what an unmodified working copy of this span is at.
+func (s span) revision(info *svnInfo) Revision {
+	r := info.revision(s.high)
+	if s.mixed() {
+		r.Mixed = s.String(false)
+	}
+	return r
 }
 
 // revision is what a working copy at n with this information is at.

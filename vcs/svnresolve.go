@@ -62,7 +62,7 @@ func (w *svnCopy) resolve(ctx context.Context, want string) (*Target, *svnStatus
 	if err != nil {
 		return nil, nil, err
 	}
-	t.Revision = info.revision(st.against)
+	t.Now, t.Revision = s.revision(info), info.revision(st.against)
 	return t, st, w.describe(ctx, t, st, s)
 }
 

@@ -122,10 +122,13 @@ type Revision struct {
 
 // Target is what an update would bring, as Resolve found it.
 type Target struct {
-	// Revision is what the working copy will be at. Where there is nothing to do
-	// (From is its ID, and there are no Changes), it is what Revision would
-	// tell now, and the caller can spare itself that second look.
+	// Revision is what the working copy will be at.
 	Revision Revision
+
+	// Now is what it is at before the update, as WorkingCopy.Revision tells,
+	// so that a caller need not look twice. Where an update was interrupted,
+	// Modified is not known.
+	Now Revision
 
 	From    string   // the ID before; for svn the range, "4123:4168", when mixed
 	Changes []Change // of tracked files, sorted by path; empty when there is nothing to do

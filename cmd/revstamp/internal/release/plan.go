@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"revstamp/assets"
@@ -37,9 +38,13 @@ type Plan struct {
 // target, every file holds what it should, and the live release is of this
 // very revision and configuration.
 func (p *Plan) Empty() bool {
-	return p.Since != nil && p.Since.To.ID == p.To.ID && p.From.ID == p.To.ID &&
+	return p.Since != nil && p.Since.To.ID == p.To.ID && p.From.ID == p.To.ID && !severally(p.From) &&
 		len(p.Files) == 0 && len(p.Edits) == 0
 }
+
+// severally reports whether the files of a Subversion working copy are at
+// several revisions.
+func severally(r vcs.Revision) bool { return strings.Contains(r.Mixed, ":") }
 
 // work is a plan with what is needed to carry it out.
 type work struct {
@@ -68,7 +73,7 @@ func (s *Site) plan(ctx context.Context, in intent) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Site: s.Config.Site, From: w.wcRevision, To: w.to, Commits: w.target.Commits, Files: w.target.Changes, work: &w.work}
+	p := &Plan{Site: s.Config.Site, From: w.target.Now, To: w.to, Commits: w.target.Commits, Files: w.target.Changes, work: &w.work}
 	if p.Since, err = s.Current(); err != nil && !IsNotFound(err) {
 		return nil, err
 	}
@@ -90,8 +95,7 @@ func (s *Site) plan(ctx context.Context, in intent) (*Plan, error) {
 // resolved is what the version control system says of an intent.
 type resolved struct {
 	work
-	wcRevision vcs.Revision
-	to         vcs.Revision
+	to vcs.Revision // as it is called: by the release gone back to, say
 }
 
 // resolve finds the target and reads the configuration as the target has it:
@@ -113,11 +117,7 @@ func (s *Site) resolve(ctx context.Context, in intent) (*resolved, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, err := wc.Revision(ctx, own)
-	if err != nil {
-		return nil, err
-	}
-	r := &resolved{work: work{site: s, wc: wc, target: target}, wcRevision: from, to: target.Revision}
+	r := &resolved{work: work{site: s, wc: wc, target: target}, to: target.Revision}
 	switch {
 	case in.rollback != nil:
 		r.to = in.rollback.To

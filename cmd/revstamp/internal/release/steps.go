@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"revstamp/cmd/revstamp/internal/config"
 	"revstamp/stamp/atomicfile"
@@ -174,7 +173,7 @@ func (s revisionStep) Run(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("the working copy is at %s, not at %s", short(rev), short(s.target.Revision))
 	case len(rev.Modified) > 0:
 		return "", &vcs.LocalChangesError{Files: rev.Modified}
-	case strings.Contains(rev.Mixed, ":"):
+	case severally(rev):
 		return "", fmt.Errorf("the working copy is of mixed revisions: %s", rev.Mixed)
 	}
 	return short(rev), nil
