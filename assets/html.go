@@ -98,7 +98,11 @@ func (h *htmlScanner) endTag(i int) int {
 		return h.past(i, ">")
 	}
 	name, i := h.tagName(i)
-	i, _, _ = h.attributes(i, 0)
+	if i < len(h.src) && h.src[i] == '>' {
+		i++
+	} else {
+		i, _, _ = h.attributes(i, 0)
+	}
 	if len(h.foreign) > 0 {
 		h.foreign.end(name)
 	}

@@ -243,7 +243,7 @@ func oracleSrcset(s string) []string {
 // the list REVSTAMP_CORPUS, which lifts the limits. Of the others it takes a
 // bounded number, spread over all.
 func corpus(t testing.TB, do func(name string, kind Kind, src []byte)) (files int, size int64) {
-	maxFiles, maxSize := 1200, int64(48<<20)
+	maxFiles, maxSize := 1000, int64(20<<20)
 	roots := []string{build.Default.GOROOT, "/usr/share/doc", "/usr/share/javascript", "/usr/lib/node_modules", "/usr/lib/python3"}
 	if more := os.Getenv("REVSTAMP_CORPUS"); more != "" {
 		roots, maxFiles, maxSize = filepath.SplitList(more), 1<<30, 1<<40

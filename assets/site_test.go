@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -178,7 +180,7 @@ func TestFilesOnDisk(t *testing.T) {
 	}
 	docs[50].Name = filepath.Join(dir, "gone.html")
 	s := &Site{FS: os.DirFS(dir), Rev: "42"}
-	i := 0
+	i, kept := 0, make([]*Result, len(docs))
 	for f, err := range s.Files(t.Context(), docs, nil) {
 		if f.Document != docs[i] {
 			t.Fatalf("document %d is %v, want %v", i, f.Document, docs[i])
@@ -195,53 +197,62 @@ func TestFilesOnDisk(t *testing.T) {
 			if string(f.Out) != want || !strings.HasPrefix(want, fmt.Sprint(i)) || len(f.Missing) != 2 {
 				t.Errorf("document %d: %s, %v", i, f.Out, f.Missing)
 			}
+			kept[i] = f.Result
 		}
 		i++
+	}
+	for i, r := range kept { // what changed is the caller's to keep
+		if r != nil && (!strings.HasPrefix(string(r.Out), fmt.Sprintf(`%d<img src="img/a.png?v=42">`, i)) || r.References[0].URL != "img/a.png") {
+			t.Errorf("document %d, kept: %s, %v", i, r.Out, r.References)
+		}
 	}
 	if i != len(docs) {
 		t.Errorf("%d documents, want %d", i, len(docs))
 	}
 }
 
-// TestFilesEnds: the goroutines of Files are gone when its loop is, and a
-// cancelled context is its last error.
+// TestFilesEnds: the goroutines of Files are gone when its loop is, even those
+// that are still reading, and a cancelled context is its last error.
 func TestFilesEnds(t *testing.T) {
 	t.Parallel()
-	s := &Site{FS: treeOf("a.png"), Rev: "42"}
-	docs := make([]Document, 500)
-	for i := range docs {
-		docs[i].Name = fmt.Sprint(i, ".html")
-	}
-	var reading, reads atomic.Int64
-	read := func(Document) ([]byte, error) {
-		reading.Add(1)
-		defer reading.Add(-1)
-		reads.Add(1)
-		return []byte("<img src=/a.png>"), nil
-	}
-	for range s.Files(t.Context(), docs, read) {
-		break
-	}
-	if n := reading.Load(); n != 0 {
-		t.Errorf("%d reads after the loop", n)
-	}
-	if n := reads.Load(); n > 100 {
-		t.Errorf("%d documents read ahead", n)
-	}
-
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	n, last := 0, error(nil)
-	for _, err := range s.Files(ctx, docs, read) {
-		if n++; n == 10 {
-			cancel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &Site{FS: treeOf("a.png"), Rev: "42"}
+		docs := make([]Document, 500)
+		for i := range docs {
+			docs[i].Name = fmt.Sprint(i, ".html")
 		}
-		last = err
-	}
-	if !errors.Is(last, context.Canceled) || n != 11 {
-		t.Errorf("%d documents, the last with %v, want 11, %v", n, last, context.Canceled)
-	}
-	for f, err := range s.Files(t.Context(), nil, nil) {
-		t.Errorf("no documents: %v, %v", f, err)
-	}
+		var reading, reads atomic.Int64
+		read := func(Document) ([]byte, error) {
+			reading.Add(1)
+			defer reading.Add(-1)
+			// The clock of the bubble moves on when all others are idle.
+			time.Sleep(time.Duration(reads.Add(1)) * time.Second)
+			return []byte("<img src=/a.png>"), nil
+		}
+		for range s.Files(t.Context(), docs, read) {
+			break
+		}
+		if n := reading.Load(); n != 0 {
+			t.Errorf("%d reads after the loop", n)
+		}
+		if n := reads.Load(); n > 100 {
+			t.Errorf("%d documents read ahead", n)
+		}
+
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		n, last := 0, error(nil)
+		for _, err := range s.Files(ctx, docs, read) {
+			if n++; n == 10 {
+				cancel()
+			}
+			last = err
+		}
+		if !errors.Is(last, context.Canceled) || n != 11 {
+			t.Errorf("%d documents, the last with %v, want 11, %v", n, last, context.Canceled)
+		}
+		for f, err := range s.Files(t.Context(), nil, nil) {
+			t.Errorf("no documents: %v, %v", f, err)
+		}
+	})
 }
