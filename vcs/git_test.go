@@ -105,15 +105,16 @@ func TestGitUpdate(t *testing.T) {
 		up, dir, first, second := gitSite(t)
 		before := vcstest.Snapshot(t, dir)
 		wc := open(t, dir, o)
-		if got := revision(t, wc); got.ID != first || got.Modified != nil {
-			t.Errorf("Revision = %+v", got)
+		now := revision(t, wc)
+		if now.ID != first || now.Modified != nil {
+			t.Errorf("Revision = %+v", now)
 		}
 		stop := watch(t, filepath.Join(dir, "config.php"), func(b []byte) bool {
 			return bytes.Contains(b, []byte("$rev = '1'")) || bytes.Contains(b, []byte("$rev = '2'"))
 		})
 		target := update(t, wc, "", "2")
 		stop()
-		if d := cmp.Diff(gitTarget(first, second, up.Dir), target, cmp.FilterPath(unexported, cmp.Ignore())); d != "" {
+		if d := cmp.Diff(gitTarget(now, second), target, cmp.FilterPath(unexported, cmp.Ignore())); d != "" {
 			t.Error(d)
 		}
 		if d := cmp.Diff(released(t, up.Dir, "2"), vcstest.Snapshot(t, dir)); d != "" {
@@ -149,13 +150,13 @@ func unexported(p cmp.Path) bool {
 	return ok && strings.ToLower(f.Name()[:1]) == f.Name()[:1]
 }
 
-// gitTarget is what Resolve tells of the second commit, whose id is constant.
-func gitTarget(first, second, url string) *vcs.Target {
+// gitTarget is what Resolve tells of the second commit.
+func gitTarget(now vcs.Revision, second string) *vcs.Target {
 	r := vcs.Revision{
 		System: "git", ID: second, Short: second[:12], Branch: "main", Describe: second[:12],
-		Author: vcstest.Author, Date: vcstest.Epoch.Add(time.Hour), URL: url,
+		Author: vcstest.Author, Date: vcstest.Epoch.Add(time.Hour), URL: now.URL,
 	}
-	t := &vcs.Target{Revision: r, From: first, Commits: []vcs.Commit{{
+	t := &vcs.Target{Revision: r, Now: now, From: now.ID, Commits: []vcs.Commit{{
 		ID: second, Short: second[:12], Author: vcstest.Author, Subject: "two", Date: r.Date,
 	}}}
 	t.Changes = []vcs.Change{

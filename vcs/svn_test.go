@@ -34,16 +34,16 @@ func TestSvnUpdate(t *testing.T) {
 			stamp(t, dir, "config.php", "1")
 			before := vcstest.Snapshot(t, dir)
 			wc := open(t, dir, vcs.Options{})
-			want := vcs.Revision{
+			now := vcs.Revision{
 				System: "svn", ID: first, Short: first, Number: 2, Branch: "trunk", Author: vcstest.Author,
 				Date: vcstest.Epoch.Add(2 * time.Hour), URL: url + "/trunk",
 			}
-			if d := cmp.Diff(want, revision(t, wc)); d != "" {
+			if d := cmp.Diff(now, revision(t, wc)); d != "" {
 				t.Error(d)
 			}
 			second := up.Commit("two\n\nbody", svnFiles(next))
 			target := resolve(t, wc, "")
-			if d := cmp.Diff(svnTarget(first, second, url), target, cmp.FilterPath(unexported, cmp.Ignore())); d != "" {
+			if d := cmp.Diff(svnTarget(now, second), target, cmp.FilterPath(unexported, cmp.Ignore())); d != "" {
 				t.Error(d)
 			}
 			stop := watch(t, filepath.Join(dir, "config.php"), func(b []byte) bool {
@@ -79,13 +79,13 @@ func TestSvnUpdate(t *testing.T) {
 	}
 }
 
-func svnTarget(first, second, url string) *vcs.Target {
+func svnTarget(now vcs.Revision, second string) *vcs.Target {
 	r := vcs.Revision{
 		System: "svn", ID: second, Short: second, Number: 3, Branch: "trunk", Author: vcstest.Author,
-		Date: vcstest.Epoch.Add(3 * time.Hour), URL: url + "/trunk",
+		Date: vcstest.Epoch.Add(3 * time.Hour), URL: now.URL,
 	}
 	return &vcs.Target{
-		Revision: r, From: first,
+		Revision: r, Now: now, From: now.ID,
 		Changes: []vcs.Change{
 			{Path: "-dash", Op: vcs.Changed}, {Path: "bin/run", Op: vcs.Changed}, {Path: "config.php", Op: vcs.Changed},
 			{Path: "css/new.css", Op: vcs.Added}, {Path: "img/far/er/a.bin", Op: vcs.Deleted},

@@ -1,0 +1,223 @@
+package vcs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"revstamp/vcs/internal/gitdir"
+)
+
+// touched is a path that an update changes, and what it becomes: zero when it
+// is deleted.
+type touched struct {
+	path  string
+	entry gitdir.Entry
+}
+
+// prepare finds out what to write and refuses whatever would be lost by it.
+func (j *gitUpdate) prepare(ctx context.Context, from string) error {
+	if from != j.t.From && !slices.Contains(j.lock.to, from) {
+		return fmt.Errorf("update to %s: HEAD is at %q, and was at %q when this was planned",
+			j.t.Revision.Short, from, j.t.From)
+	}
+	if what := j.s.unfinished(); what != "" {
+		return &ConflictError{Detail: what}
+	}
+	trees, err := j.trees()
+	if err != nil {
+		return err
+	}
+	if err := j.findTouched(trees); err != nil {
+		return err
+	}
+	if j.content, err = j.g.contents(ctx, j.s, j.commit.Tree, j.paths(regularOnly)); err != nil {
+		return err
+	}
+	others, done, err := j.others(ctx, trees)
+	defer done()
+	if err != nil {
+		return err
+	}
+	if j.local, err = j.g.check(ctx, j.s, j.u.Own, others); err != nil {
+		return err
+	}
+	if err := j.local.refuse(); err != nil {
+		return err
+	}
+	return j.refuseUntracked(ctx, others)
+}
+
+// trees are those whose files may lie around: HEAD's, and those of the
+// interrupted updates.
+func (j *gitUpdate) trees() ([]gitdir.ID, error) {
+	trees := []gitdir.ID{j.s.tree()}
+	for _, id := range j.lock.commits() {
+		tree, err := j.s.tree0(id)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(trees, tree) {
+			trees = append(trees, tree)
+		}
+	}
+	return trees, nil
+}
+
+func (j *gitUpdate) findTouched(trees []gitdir.ID) error {
+	entries := make(map[string]gitdir.Entry)
+	for _, tree := range trees {
+		if _, err := j.s.changes(tree, j.commit.Tree); err != nil {
+			return err // for instance a submodule
+		}
+		err := j.s.objects.Diff(tree, j.commit.Tree, func(path string, _, e gitdir.Entry) { entries[path] = e })
+		if err != nil {
+			return err
+		}
+	}
+	if err := j.addConverted(trees, entries); err != nil {
+		return err
+	}
+	for path, e := range entries {
+		j.touched = append(j.touched, touched{path, e})
+	}
+	slices.SortFunc(j.touched, func(a, b touched) int { return strings.Compare(a.path, b.path) })
+	return nil
+}
+
+// addConverted adds the files that stay the same in the repository and may be
+// converted otherwise from now on, because attributes change: git itself leaves
+// them as they are, and the tree not what a fresh checkout would be.
+func (j *gitUpdate) addConverted(trees []gitdir.ID, entries map[string]gitdir.Entry) error {
+	var below []string
+	for file := range entries {
+		if path.Base(file) != ".gitattributes" {
+			continue
+		}
+		var texts []string
+		for _, tree := range append(trees, j.commit.Tree) {
+			text, err := j.s.treeAttributes(tree, []string{file})
+			if err != nil {
+				return err
+			}
+			texts = append(texts, text...)
+		}
+		conv, err := j.g.conversion(j.s, texts)
+		if err != nil {
+			return err
+		}
+		if conv.smudge != "" {
+			below = append(below, strings.TrimSuffix(file, ".gitattributes"))
+		}
+	}
+	if below == nil {
+		return nil
+	}
+	return j.s.objects.Files(j.commit.Tree, func(file string, e gitdir.Entry) {
+		if regular(e.Mode) && slices.ContainsFunc(below, func(dir string) bool { return strings.HasPrefix(file, dir) }) {
+			entries[file] = e
+		}
+	})
+}
+
+func regularOnly(e gitdir.Entry) bool { return regular(e.Mode) }
+
+func (j *gitUpdate) paths(want func(gitdir.Entry) bool) []string {
+	var paths []string
+	for _, t := range j.touched {
+		if want(t.entry) {
+			paths = append(paths, t.path)
+		}
+	}
+	return paths
+}
+
+// others are the contents that a resumed update accepts besides HEAD's.
+func (j *gitUpdate) others(ctx context.Context, trees []gitdir.ID) (map[string][]version, func(), error) {
+	var open []*gitContents
+	done := func() {
+		for _, c := range open {
+			c.close()
+		}
+	}
+	if !j.u.Resume {
+		return nil, done, nil
+	}
+	others := make(map[string][]version)
+	for _, tree := range trees {
+		var files []string
+		entries := make(map[string]gitdir.Entry)
+		for _, t := range j.touched {
+			e, err := j.s.objects.Lookup(tree, t.path)
+			if errors.Is(err, gitdir.ErrNotFound) || err == nil && e.Mode == gitdir.ModeDir {
+				e, err = gitdir.Entry{}, nil
+			}
+			if err != nil {
+				return nil, done, err
+			}
+			if regular(e.Mode) {
+				files = append(files, t.path)
+			}
+			entries[t.path] = e
+		}
+		from, err := j.g.contents(ctx, j.s, tree, files)
+		if err != nil {
+			return nil, done, err
+		}
+		open = append(open, from)
+		for path, e := range entries {
+			others[path] = append(others[path], version{e, from})
+		}
+	}
+	return others, done, nil
+}
+
+// refuseUntracked looks at the paths that HEAD does not have. Of a resumed
+// update they may hold what any of its commits has there.
+func (j *gitUpdate) refuseUntracked(ctx context.Context, others map[string][]version) error {
+	changes, err := j.s.changes(j.s.tree(), j.commit.Tree)
+	if err != nil {
+		return err
+	}
+	if j.u.Resume {
+		// A file that some commit of the update has, and HEAD and the target
+		// have not, is the update's to remove; check has judged it if the index
+		// has it, and here it is taken for removed.
+		for _, t := range j.touched {
+			if t.entry == (gitdir.Entry{}) {
+				changes = append(changes, Change{Path: t.path, Op: Deleted})
+			}
+		}
+	}
+	err = j.g.inTheWay(ctx, j.s, j.commit.Tree, changes, j.u.Own)
+	var untracked *UntrackedError
+	if !j.u.Resume || !errors.As(err, &untracked) {
+		return err
+	}
+	untracked.Files = slices.DeleteFunc(untracked.Files, func(path string) bool {
+		return j.known(path, others[path])
+	})
+	if len(untracked.Files) == 0 {
+		return nil
+	}
+	return untracked
+}
+
+// known reports whether what lies at a path is one of its versions.
+func (j *gitUpdate) known(path string, versions []version) bool {
+	dirs := diskTree{root: j.g.dir}
+	defer dirs.close()
+	sus := suspect{path: path, disk: dirs.lstat(path)}
+	if sus.disk.read() != nil {
+		return false
+	}
+	for _, v := range versions {
+		if _, equal, err := j.g.equal(j.s, &sus, v, j.u.Own); err == nil && equal.yes {
+			return true
+		}
+	}
+	return false
+}
