@@ -112,6 +112,11 @@ func BenchmarkNormalize(b *testing.B) {
 
 // BenchmarkFiles rewrites a tree in place, written without a sync as sed -i
 // does: 500 generated pages, or a copy of the tree that REVSTAMP_CORPUS names.
+//
+// Side by side with sed -i and two regular expressions, on a tmpfs, 2 processors
+// that others used too, with two writers, the best of nine: 1,063 files of Python
+// documentation took 0.60 of sed's time (0.22 s to 0.37 s), 10,286 files of
+// OpenJDK documentation 0.29 (0.92 s to 3.2 s) and twice that of cp -r (0.45 s).
 func BenchmarkFiles(b *testing.B) {
 	for _, c := range []struct{ name, rev string }{{"revision", "42"}, {"digest", ""}} {
 		b.Run(c.name, func(b *testing.B) {

@@ -69,7 +69,7 @@ func scan(to sink, h *htmlScanner, src []byte, kind Kind) {
 // base takes the document's base element, by which relative URLs after it
 // resolve.
 func (c *collector) base(u text) {
-	u = c.clean(u)
+	u = c.breaks.clean(u)
 	if n := schemeLen(u.b); n > 0 && (equalFold(u.b[:n], "data:") || equalFold(u.b[:n], "javascript:")) {
 		return // may be no base, by the HTML standard
 	}
@@ -97,21 +97,12 @@ func (c *collector) base(u text) {
 	c.dir = append(c.dir[:0], abs[:len(abs)-1]...)
 }
 
-// clean takes off of a URL what its parser ignores.
-func (c *collector) clean(u text) text {
-	u = u.trim()
-	if bytes.IndexByte(u.b, '\n') >= 0 || bytes.IndexByte(u.b, '\r') >= 0 || bytes.IndexByte(u.b, '\t') >= 0 {
-		u = c.breaks.withoutBreaks(u)
-	}
-	return u
-}
-
 // url takes a URL of the document. What costs least is asked first.
 func (c *collector) url(u text, amp string) {
 	if isPage(u.b) || c.err != nil {
 		return
 	}
-	u = c.clean(u)
+	u = c.breaks.clean(u)
 	p, ok := split(u.b, c.site.isOurs)
 	if !ok {
 		return

@@ -1,9 +1,6 @@
 package assets
 
-import (
-	"bytes"
-	"sync"
-)
+import "sync"
 
 // Normalize returns src without the versions in its URLs, so that a document
 // and its rewritten form become equal: two documents equal under it differ in
@@ -44,10 +41,7 @@ func (n *normalizer) base(text) {}
 
 // url leaves alone what Rewrite never changes, as far as the URL tells.
 func (n *normalizer) url(u text, amp string) {
-	u = u.trim()
-	if bytes.ContainsAny(u.b, "\t\r\n") {
-		u = n.breaks.withoutBreaks(u)
-	}
+	u = n.breaks.clean(u)
 	p, ok := split(u.b, func([]byte) bool { return true })
 	if !ok || p.query == p.end {
 		return

@@ -5,6 +5,21 @@
 //
 // Only the bytes of such URLs change. Every other byte of a document stays as
 // it was, and rewriting the result again changes nothing.
+//
+// References are looked for where HTML and CSS have URLs by their grammar: in the
+// attributes href, src, srcset, imagesrcset, poster, data, background and
+// xlink:href of the elements that define them, in style attributes and elements,
+// in the metas of Open Graph, X and Windows tiles, and in url(), src(), @import
+// and image-set(). Comments, scripts, the text of textarea and title, template
+// code and unknown attributes are not looked into.
+//
+// Some URLs are identities, and stay: <link> to a manifest, to a canonical or
+// alternate page, to a preloaded module, and the source of a module script,
+// because other modules import it by its plain URL and it would run twice.
+//
+// A relative URL resolves against the document, or against its first base
+// element from where that stands. Its query and fragment, percent-encoding,
+// entities and CSS escapes are taken into account but never spelled anew.
 package assets
 
 import (

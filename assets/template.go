@@ -17,7 +17,13 @@ func mask(src []byte, kind Kind) []byte {
 		m.each("<%", func(i int) int { return erbEnd(src, i) })
 	}
 	if kind&(Jinja|Mustache) != 0 {
-		m.each("{", func(i int) int { return curlyEnd(src, i, kind&Jinja != 0) })
+		last := bytes.LastIndexByte(src, '}') // nothing is closed after it
+		m.each("{", func(i int) int {
+			if i > last {
+				return 0
+			}
+			return curlyEnd(src, i, kind&Jinja != 0)
+		})
 	}
 	return m.out
 }

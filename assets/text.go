@@ -1,6 +1,7 @@
 package assets
 
 import (
+	"bytes"
 	"html"
 	"unicode/utf8"
 )
@@ -207,8 +208,13 @@ func newline(b []byte) int {
 	return 0
 }
 
-// withoutBreaks drops tabs and line breaks, which URL parsers ignore.
-func (d *decoder) withoutBreaks(t text) text {
+// clean takes off of a URL what URL parsers ignore: white space around it, tabs
+// and line breaks within.
+func (d *decoder) clean(t text) text {
+	t = t.trim()
+	if bytes.IndexByte(t.b, '\n') < 0 && bytes.IndexByte(t.b, '\r') < 0 && bytes.IndexByte(t.b, '\t') < 0 {
+		return t
+	}
 	d.reset()
 	for i, c := range t.b {
 		if c != '\t' && c != '\n' && c != '\r' {
