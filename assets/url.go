@@ -64,13 +64,15 @@ func twoSlashes(b []byte) bool {
 func isSlash(c byte) bool { return c == '/' || c == '\\' }
 
 // hasTemplateCode reports whether b holds code of a template language: masked,
-// or as it looks in a document that is not known to be a template.
+// or as it looks in a document that is not known to be a template. At its end half
+// of a delimiter is enough: the '?' or '#' after a URL's path makes it whole.
 func hasTemplateCode(b []byte) bool {
 	for i, c := range b {
 		switch {
 		case c == 0:
 			return true
 		case i+1 == len(b):
+			return c == '<' || c == '{'
 		case c == '{' && (b[i+1] == '{' || b[i+1] == '%' || b[i+1] == '#'),
 			c == '<' && (b[i+1] == '?' || b[i+1] == '%'):
 			return true
