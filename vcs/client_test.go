@@ -3,6 +3,7 @@ package vcs
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -44,9 +45,9 @@ func TestClientCancel(t *testing.T) {
 			t.Error(err)
 		}
 		cancel(why)
-		f.Read(make([]byte, 1)) // until nobody has it open
+		io.Copy(io.Discard, f) // until nobody has it open
 	}()
-	_, err := c.run(ctx, "-c", `exec 3>alive; (while :; do sleep 1000; done) & echo x >&3; wait`)
+	_, err := c.run(ctx, "-c", `exec 3>alive; (while :; do sleep 20; done) & echo x >&3; wait`)
 	if !errors.Is(err, why) {
 		t.Errorf("run: %v", err)
 	}

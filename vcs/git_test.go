@@ -141,6 +141,15 @@ func TestGitUpdate(t *testing.T) {
 		}
 
 		update(t, wc, "", "2") // and on again
+		// The stat data in the index prove nothing of the file that we edited,
+		// even when the index is too young to distrust them.
+		later := time.Now().Add(time.Hour)
+		if err := os.Chtimes(filepath.Join(dir, ".git", "index"), later, later); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := wc.Revision(t.Context(), nil); err != nil || !slices.Equal(got.Modified, []string{"config.php"}) {
+			t.Errorf("Revision = %+v, %v", got, err)
+		}
 		whole(t, dir, " M config.php")
 	})
 }

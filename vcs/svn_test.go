@@ -330,6 +330,30 @@ func TestSvnAlreadyThere(t *testing.T) {
 	}
 }
 
+// TestSvnEditedMeanwhile has somebody edit a file after it was judged: svn must
+// not merge that by itself.
+func TestSvnEditedMeanwhile(t *testing.T) {
+	t.Parallel()
+	up, dir := svnSite(t)
+	wc := open(t, dir, vcs.Options{})
+	target := resolve(t, wc, "")
+	edit := stampEdit("2")
+	err := wc.Update(t.Context(), target, vcs.Update{Own: stampOwn, Write: put(dir, 0),
+		Edit: func(path string, content []byte) ([]byte, error) {
+			vcstest.Write(t, dir, "index.html", "mine\n")
+			return edit(path, content)
+		}})
+	var interrupted *vcs.InterruptedError
+	if !errors.As(err, &interrupted) {
+		t.Errorf("Update: %v", err)
+	}
+	if got := vcstest.Snapshot(t, dir)["index.html"]; got != "mine\n" {
+		t.Errorf("index.html = %q", got)
+	}
+	vcstest.Write(t, dir, "index.html", site["index.html"])
+	resumed(t, dir, "3", "2", vcs.Options{}, released(t, up.WC, "2"))
+}
+
 func TestSvnBinary(t *testing.T) {
 	t.Parallel()
 	up := vcstest.NewSvn(t)

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -297,6 +298,53 @@ func TestIndex(t *testing.T) {
 			}
 			g.Run("diff-files", "--quiet")
 		})
+	}
+}
+
+func TestStat(t *testing.T) {
+	t.Parallel()
+	const sec = 1700000000
+	at := func(nsec int64) time.Time { return time.Unix(sec, nsec) }
+	for _, test := range []struct {
+		nsec    uint32
+		written time.Time
+		racy    bool
+	}{
+		{500e6, at(500e6), true},
+		{500e6, at(510e6), true},
+		{500e6, at(521e6), false},
+		{500e6, at(400e6), true},
+		{0, at(900e6), true}, // a file system without nanoseconds
+		{0, at(1000e6), false},
+	} {
+		s := Stat{MtimeSec: sec, MtimeNsec: test.nsec, Size: 1}
+		if got := s.Racy(test.written); got != test.racy {
+			t.Errorf("Racy(%d ns, index of %v) = %v", test.nsec, test.written, got)
+		}
+	}
+	s := Stat{CtimeSec: 1, CtimeNsec: 2, MtimeSec: 3, MtimeNsec: 4, Dev: 5, Ino: 6, UID: 7, GID: 8, Size: 9}
+	for _, test := range []struct {
+		name   string
+		change func(*Stat)
+		same   bool
+	}{
+		{"nothing", func(*Stat) {}, true},
+		{"device", func(s *Stat) { s.Dev++ }, true},
+		{"no nanoseconds", func(s *Stat) { s.MtimeNsec, s.CtimeNsec = 0, 0 }, true},
+		{"nanoseconds", func(s *Stat) { s.MtimeNsec++ }, false},
+		{"ctime", func(s *Stat) { s.CtimeNsec++ }, false},
+		{"inode", func(s *Stat) { s.Ino++ }, false},
+		{"owner", func(s *Stat) { s.UID++ }, false},
+		{"size", func(s *Stat) { s.Size++ }, false},
+	} {
+		now := s
+		test.change(&now)
+		if got := s.Same(now); got != test.same {
+			t.Errorf("Same with another %s = %v", test.name, got)
+		}
+	}
+	if (Stat{}).Same(Stat{}) {
+		t.Error("the zero Stat matches")
 	}
 }
 
