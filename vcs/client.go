@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -55,7 +56,11 @@ func (c *client) call(ctx context.Context, stdin io.Reader, env []string, args .
 
 	name := filepath.Base(c.path) + " " + verb(args)
 	start := time.Now()
+	// A parent-death signal is sent when the thread that forked ends, so the
+	// goroutine keeps its thread for as long as the client runs.
+	runtime.LockOSThread()
 	err := cmd.Run()
+	runtime.UnlockOSThread()
 	c.log.DebugContext(ctx, "client ran", "command", name,
 		"args", redactAll(args), "took", time.Since(start), "err", err)
 	switch {
@@ -74,9 +79,11 @@ func (c *client) call(ctx context.Context, stdin io.Reader, env []string, args .
 }
 
 // ownGroup makes a cancelled command die with everything it started: git runs
-// ssh and git-remote-https, which would outlive it and hold its pipes.
+// ssh and git-remote-https, which would outlive it and hold its pipes. A command
+// also dies with this process: an update that went on behind the back of whoever
+// resumes or aborts would undo their work.
 func ownGroup(cmd *exec.Cmd) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = graceAfterKill
 }

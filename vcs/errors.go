@@ -203,9 +203,6 @@ func (e *InterruptedError) Error() string {
 // Unwrap returns the cause.
 func (e *InterruptedError) Unwrap() error { return e.Err }
 
-// Hint says what to do next.
-func (e *InterruptedError) Hint() string { return "resume it" }
-
 // ClientError says that a client ended with a failure.
 type ClientError struct {
 	Command string // program and verb: "git fetch"

@@ -89,7 +89,7 @@ func crashSite(t *testing.T, dir, jobServer string, p plumbing) {
 	work := filepath.Join(dir, "work")
 	write(t, work, files)
 	p.create(t, dir)
-	if r := revstamp(t, filepath.Join(dir, "site"), nil, "release"); r.status != exitJobs && r.status != exitDone {
+	if r := revstamp(t, filepath.Join(dir, "site"), nil, "release"); r.status != exitDone {
 		t.Fatalf("first release: %+v", r)
 	}
 	write(t, work, map[string]string{
@@ -221,7 +221,7 @@ func (c *crash) prepare(t *testing.T) {
 	crashSite(t, c.base, c.server.Addr, c.plumbing)
 	c.before = contents(t, filepath.Join(c.base, "site"))
 	undisturbed := copyOf(t, c.base)
-	if r := revstamp(t, undisturbed, c.env, "release"); r.status != exitJobs {
+	if r := revstamp(t, undisturbed, c.env, "release"); r.status != exitDone {
 		t.Fatalf("undisturbed release: %+v", r)
 	}
 	c.after = contents(t, undisturbed)
@@ -233,7 +233,7 @@ func (c *crash) prepare(t *testing.T) {
 func (c *crash) disturbed(t *testing.T, n int, sig syscall.Signal, status int) bool {
 	site := copyOf(t, c.base)
 	r := revstamp(t, site, append(c.env, fmt.Sprint(signalAt, "=", n), fmt.Sprintf("%s=%d", signalNo, sig)), "release")
-	if r.status == exitJobs && !strings.Contains(r.output, "interrupt") && n > records {
+	if r.status == exitDone && !strings.Contains(r.output, "interrupt") && n > records {
 		c.queued++
 		return false
 	}
@@ -271,7 +271,7 @@ func finish(t *testing.T, site string, env []string, command string) {
 			t.Fatalf("release after a kill: %+v", r)
 		}
 	}
-	if r := revstamp(t, site, env, command); r.status != exitDone && r.status != exitJobs {
+	if r := revstamp(t, site, env, command); r.status != exitDone {
 		t.Fatalf("%s: %+v", command, r)
 	}
 }

@@ -202,9 +202,12 @@ func (d *demonstration) show(names ...string) error {
 // revstamp runs this program in the site, as typed there.
 func (d *demonstration) revstamp(ctx context.Context, args ...string) error {
 	fmt.Printf("\n$ revstamp %s\n", strings.Join(args, " "))
-	cmd := exec.CommandContext(ctx, d.self, args...)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	// A terminal interrupts the child too; a second signal would kill it.
+	cmd := exec.Command(d.self, args...)
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = d.site(), os.Stdin, os.Stdout, os.Stderr
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("revstamp %s: %w", strings.Join(args, " "), err)
 	}

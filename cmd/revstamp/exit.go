@@ -45,6 +45,9 @@ func exitStatus(err error) int {
 	if _, ok := errors.AsType[*release.JobsError](err); ok {
 		return exitJobs
 	}
+	if _, ok := errors.AsType[*release.EnvironmentError](err); ok {
+		return exitUsage
+	}
 	if _, ok := errors.AsType[*outcomeError](err); ok {
 		return exitJobs
 	}
@@ -86,8 +89,12 @@ func isUsage(err error) bool {
 	return ok
 }
 
-// hint is what to do about err: its own advice, or what its kind calls for.
+// hint is what to do about err: what the state calls for that it left, or its
+// own advice.
 func hint(err error) string {
+	if failed, ok := errors.AsType[*release.Error](err); ok && hintOf(failed.Effect) != "" {
+		return hintOf(failed.Effect)
+	}
 	var hinter interface{ Hint() string }
 	if errors.As(err, &hinter) && hinter.Hint() != "" {
 		return hinter.Hint()
@@ -99,15 +106,24 @@ func hint(err error) string {
 		return "wait for it, or try again with --wait=15m"
 	}
 	if _, ok := errors.AsType[*release.DueError](err); ok {
-		return "finish it with 'revstamp resume', or undo it with 'revstamp abort'"
+		return hintOf(release.Interrupted)
 	}
-	if _, ok := errors.AsType[*release.JobsError](err); ok {
-		return "'revstamp follow' goes on, 'revstamp show' tells what became of each job"
+	if _, ok := errors.AsType[*release.EnvironmentError](err); ok {
+		return "name the same --env"
 	}
-	if failed, ok := errors.AsType[*release.Error](err); ok {
-		return hintOf(failed.Effect)
+	if jobs, ok := errors.AsType[*release.JobsError](err); ok {
+		return hintJobs(jobs)
 	}
 	return ""
+}
+
+func hintJobs(e *release.JobsError) string {
+	for _, job := range e.Jobs {
+		if !job.Over() {
+			return "queue and follow them with 'revstamp follow'"
+		}
+	}
+	return "'revstamp show' tells what became of each job"
 }
 
 func hintOf(e release.Effect) string {
@@ -122,7 +138,7 @@ func hintOf(e release.Effect) string {
 
 // fields are what --json tells of err besides its text.
 func fields(err error) []any {
-	all := []any{"status", exitStatus(err)}
+	var all []any
 	if e, ok := errors.AsType[*stamp.Error](err); ok {
 		all = append(all, "kind", e.Kind, "file", e.File, "line", e.Line, "column", e.Column, "key", e.Key)
 	}

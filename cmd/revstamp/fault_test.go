@@ -61,7 +61,7 @@ func TestReleaseOnFullDisk(t *testing.T) {
 		fill(t, disk, filler, free)
 		r := revstamp(t, site, []string{"XDG_STATE_HOME=" + dir}, "release")
 		failures[r.status]++
-		if r.status == exitJobs {
+		if r.status == exitDone {
 			break
 		}
 		if r.status == exitUnfinished {
@@ -106,7 +106,7 @@ func TestReleaseOverImmutable(t *testing.T) {
 			t.Cleanup(func() { sh(t, site, "chattr", "-i", file) })
 			unharmed(t, revstamp(t, site, nil, "release"), site, before, filepath.Base(name), "operation not permitted")
 			sh(t, site, "chattr", "-i", file)
-			if r := revstamp(t, site, nil, "release"); r.status != exitJobs {
+			if r := revstamp(t, site, nil, "release"); r.status != exitDone {
 				t.Errorf("release once it can be replaced: %+v", r)
 			}
 		})

@@ -18,6 +18,10 @@ func newJob(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "job",
 		Short: "Submit and follow single Gearman jobs",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return &usageError{msg: "what to do with a job is not said", hint: "it is job submit, job status or job follow"}
+		},
 	}
 	cmd.AddCommand(newJobSubmit(a), newJobStatus(a), newJobFollow(a))
 	return cmd

@@ -114,7 +114,7 @@ func (a *app) end(err error) int {
 		if changes, ok := errors.AsType[*vcs.LocalChangesError](err); ok && !a.json {
 			a.out.Diff([]byte(changes.Diff))
 		}
-		a.out.Error(err, hint(err), fields(err)...)
+		a.out.Error(err, hint(err), append(fields(err), "status", status)...)
 	}
 	if closeErr := a.out.Close(); closeErr != nil && status == exitDone {
 		status = exitFailed

@@ -31,7 +31,7 @@ func (a *app) site() (*release.Site, error) {
 		return nil, err
 	}
 	s := release.Open(cfg)
-	s.Observer, s.Logger, s.OnRecord = a.out, a.out.Logger(), onRecord
+	s.Observer, s.Logger, s.OnRecord, s.Validate = a.out, a.out.Logger(), onRecord, validate
 	s.Holder = release.Myself(ciJob())
 	return s, nil
 }

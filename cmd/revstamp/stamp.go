@@ -42,9 +42,12 @@ of the working copy. The formats are known by file name.`,
 			if lax {
 				opts.Owner = atomicfile.OwnerBestEffort
 			}
-			temps, err := openTemps()
-			if err != nil {
-				return err
+			temps := &temps{}
+			if !dry {
+				var err error
+				if temps, err = openTemps(cmd.Context()); err != nil {
+					a.out.Warn("a temporary file would be left behind if this were killed: %v", err)
+				}
 			}
 			defer temps.Close()
 			opts.Record = temps.record

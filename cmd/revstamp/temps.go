@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -16,17 +18,24 @@ import (
 // temps is what a command without a state directory remembers of its
 // temporary files, so that those of a killed run are swept by the next one.
 // Each process writes its own list, in the user's state directory, and holds
-// its lock: a list without one is of a dead process.
+// its lock: a list without one is of a dead process. The zero temps remembers
+// nothing.
 type temps struct {
 	list *flock.Flock
 }
 
-// openTemps sweeps what dead processes left, and begins this one's list.
-func openTemps() (*temps, error) {
+// openTemps sweeps what dead processes left, and begins this one's list. Both
+// happen under a lock, for a list that was just begun has none yet.
+func openTemps(ctx context.Context) (*temps, error) {
 	dir, err := userStateDir()
 	if err != nil {
 		return nil, err
 	}
+	gate := flock.New(filepath.Join(dir, "temps.lock"))
+	if _, err := gate.TryLockContext(ctx, 5*time.Millisecond); err != nil {
+		return nil, fmt.Errorf("list of temporary files: %w", err)
+	}
+	defer gate.Close()
 	lists, err := filepath.Glob(filepath.Join(dir, "temps-*"))
 	if err != nil {
 		return nil, err
@@ -36,6 +45,10 @@ func openTemps() (*temps, error) {
 			return nil, err
 		}
 	}
+	return beginTemps(dir)
+}
+
+func beginTemps(dir string) (*temps, error) {
 	file, err := os.CreateTemp(dir, "temps-*")
 	if err != nil {
 		return nil, fmt.Errorf("list of temporary files: %w", err)
@@ -44,8 +57,8 @@ func openTemps() (*temps, error) {
 	if err := file.Close(); err != nil {
 		return nil, err
 	}
-	if _, err := t.list.TryLock(); err != nil {
-		return nil, fmt.Errorf("list of temporary files: %w", err)
+	if ok, err := t.list.TryLock(); err != nil || !ok {
+		return nil, errors.Join(fmt.Errorf("list of temporary files: %q is locked", file.Name()), err)
 	}
 	return t, nil
 }
@@ -87,11 +100,17 @@ func sweepDead(list string) error {
 	if err := atomicfile.Sweep(strings.FieldsFunc(string(data), func(r rune) bool { return r == 0 })); err != nil {
 		return err
 	}
-	return os.Remove(list)
+	if err := os.Remove(list); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // record notes a temporary file that is about to be created.
 func (t *temps) record(path string) error {
+	if t.list == nil {
+		return nil
+	}
 	file, err := os.OpenFile(t.list.Path(), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return err
@@ -102,5 +121,8 @@ func (t *temps) record(path string) error {
 
 // Close ends the list: every temporary file has been dealt with.
 func (t *temps) Close() error {
+	if t.list == nil {
+		return nil
+	}
 	return errors.Join(os.Remove(t.list.Path()), t.list.Close())
 }

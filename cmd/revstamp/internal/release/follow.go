@@ -18,6 +18,9 @@ const (
 	// grace is how long a job may be unknown to its job server, with no report
 	// waiting, before it is given up.
 	grace = 10 * time.Second
+	// leaveWithin is how long workers and the embedded job server may take to
+	// end in good order.
+	leaveWithin = 5 * time.Second
 )
 
 // followed is a live release whose jobs are queued and followed.
@@ -32,25 +35,34 @@ type followed struct {
 	jobs    []Job
 	changed chan struct{}        // holds one token when jobs has changed
 	gone    map[string]time.Time // since when a job is unknown, by unique
+
+	waits    bool          // for outcomes
+	patience time.Duration // for how long; 0 is for ever
+}
+
+// manner is how the jobs of a release are followed.
+type manner struct {
+	unlock func() error // called once they are queued: following needs no lock on the site; may be nil
+	insist bool         // follow even where the configuration says that a release does not
 }
 
 // finish queues and follows the jobs of live release r, and returns r as it is
-// then. unlock is called once they are queued: following needs no lock on the
-// site.
-func (s *Site) finish(ctx context.Context, cfg *config.Config, journal *Journal, r *Release, unlock func() error) (now *Release, done bool, err error) {
-	if len(r.pending()) == 0 {
-		return r, false, jobsError(r, nil)
+// then.
+func (s *Site) finish(ctx context.Context, cfg *config.Config, journal *Journal, r *Release, m manner) (now *Release, done bool, err error) {
+	if len(r.pending()) == 0 && !r.undecided() {
+		return r, false, jobsError(r, true, nil)
 	}
-	hub, err := openHub(cfg)
+	hub, err := openHub(cfg, s.observer())
 	if err != nil {
 		return r, false, err
 	}
-	defer func() { err = errors.Join(err, hub.close(context.WithoutCancel(ctx))) }()
+	defer func() { err = errors.Join(err, hub.close(ctx)) }()
 	f := &followed{
 		site: s, cfg: cfg, journal: journal, hub: hub, release: r, jobs: slices.Clone(r.Jobs),
+		patience: cfg.Jobs.Follow, waits: cfg.Jobs.Follow > 0 || m.insist || hub.embedded != "",
 		changed: make(chan struct{}, 1), gone: map[string]time.Time{},
 	}
-	err = f.run(ctx, unlock)
+	err = f.run(ctx, m.unlock)
 	now, readErr := s.read(r.ID)
 	if readErr != nil {
 		return r, false, errors.Join(err, readErr)
@@ -62,12 +74,12 @@ func (s *Site) finish(ctx context.Context, cfg *config.Config, journal *Journal,
 		}
 		err = failed.Err
 	}
-	return now, false, jobsError(now, err)
+	return now, false, jobsError(now, f.waits, err)
 }
 
 // finishAlone is finish for a release whose journal this process does not
 // have: errFollowed when another one has it.
-func (s *Site) finishAlone(ctx context.Context, r *Release, unlock func() error) (now *Release, done bool, err error) {
+func (s *Site) finishAlone(ctx context.Context, r *Release, m manner) (now *Release, done bool, err error) {
 	journal, err := openJournal(ctx, s.state.journal(r.ID), s.OnRecord)
 	if err != nil {
 		return r, false, err
@@ -76,27 +88,47 @@ func (s *Site) finishAlone(ctx context.Context, r *Release, unlock func() error)
 	if r, err = s.read(r.ID); err != nil {
 		return r, false, err
 	}
-	return s.finish(ctx, s.Config, journal, r, unlock)
+	if r.Status != Live {
+		return r, false, asError(r)
+	}
+	return s.finish(ctx, s.Config, journal, r, m)
 }
 
 func (f *followed) run(ctx context.Context, unlock func() error) error {
 	stop := f.collect(ctx)
+	defer f.forget(ctx)
 	defer stop()
 	runner := &runner{journal: f.journal, observer: f.site.observer()}
 	if err := runner.run(ctx, []Step{jobsStep{f}}); err != nil {
 		return err
 	}
-	if err := unlock(); err != nil {
-		return err
+	if unlock != nil {
+		if err := unlock(); err != nil {
+			return err
+		}
 	}
 	return runner.run(ctx, []Step{followStep{f}})
 }
 
-// jobsError is nil when every job of r succeeded.
-func jobsError(r *Release, err error) error {
+// forget drops the function of the reports from the job servers, which
+// otherwise keep its name for ever, once nobody will report to it any more.
+func (f *followed) forget(ctx context.Context) {
+	if f.open() > 0 || f.hub.embedded != "" || ctx.Err() != nil {
+		return
+	}
+	for _, server := range f.servers() {
+		if n, err := f.waiting(ctx, server); err == nil && n == 0 {
+			_ = (&gearman.Admin{Addr: server}).DropFunction(ctx, gearman.OutcomeFunction(f.release.key()))
+		}
+	}
+}
+
+// jobsError is nil when every job of r succeeded; those without an outcome
+// count only where outcomes were waited for.
+func jobsError(r *Release, waited bool, err error) error {
 	var bad []Job
 	for _, j := range r.Jobs {
-		if j.State != string(gearman.Succeeded) {
+		if j.State != string(gearman.Succeeded) && (j.Over() || waited) {
 			bad = append(bad, j)
 		}
 	}
@@ -113,14 +145,17 @@ func (followStep) Name() string { return "follow" }
 
 func (s followStep) Run(ctx context.Context) (string, error) {
 	if s.open() == 0 {
-		return Tally(s.all()), nil
+		return s.late(ctx)
 	}
-	if s.cfg.Jobs.Follow == 0 && s.hub.embedded == "" {
+	if !s.waits {
 		return "", Skip("not waiting for " + plural(s.open(), "job"))
 	}
+	parent := ctx
 	ctx, cancel := s.limit(ctx)
 	defer cancel()
-	stop := s.foreground(ctx)
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	stop := s.foreground(ctx, giveUp)
 	defer stop()
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
@@ -131,23 +166,35 @@ func (s followStep) Run(ctx context.Context) (string, error) {
 		}
 		select {
 		case <-ctx.Done():
-			if errors.Is(context.Cause(ctx), errPatience) {
-				return "", errors.Join(context.Cause(ctx), err)
+			if parent.Err() != nil {
+				return "", parent.Err()
 			}
-			return "", ctx.Err()
+			return "", errors.Join(context.Cause(ctx), err)
 		case <-ticker.C:
 		case <-s.changed:
 		}
 	}
 }
 
+// late receives the reports of jobs that had been given up, if any came since.
+func (s followStep) late(ctx context.Context) (string, error) {
+	if s.release.undecided() {
+		for _, server := range s.servers() {
+			if err := s.drain(ctx, server); err != nil {
+				return "", err
+			}
+		}
+	}
+	return Tally(s.all()), nil
+}
+
 var errPatience = errors.New("no outcome within the time that jobs.follow allows")
 
 func (s followStep) limit(ctx context.Context) (context.Context, context.CancelFunc) {
-	if s.cfg.Jobs.Follow == 0 {
+	if s.patience == 0 {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeoutCause(ctx, s.cfg.Jobs.Follow, errPatience)
+	return context.WithTimeoutCause(ctx, s.patience, errPatience)
 }
 
 // collect begins to receive the reports of the release's jobs, as the worker
@@ -170,7 +217,9 @@ func (f *followed) collect(ctx context.Context) (stop func()) {
 		w.Serve()
 	}()
 	return func() {
-		_ = w.Shutdown(context.WithoutCancel(ctx))
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveWithin)
+		defer cancel()
+		_ = w.Shutdown(limited) // a report that is cut off is brought again
 		<-done
 	}
 }
@@ -347,8 +396,9 @@ func (f *followed) drain(ctx context.Context, server string) error {
 	}
 }
 
-// foreground does the jobs of which the connection itself brings the result.
-func (f *followed) foreground(ctx context.Context) (stop func()) {
+// foreground does the jobs of which the connection itself brings the result. One
+// that could not even be sent gives following up.
+func (f *followed) foreground(ctx context.Context, giveUp func(error)) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	for _, job := range f.all() {
@@ -358,6 +408,9 @@ func (f *followed) foreground(ctx context.Context) (stop func()) {
 		wg.Go(func() {
 			if err := f.doForeground(ctx, job); err != nil && ctx.Err() == nil {
 				f.site.observer().Warn("%s: %v", job.Function, err)
+				if !f.job(job.Unique).Over() {
+					giveUp(err)
+				}
 			}
 		})
 	}
@@ -390,6 +443,12 @@ func (f *followed) doForeground(ctx context.Context, job Job) error {
 		return f.outcome(job.Unique, gearman.Succeeded, nil)
 	case errors.As(err, &failed), errors.As(err, &exception):
 		return f.outcome(job.Unique, gearman.Failed, nil)
+	case ctx.Err() != nil:
+		return ctx.Err()
 	}
-	return err
+	if gearman.SafeToRetry(err) {
+		return errors.Join(err, f.update(job.Unique, func(job *Job) { job.State, job.Server = jobIntended, "" }))
+	}
+	// Nobody can tell any more what became of it.
+	return errors.Join(err, f.outcome(job.Unique, gearman.Unknown, nil))
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"time"
 
@@ -142,6 +143,13 @@ func (r *Release) pending() []Job {
 	return open
 }
 
+// undecided reports whether a job was given up whose report may still come.
+func (r *Release) undecided() bool {
+	return slices.ContainsFunc(r.Jobs, func(j Job) bool {
+		return j.Report == nil && j.Server != embedded && (j.State == string(gearman.Lost) || j.State == string(gearman.Unknown))
+	})
+}
+
 // History reads every release of the site, newest first.
 func (s *Site) History() ([]*Release, error) {
 	var all []*Release
@@ -172,7 +180,7 @@ func (s *Site) Find(id string) (*Release, error) {
 		return nil, &NotFoundError{ID: id}
 	}
 	r, err := s.read(id)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && r.ID == "" {
 		return nil, &NotFoundError{ID: id}
 	}
 	return s.watched(r), err
@@ -228,7 +236,7 @@ func (s *Site) read(id string) (*Release, error) {
 
 // watched marks r as running when it is unfinished and a process is at it.
 func (s *Site) watched(r *Release) *Release {
-	if r != nil && r.Status == Unfinished && locked(s.state.lockFile()) {
+	if r != nil && r.Status == Unfinished && locked(s.state.journal(r.ID)) {
 		r.Status = Running
 	}
 	return r

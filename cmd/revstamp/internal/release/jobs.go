@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"sync"
 
 	"revstamp/cmd/revstamp/internal/config"
 	"revstamp/gearman"
@@ -24,7 +25,7 @@ type hub struct {
 	close    func(context.Context) error
 }
 
-func openHub(cfg *config.Config) (*hub, error) {
+func openHub(cfg *config.Config, o Observer) (*hub, error) {
 	if len(cfg.Jobs.Servers) > 0 {
 		c := &gearman.Client{Servers: cfg.Jobs.Servers}
 		return &hub{client: c, close: func(context.Context) error { return c.Close() }}, nil
@@ -33,14 +34,32 @@ func openHub(cfg *config.Config) (*hub, error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded job server: %w", err)
 	}
-	server := &jobserver.Server{}
-	go server.Serve(listener)
 	h := &hub{embedded: listener.Addr().String()}
-	worker := Worker(cfg, []string{h.embedded})
-	go worker.Serve()
 	h.client = &gearman.Client{Servers: []string{h.embedded}}
+	server := &jobserver.Server{}
+	worker := Worker(cfg, []string{h.embedded})
+	var serving sync.WaitGroup
+	serve := func(run func() error, closed error) {
+		serving.Go(func() {
+			if err := run(); !errors.Is(err, closed) {
+				o.Warn("embedded job server: %v", err)
+			}
+		})
+	}
+	serve(func() error { return server.Serve(listener) }, jobserver.ErrServerClosed)
+	serve(worker.Serve, gearman.ErrWorkerClosed)
 	h.close = func(ctx context.Context) error {
-		return errors.Join(h.client.Close(), worker.Shutdown(ctx), server.Shutdown(ctx))
+		defer serving.Wait()
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveWithin)
+		if ctx.Err() != nil {
+			cancel() // what runs is done again by whoever resumes
+		}
+		defer cancel()
+		err := h.client.Close()
+		if ending := worker.Shutdown(limited); ctx.Err() == nil {
+			err = errors.Join(err, ending)
+		}
+		return errors.Join(err, server.Close())
 	}
 	return h, nil
 }
@@ -109,9 +128,8 @@ func (s jobsStep) queue(ctx context.Context, job Job) (bool, error) {
 	if lives || job.Foreground {
 		return false, nil
 	}
-	server := s.hub.client.ServerFor(job.Unique)
 	if again && s.hub.embedded == "" {
-		found, err := s.find(ctx, server, job)
+		found, err := s.find(ctx, job)
 		if err != nil || found {
 			return false, err
 		}
@@ -123,17 +141,20 @@ func (s jobsStep) queue(ctx context.Context, job Job) (bool, error) {
 	return true, s.submitted(job.Unique, s.hub.name(where.Server), where.Handle)
 }
 
-// find looks for a job that a killed run may have submitted.
-func (s jobsStep) find(ctx context.Context, server string, job Job) (bool, error) {
-	status, err := s.hub.client.StatusUnique(ctx, server, job.Unique)
-	if err != nil {
-		return false, err
-	}
-	if status.Known {
-		return true, s.submitted(job.Unique, server, "")
-	}
-	if err := s.drain(ctx, server); err != nil {
-		return false, err
+// find looks for a job that a killed run may have submitted, on every job
+// server: the one of its unique key may not have been there.
+func (s jobsStep) find(ctx context.Context, job Job) (bool, error) {
+	for _, server := range s.servers() {
+		status, err := s.hub.client.StatusUnique(ctx, server, job.Unique)
+		if err != nil {
+			return false, err
+		}
+		if status.Known {
+			return true, s.submitted(job.Unique, server, "")
+		}
+		if err := s.drain(ctx, server); err != nil {
+			return false, err
+		}
 	}
 	return s.job(job.Unique).Over(), nil
 }

@@ -52,13 +52,14 @@ type Record struct {
 
 // Begin is what a release sets out to do, and who does it.
 type Begin struct {
-	ID       string       `json:"id"`    // its number in the site's sequence
-	Token    string       `json:"token"` // makes its job uniques differ from those of other hosts
-	Site     string       `json:"site"`
-	Want     string       `json:"want,omitempty"`
-	From     vcs.Revision `json:"from"`
-	To       vcs.Revision `json:"to"`
-	Rollback string       `json:"rollback,omitempty"` // the release gone back to
+	ID          string       `json:"id"`    // its number in the site's sequence
+	Token       string       `json:"token"` // makes its job uniques differ from those of other hosts
+	Site        string       `json:"site"`
+	Environment string       `json:"environment,omitempty"` // name of the configuration's overlay
+	Want        string       `json:"want,omitempty"`
+	From        vcs.Revision `json:"from"`
+	To          vcs.Revision `json:"to"`
+	Rollback    string       `json:"rollback,omitempty"` // the release gone back to
 	Holder
 }
 

@@ -47,6 +47,9 @@ func Myself(ci string) Holder {
 type LockedError struct{ Holder Holder }
 
 func (e *LockedError) Error() string {
+	if e.Holder.PID == 0 {
+		return "the site is locked by another release, which has not signed yet"
+	}
 	return fmt.Sprintf("the site is locked by another release (%v)", e.Holder)
 }
 
@@ -66,6 +69,9 @@ func (s *Site) lock(ctx context.Context, wait time.Duration) (*flock.Flock, erro
 	}
 	if l == nil {
 		return nil, &LockedError{Holder: readHolder(s.state.lockFile())}
+	}
+	if err := sign(s.state.lockFile(), s.Holder); err != nil {
+		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
 }

@@ -66,6 +66,7 @@ type intent struct {
 	want     string
 	rollback *Release // go back to this release; want is its revision's id
 	resume   *Release // finish this release; want is its revision's id
+	owed     bool     // nothing but the jobs that the live release owes
 }
 
 func (s *Site) plan(ctx context.Context, in intent) (*Plan, error) {
@@ -138,7 +139,11 @@ func (s *Site) configAt(ctx context.Context, wc vcs.WorkingCopy, target *vcs.Tar
 	if err != nil || !baseChanged && !overChanged {
 		return s.Config, err
 	}
-	return config.ParseEnv(s.Config.File, base, s.Config.Overlay, over)
+	cfg, err := config.ParseEnv(s.Config.File, base, s.Config.Overlay, over)
+	if err == nil && s.Validate != nil {
+		err = s.Validate(cfg)
+	}
+	return cfg, err
 }
 
 // fileAt is the content of a file, named by path, at target, and whether the
@@ -272,7 +277,7 @@ func IsNotFound(err error) bool {
 
 // begin is the first record of a release that carries p out.
 func (p *Plan) begin(id, token string, h Holder, in intent) *Begin {
-	b := &Begin{ID: id, Token: token, Site: p.Site, Want: in.want, From: p.From, To: p.To, Holder: h}
+	b := &Begin{ID: id, Token: token, Site: p.Site, Environment: p.work.site.environment(), Want: in.want, From: p.From, To: p.To, Holder: h}
 	b.Since = time.Now().UTC()
 	if in.rollback != nil {
 		b.Rollback = in.rollback.ID

@@ -44,6 +44,9 @@ type Site struct {
 	Holder   Holder       // who it is that acts, see [Myself]
 	NoGit    bool         // release as if no git client were on PATH
 
+	// Validate, when not nil, checks the configuration that a target brings.
+	Validate func(*config.Config) error
+
 	// OnRecord, when not nil, is called after each journal record is synced.
 	OnRecord func(Record)
 
@@ -58,6 +61,15 @@ func Open(cfg *config.Config) *Site {
 
 // StateDir is where the journal, the lock and the backups of s are.
 func (s *Site) StateDir() string { return s.state.dir }
+
+// environment is the name of the overlay that the site is configured with;
+// empty without one.
+func (s *Site) environment() string {
+	if s.Config.Overlay == "" {
+		return ""
+	}
+	return filepath.Base(s.Config.Overlay)
+}
 
 func (s *Site) observer() Observer {
 	if s.Observer == nil {
@@ -105,7 +117,7 @@ func (e *Error) Error() string {
 	case Following:
 		return fmt.Sprintf("%v (release %s is live, its jobs go on)", e.Err, e.Release)
 	}
-	return e.Err.Error()
+	return fmt.Sprintf("%v (nothing was changed)", e.Err)
 }
 
 func (e *Error) Unwrap() error { return e.Err }
@@ -120,6 +132,21 @@ type DueError struct {
 
 func (e *DueError) Error() string {
 	return fmt.Sprintf("release %s was interrupted in step %s at %s", e.Release, e.Step, e.Since.Local().Format(time.DateTime))
+}
+
+// EnvironmentError refuses to finish or undo a release with another
+// configuration than it was begun with. Began and Now are the names of the
+// overlays, empty for none.
+type EnvironmentError struct{ Release, Began, Now string }
+
+func (e *EnvironmentError) Error() string {
+	with := func(overlay string) string {
+		if overlay == "" {
+			return "no environment"
+		}
+		return overlay
+	}
+	return fmt.Sprintf("release %s was begun with %s, this is with %s", e.Release, with(e.Began), with(e.Now))
 }
 
 // JobsError says that a release is live but that jobs of it did not succeed.

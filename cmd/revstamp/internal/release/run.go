@@ -78,14 +78,30 @@ func (s *Site) Resume(ctx context.Context, o Options) (*Release, bool, error) {
 			return intent{}, err
 		}
 		if r.Status != Unfinished {
-			return intent{}, errOwed
+			return intent{owed: true}, nil
 		}
-		return intent{want: r.To.ID, resume: r}, nil
+		return intent{want: r.To.ID, resume: r}, s.sameEnvironment(r)
 	})
 }
 
-// errOwed says that no release is unfinished: only jobs may be.
-var errOwed = errors.New("no release was interrupted")
+// sameEnvironment refuses to go on with a release under another environment
+// than it was begun with: it would be stamped half with this, half with that.
+func (s *Site) sameEnvironment(r *Release) error {
+	if env := s.environment(); env != r.Environment {
+		return &EnvironmentError{Release: r.ID, Began: r.Environment, Now: env}
+	}
+	return nil
+}
+
+// settle queues and follows the jobs that the live release still owes; done is
+// true when it owes none.
+func (s *Site) settle(ctx context.Context, m manner) (*Release, bool, error) {
+	r, err := s.Current()
+	if err != nil || len(r.pending()) == 0 {
+		return r, true, err
+	}
+	return s.finishAlone(ctx, r, m)
+}
 
 // change takes the lock, plans what decide asks for, and carries it out.
 func (s *Site) change(ctx context.Context, o Options, decide func() (intent, error)) (r *Release, done bool, err error) {
@@ -95,22 +111,18 @@ func (s *Site) change(ctx context.Context, o Options, decide func() (intent, err
 	}
 	defer lock.Close()
 	in, err := decide()
-	if errors.Is(err, errOwed) {
-		r, err := s.Current()
-		if err != nil || len(r.pending()) == 0 {
-			return r, true, err
-		}
-		return s.finishAlone(ctx, r, lock.Close)
-	}
 	if err != nil {
 		return nil, false, err
+	}
+	if in.owed {
+		return s.settle(ctx, manner{unlock: lock.Close, insist: true})
 	}
 	p, err := s.plan(ctx, in)
 	if err != nil {
 		return nil, false, &Error{Step: "plan", Effect: effectOf(in), Err: err}
 	}
 	if p.Empty() && in.resume == nil {
-		return p.Since, true, nil
+		return s.settle(ctx, manner{unlock: lock.Close})
 	}
 	run, err := s.begin(ctx, p, in)
 	if err != nil {
@@ -120,7 +132,7 @@ func (s *Site) change(ctx context.Context, o Options, decide func() (intent, err
 	if r, err = run.carryOut(ctx); err != nil {
 		return r, false, err
 	}
-	return s.finish(ctx, p.work.cfg, run.journal, r, lock.Close)
+	return s.finish(ctx, p.work.cfg, run.journal, r, manner{unlock: lock.Close})
 }
 
 // effectOf is the state of the site when in could not even be planned.
@@ -134,7 +146,7 @@ func effectOf(in intent) Effect {
 // carryOut runs the steps that change the site, up to the moment when the
 // release is live.
 func (r *run) carryOut(ctx context.Context) (*Release, error) {
-	runner := &runner{journal: r.journal, observer: r.site.observer()}
+	runner := &runner{journal: r.journal, observer: r.site.observer(), begun: r.release.did}
 	err := runner.run(ctx, r.steps())
 	if failed, ok := errors.AsType[*Error](err); ok {
 		failed.Release = r.release.ID
@@ -159,6 +171,9 @@ func (s *Site) Abort(ctx context.Context, o Options) (r *Release, done bool, err
 	if err != nil || due == nil {
 		return nil, true, err
 	}
+	if err := s.sameEnvironment(due); err != nil {
+		return due, false, err
+	}
 	in := intent{want: due.To.ID, resume: due}
 	p, err := s.plan(ctx, in)
 	if err != nil {
@@ -169,9 +184,8 @@ func (s *Site) Abort(ctx context.Context, o Options) (r *Release, done bool, err
 		return due, false, err
 	}
 	defer func() { err = errors.Join(err, run.journal.Close()) }()
-	run.halfway = due.did("update")
-	runner := &runner{journal: run.journal, observer: s.observer()}
-	if effect, err := runner.undo(ctx, run.steps()); err != nil {
+	runner := &runner{journal: run.journal, observer: s.observer(), begun: due.did}
+	if effect, err := runner.undo(ctx, run.steps(), -1); err != nil {
 		return due, false, &Error{Release: due.ID, Step: "abort", Effect: effect, Err: err}
 	}
 	if err := run.journal.Append(ended(Aborted, "")); err != nil {
@@ -187,6 +201,7 @@ func (s *Site) begin(ctx context.Context, p *Plan, in intent) (*run, error) {
 	var first *Begin
 	if in.resume != nil {
 		r.release = in.resume
+		r.halfway = in.resume.did("update")
 	} else {
 		id, err := s.nextID()
 		if err != nil {
@@ -289,7 +304,7 @@ func (r *run) put(ctx context.Context, writes []vcs.Write) error {
 
 func (r *run) add(batch *atomicfile.Batch, w vcs.Write) error {
 	abs, opts := r.abs(w.Path), r.files()
-	opts.Root, opts.Create, opts.MkdirAll = r.wc.Dir(), true, true
+	opts.Root, opts.NoFollow, opts.Create, opts.MkdirAll = r.wc.Dir(), true, true, true
 	if w.Delete {
 		batch.Remove(abs, opts)
 		return r.wrote(abs, nil)

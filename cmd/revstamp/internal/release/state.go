@@ -45,14 +45,17 @@ func (s *state) journal(id string) string {
 	return filepath.Join(s.dir, "journal", id+".jsonl")
 }
 
+// ignoreAll keeps git from seeing the directory it is in.
+const ignoreAll = "*\n"
+
 // create makes the directory, for this user alone.
 func (s *state) create() error {
 	if err := os.MkdirAll(filepath.Join(s.dir, "journal"), 0o700); err != nil {
 		return fmt.Errorf("state directory: %w", err)
 	}
 	ignore := filepath.Join(s.dir, ".gitignore")
-	if _, err := os.Lstat(ignore); errors.Is(err, fs.ErrNotExist) {
-		if err := os.WriteFile(ignore, []byte("*\n"), 0o600); err != nil {
+	if data, err := os.ReadFile(ignore); err != nil || string(data) != ignoreAll {
+		if err := os.WriteFile(ignore, []byte(ignoreAll), 0o600); err != nil {
 			return fmt.Errorf("state directory: %w", err)
 		}
 	}

@@ -34,10 +34,12 @@ const undoLimit = 10 * time.Minute
 type runner struct {
 	journal  *Journal
 	observer Observer
+	begun    func(step ...string) bool // by an earlier run of the release; nil: none was
 }
 
-// run runs steps in order. A step that fails has every step before it undone,
-// last first, and the error says what state that left. A cancelled context is
+// run runs steps in order. A step that fails is undone with every step before
+// it, and those that an earlier run had begun, last first; the error says what
+// state that left. A cancelled context is
 // no failure: the release stays as it is, to be resumed.
 func (r *runner) run(ctx context.Context, steps []Step) error {
 	for i, step := range steps {
@@ -49,7 +51,7 @@ func (r *runner) run(ctx context.Context, steps []Step) error {
 			return &Error{Step: step.Name(), Effect: Interrupted, Err: context.Cause(ctx)}
 		}
 		undoCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
-		effect, undoErr := r.undo(undoCtx, steps[:i+1])
+		effect, undoErr := r.undo(undoCtx, steps, i)
 		cancel()
 		return &Error{Step: step.Name(), Effect: effect, Err: errors.Join(err, undoErr)}
 	}
@@ -82,12 +84,13 @@ func (r *runner) one(ctx context.Context, step Step) error {
 	return errors.Join(err, r.journal.Append(rec))
 }
 
-// undo takes back what steps have done, last first.
-func (r *runner) undo(ctx context.Context, steps []Step) (Effect, error) {
+// undo takes back, last first, what the steps up to number last have done, and
+// what any step did that an earlier run had begun.
+func (r *runner) undo(ctx context.Context, steps []Step, last int) (Effect, error) {
 	effect := Unchanged
 	for i := len(steps) - 1; i >= 0; i-- {
 		u, ok := steps[i].(Undoer)
-		if !ok {
+		if !ok || i > last && (r.begun == nil || !r.begun(steps[i].Name())) {
 			continue
 		}
 		err := u.Undo(ctx)

@@ -12,14 +12,14 @@ import (
 	"revstamp/vcs"
 )
 
-// lockStep signs the lock, which was taken before the plan was made, so that
-// the plan stays true.
+// lockStep tells who has the lock. It was taken, and signed, before the plan was
+// made, so that the plan stays true.
 type lockStep struct{ *run }
 
 func (lockStep) Name() string { return "lock" }
 
 func (s lockStep) Run(context.Context) (string, error) {
-	return s.site.Holder.who(), sign(s.site.state.lockFile(), s.site.Holder)
+	return s.site.Holder.who(), nil
 }
 
 // backupStep keeps every file that stamping or rewriting will change, as it
@@ -70,7 +70,7 @@ func (s backupStep) endangered() []string {
 }
 
 func (s backupStep) backup(backups atomicfile.Backups, abs string) error {
-	f, err := atomicfile.Open(abs, atomicfile.Options{})
+	f, err := atomicfile.Open(abs, s.files())
 	if err != nil {
 		return err
 	}
@@ -193,7 +193,7 @@ func (s stampStep) Run(context.Context) (string, error) {
 	for _, edit := range s.plan.Edits {
 		if edit.Role == RoleConfiguration && len(edit.Stamped) > 0 {
 			c := edit.Stamped[0]
-			return fmt.Sprintf("%s: %s %s → %s", edit.Path, c.Key, c.Old, c.New) + more(s.plan.Edits), nil
+			return fmt.Sprintf("%s: %s is %s", edit.Path, c.Key, c.New) + more(s.plan.Edits), nil
 		}
 	}
 	return "", Skip("every key has its value")
@@ -260,7 +260,7 @@ func (s activateStep) Run(ctx context.Context) (string, error) {
 			return "", err
 		}
 		if !bytes.Equal(f.Data(), edit.Before) {
-			return "", errors.Join(&atomicChange{edit.Path}, f.Close())
+			return "", errors.Join(fmt.Errorf("%s: %w", edit.Path, atomicfile.ErrChanged), f.Close())
 		}
 		if err := s.wrote(abs, edit.After); err != nil {
 			return "", errors.Join(err, f.Close())
@@ -298,15 +298,14 @@ func (s activateStep) live() error {
 	return nil
 }
 
-// Undo puts back what had been in place.
-func (s activateStep) Undo(ctx context.Context) error { return s.restore(ctx) }
-
-// atomicChange says that a file was edited by somebody else while a release
-// computed its new content.
-type atomicChange struct{ path string }
-
-func (e *atomicChange) Error() string { return fmt.Sprintf("%s: %v", e.path, atomicfile.ErrChanged) }
-func (e *atomicChange) Unwrap() error { return atomicfile.ErrChanged }
+// Undo puts back what had been in place. Where the update is undone too, that
+// does it: until then what the update brought is in the way.
+func (s activateStep) Undo(ctx context.Context) error {
+	if s.release.From.ID != s.release.To.ID {
+		return Skip("left to the update")
+	}
+	return s.restore(ctx)
+}
 
 // did reports whether one of the named steps was begun before this run.
 func (r *Release) did(names ...string) bool {

@@ -3,6 +3,7 @@ package release
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -27,12 +28,14 @@ func (s *Site) Follow(ctx context.Context, id string) (*Release, error) {
 			return nil, err
 		}
 		switch r.Status {
+		case Running:
+			continue
 		case Unfinished:
 			return r, asError(r)
 		case Failed, Aborted:
-			return r, &Error{Release: r.ID, Step: r.Step, Err: errors.New(r.Detail)}
+			return r, fmt.Errorf("release %s is no more: %s %s", r.ID, r.Status, r.Detail)
 		}
-		now, _, err := s.finishAlone(ctx, r, func() error { return nil })
+		now, _, err := s.finishAlone(ctx, r, manner{insist: true})
 		if !errors.Is(err, errFollowed) {
 			return now, err
 		}
