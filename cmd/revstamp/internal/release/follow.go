@@ -43,7 +43,7 @@ type followed struct {
 // manner is how the jobs of a release are followed.
 type manner struct {
 	unlock func() error // called once they are queued: following needs no lock on the site; may be nil
-	insist bool         // follow even where the configuration says that a release does not
+	insist bool         // follow even where the configuration says that releases do not: it was asked for
 }
 
 // finish queues and follows the jobs of live release r, and returns r as it is

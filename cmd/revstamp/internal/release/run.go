@@ -95,12 +95,12 @@ func (s *Site) sameEnvironment(r *Release) error {
 
 // settle queues and follows the jobs that the live release still owes; done is
 // true when it owes none.
-func (s *Site) settle(ctx context.Context, m manner) (*Release, bool, error) {
+func (s *Site) settle(ctx context.Context, unlock func() error) (*Release, bool, error) {
 	r, err := s.Current()
 	if err != nil || len(r.pending()) == 0 {
 		return r, true, err
 	}
-	return s.finishAlone(ctx, r, m)
+	return s.finishAlone(ctx, r, manner{unlock: unlock})
 }
 
 // change takes the lock, plans what decide asks for, and carries it out.
@@ -115,14 +115,14 @@ func (s *Site) change(ctx context.Context, o Options, decide func() (intent, err
 		return nil, false, err
 	}
 	if in.owed {
-		return s.settle(ctx, manner{unlock: lock.Close, insist: true})
+		return s.settle(ctx, lock.Close)
 	}
 	p, err := s.plan(ctx, in)
 	if err != nil {
 		return nil, false, &Error{Step: "plan", Effect: effectOf(in), Err: err}
 	}
 	if p.Empty() && in.resume == nil {
-		return s.settle(ctx, manner{unlock: lock.Close})
+		return s.settle(ctx, lock.Close)
 	}
 	run, err := s.begin(ctx, p, in)
 	if err != nil {
