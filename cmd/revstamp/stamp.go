@@ -42,15 +42,17 @@ of the working copy. The formats are known by file name.`,
 			if lax {
 				opts.Owner = atomicfile.OwnerBestEffort
 			}
-			temps := &temps{}
+			list := &temps{}
 			if !dry {
-				var err error
-				if temps, err = openTemps(cmd.Context()); err != nil {
+				opened, err := openTemps(cmd.Context())
+				if err != nil {
 					a.out.Warn("a temporary file would be left behind if this were killed: %v", err)
+				} else {
+					list = opened
 				}
 			}
-			defer temps.Close()
-			opts.Record = temps.record
+			defer list.Close()
+			opts.Record = list.record
 			opts.Warn = func(msg string) { a.out.Warn("%s", msg) }
 			s := stamp.Stamper{Options: opts}
 			if backups.Dir != "" {
