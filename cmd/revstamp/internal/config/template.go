@@ -20,7 +20,6 @@ type Data struct {
 	Describe string
 	Date     Date   // of the commit
 	Site     string // the site's name in the configuration
-	Release  string // the release's number; "" outside a release
 }
 
 // Date is a time that prints as RFC 3339 in UTC; {{.Date.Format "20060102"}}

@@ -10,7 +10,7 @@ import (
 var data = Data{
 	Revision: "3f0c9e2a7d51b84466f1c0aa92e7d3b5c8e41f07", Short: "3f0c9e2a7d51", Number: 4168,
 	Branch: `".system("id")."`, Tag: "", Describe: "v1.2-3-g3f0c9e2",
-	Date: Date{time.Date(2026, 11, 23, 8, 5, 0, 0, time.FixedZone("", 3600))}, Site: "shop", Release: "12",
+	Date: Date{time.Date(2026, 11, 23, 8, 5, 0, 0, time.FixedZone("", 3600))}, Site: "shop",
 }
 
 func TestExpand(t *testing.T) {
@@ -19,7 +19,7 @@ func TestExpand(t *testing.T) {
 		"fixed":                       "fixed",
 		"{{.Revision}}":               "3f0c9e2a7d51b84466f1c0aa92e7d3b5c8e41f07",
 		"r{{.Number}}":                "r4168",
-		"{{.Site}}/{{.Release}}":      "shop/12",
+		"{{.Site}}/{{.Short}}":        "shop/" + data.Short,
 		"{{.Branch}}":                 `".system("id")."`,
 		"{{.Date}}":                   "2026-11-23T07:05:00Z",
 		`{{.Date.Format "20060102"}}`: "20261123",
