@@ -4,10 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io/fs"
-	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -347,85 +344,4 @@ func executable(mode fs.FileMode, on bool) fs.FileMode {
 
 func (r *run) abs(name string) string {
 	return filepath.Join(r.wc.Dir(), filepath.FromSlash(name))
-}
-
-// unchanged is why there is nothing to restore.
-const unchanged = "nothing to put back"
-
-// restore puts back every backup that the release made, of files that still
-// hold what it wrote. A file that somebody else changed since is left alone,
-// with a warning.
-func (r *run) restore(ctx context.Context) error {
-	var batch atomicfile.Batch
-	release, err := r.site.read(r.release.ID)
-	if err != nil {
-		return err
-	}
-	for _, name := range slices.Sorted(maps.Keys(release.backups)) {
-		if err := r.restoreFile(&batch, release, name); err != nil {
-			return err
-		}
-	}
-	if batch.Len() == 0 {
-		return Skip(unchanged)
-	}
-	return batch.Commit(ctx)
-}
-
-func (r *run) restoreFile(batch *atomicfile.Batch, release *Release, name string) error {
-	backup := r.site.state.path(release.backups[name])
-	before, err := os.ReadFile(backup)
-	if err != nil {
-		return err
-	}
-	abs := r.site.state.path(name)
-	opts := r.files()
-	opts.Create = true // the update may have deleted it; going back brings it again
-	f, err := atomicfile.Open(abs, opts)
-	if err != nil {
-		return err
-	}
-	switch now := digest(f.Data()); {
-	case !f.Exists() || now == digest(before):
-		return f.Close()
-	case now == release.wrote[name], r.edits.same(abs, f.Data(), before):
-		batch.Add(f, before)
-		return r.wrote(abs, before)
-	}
-	r.site.observer().Warn("%s was changed by somebody else since; its backup is %s", r.edits.name(abs), backup)
-	return f.Close()
-}
-
-// rollbackTarget finds the release to go back to: one recorded as complete.
-func (s *Site) rollbackTarget(id string) (*Release, error) {
-	if id != "" {
-		r, err := s.Find(id)
-		if err == nil && r.Status != Live {
-			err = fmt.Errorf("release %s is no target for a rollback: it is %s, not complete", id, r.Status)
-		}
-		return r, err
-	}
-	live, err := s.Current()
-	if err != nil {
-		return nil, err
-	}
-	older := func(r *Release) bool { return r.Status == Live && r.To.ID != live.To.ID && r.before(live) }
-	r, err := s.newest(older)
-	if IsNotFound(err) {
-		return nil, fmt.Errorf("there is no earlier release than %s to go back to", live.ID)
-	}
-	return r, err
-}
-
-// before reports whether r's number is lower than o's. A rollback counts as
-// the release that it went back to, so that a rollback after a rollback goes
-// further back.
-func (r *Release) before(o *Release) bool {
-	at := o.ID
-	if o.Rollback != "" {
-		at = o.Rollback
-	}
-	a, _ := strconv.Atoi(r.ID)
-	b, _ := strconv.Atoi(at)
-	return a < b
 }

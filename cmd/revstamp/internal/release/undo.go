@@ -1,0 +1,57 @@
+package release
+
+import (
+	"context"
+	"maps"
+	"os"
+	"slices"
+
+	"revstamp/stamp/atomicfile"
+)
+
+// unchanged is why there is nothing to restore.
+const unchanged = "nothing to put back"
+
+// restore puts back every backup that the release made, of files that still
+// hold what it wrote. A file that somebody else changed since is left alone,
+// with a warning.
+func (r *run) restore(ctx context.Context) error {
+	var batch atomicfile.Batch
+	release, err := r.site.read(r.release.ID)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(release.backups)) {
+		if err := r.restoreFile(&batch, release, name); err != nil {
+			return err
+		}
+	}
+	if batch.Len() == 0 {
+		return Skip(unchanged)
+	}
+	return batch.Commit(ctx)
+}
+
+func (r *run) restoreFile(batch *atomicfile.Batch, release *Release, name string) error {
+	backup := r.site.state.path(release.backups[name])
+	before, err := os.ReadFile(backup)
+	if err != nil {
+		return err
+	}
+	abs := r.site.state.path(name)
+	opts := r.files()
+	opts.Create = true // the update may have deleted it; going back brings it again
+	f, err := atomicfile.Open(abs, opts)
+	if err != nil {
+		return err
+	}
+	switch now := digest(f.Data()); {
+	case !f.Exists() || now == digest(before):
+		return f.Close()
+	case now == release.wrote[name], r.edits.same(abs, f.Data(), before):
+		batch.Add(f, before)
+		return r.wrote(abs, before)
+	}
+	r.site.observer().Warn("%s was changed by somebody else since; its backup is %s", r.edits.name(abs), backup)
+	return f.Close()
+}
