@@ -97,21 +97,19 @@ func openJournal(ctx context.Context, path string, synced func(Record)) (*Journa
 	return j, nil
 }
 
-// mend ends a line that a killed process left torn, so that the next record
-// stands on a line of its own.
+// mend cuts off a last line that a killed process left torn. Whoever reads the
+// journal passes it over, and so must whoever reads it with records behind it.
 func (j *Journal) mend() error {
-	info, err := j.file.Stat()
-	if err != nil || info.Size() == 0 {
-		return err
-	}
-	last := make([]byte, 1)
-	if _, err := j.file.ReadAt(last, info.Size()-1); err != nil {
+	data, err := io.ReadAll(j.file)
+	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	if last[0] != '\n' {
-		if _, err := j.file.Write([]byte("\n")); err != nil {
-			return fmt.Errorf("journal: %w", err)
-		}
+	whole := bytes.LastIndexByte(data, '\n') + 1
+	if whole == len(data) {
+		return nil
+	}
+	if err := j.file.Truncate(int64(whole)); err != nil {
+		return fmt.Errorf("journal: %w", err)
 	}
 	return nil
 }
@@ -152,8 +150,8 @@ func (j *Journal) Close() error {
 	return errors.Join(j.file.Close(), j.lock.Close())
 }
 
-// readJournal reads every whole record at path. A torn last line, and torn
-// lines that a later run ended, are passed over: they were never synced.
+// readJournal reads every whole record at path. A torn last line is passed over:
+// it was never synced.
 func readJournal(path string) ([]Record, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
