@@ -74,7 +74,7 @@ type Journal struct {
 }
 
 // errFollowed says that another process holds a release's journal.
-var errFollowed = errors.New("another process is at it")
+var errFollowed = errors.New("another process is at this release")
 
 // openJournal opens or creates the journal at path and takes its lock;
 // errFollowed when another process has it.

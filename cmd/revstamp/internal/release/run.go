@@ -91,13 +91,17 @@ func (s *Site) sameEnvironment(r *Release) error {
 }
 
 // settle queues and follows the jobs that the live release still owes; done is
-// true when it owes none.
+// true when it owes none, or another process is at them.
 func (s *Site) settle(ctx context.Context, unlock func() error) (*Release, bool, error) {
 	r, err := s.Current()
 	if err != nil || len(r.pending()) == 0 {
 		return r, true, err
 	}
-	return s.finishAlone(ctx, r, manner{unlock: unlock})
+	now, done, err := s.finishAlone(ctx, r, manner{unlock: unlock})
+	if errors.Is(err, errFollowed) {
+		return r, true, nil // another process sees to them
+	}
+	return now, done, err
 }
 
 // change takes the lock, plans what decide asks for, and carries it out.
