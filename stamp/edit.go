@@ -2,7 +2,10 @@ package stamp
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,29 +19,41 @@ type literal struct {
 	start, end int    // its bytes; equal for what cannot be replaced
 	text       string // decoded
 	kind       string // Value.Type
-	refused    string // why it is not a literal; empty when it is
+	refused    string // why it is not a literal, as "an expression"; empty when it is
 	style      byte   // the quote, or 0
 	flow       bool   // yaml: inside [] or {}
 }
 
-// language reads and writes one format for one target.
+// language reads and writes one format.
 type language interface {
-	// scan returns everything that has a key, in the order of the file.
-	scan(src []byte) ([]literal, error)
-	// names reports whether the target's key is this one.
-	names(key string) bool
-	// clean returns the value without what the format puts around it itself.
-	clean(value string) string
+	// scan returns everything that has a key, in the order of the file, each
+	// key in the one spelling that is compared and that selector reads too.
+	// Its error is an *Error of kind ParseError.
+	scan(src string) ([]literal, error)
+	// selector reads a key as people write it. Its error is an *Error of kind
+	// BadSelector.
+	selector(key string) (selector, error)
 	// encode writes value as this language would at old's place, as a string
 	// or as a value of old's type.
 	encode(old literal, value string, asString bool) (string, error)
 }
 
+// selector reports whether a literal's key is the one that is meant.
+type selector func(key string) bool
+
 // Find returns the values that the target names, in the order of the file: one,
 // or with All at least one. Otherwise the error is an *Error. src is not
 // modified.
 func (t Target) Find(src []byte) ([]Value, error) {
-	_, all, named, err := t.find(src)
+	r, err := t.open()
+	if err != nil {
+		return nil, t.locate(src, err)
+	}
+	all, err := scan(r.lang, src)
+	if err != nil {
+		return nil, t.locate(src, err)
+	}
+	named, err := r.find(src, all)
 	if err != nil {
 		return nil, t.locate(src, err)
 	}
@@ -51,40 +66,41 @@ func (t Target) Find(src []byte) ([]Value, error) {
 	return values, nil
 }
 
-// find returns everything that has a key, and which of it the target names.
-func (t Target) find(src []byte) (lang language, all []literal, named []int, err error) {
-	if lang, err = t.language(); err != nil {
-		return nil, nil, nil, err
-	}
+// scan returns what has a key in src, unless a merge left it unfinished.
+func scan(lang language, src []byte) ([]literal, error) {
 	if at := conflictMarkers(src); at >= 0 {
-		return nil, nil, nil, refuse(ConflictMarkers, at, "the file holds conflict markers").hint("resolve the conflict first")
+		return nil, refuse(ConflictMarkers, at, "the file holds conflict markers").hint("resolve the conflict first")
 	}
-	if all, err = lang.scan(src); err != nil {
-		return nil, nil, nil, err
-	}
-	var lines []int
+	return lang.scan(string(src))
+}
+
+// find returns which of all the request names.
+func (r request) find(src []byte, all []literal) (named []int, err error) {
 	for i, l := range all {
-		if lang.names(l.key) {
+		if r.named(l.key) {
 			named = append(named, i)
-			line, _ := position(src, l.start)
-			lines = append(lines, line)
 		}
 	}
 	if len(named) == 0 {
-		return nil, nil, nil, t.notFound(all)
+		return nil, r.notFound(all)
 	}
-	if len(named) > 1 && !t.All {
+	if len(named) > 1 && !r.All {
+		var lines []int
+		for _, i := range named {
+			line, _ := position(src, all[i].start)
+			lines = append(lines, line)
+		}
 		e := refuse(Ambiguous, all[named[0]].start, "found %d times, in lines %s", len(named), listLines(lines))
 		e.Lines = lines
-		return nil, nil, nil, e.hint("remove all but one, or say that all are meant")
+		return nil, e.hint("remove all but one, or say that all are meant")
 	}
 	for _, i := range named {
 		if l := all[i]; l.refused != "" {
-			return nil, nil, nil, refuse(NotALiteral, l.start, "the value is %s", l.refused).
+			return nil, refuse(NotALiteral, l.start, "the value is %s", l.refused).
 				hint("write it as one plain value first, then it can be stamped")
 		}
 	}
-	return lang, all, named, nil
+	return named, nil
 }
 
 func (t Target) notFound(all []literal) *Error {
@@ -98,6 +114,8 @@ func (t Target) notFound(all []literal) *Error {
 	case t.Key != "":
 		if near := nearest(t.Key, all); near != "" {
 			e.Hint = fmt.Sprintf("the file has %s", near)
+		} else {
+			e.Hint = "'revstamp stamp --list' shows the keys of a file"
 		}
 	}
 	return e
@@ -107,43 +125,127 @@ func (t Target) notFound(all []literal) *Error {
 // value is there already, out is src itself and there are no changes. src is
 // not modified. The error is an *Error; out and changes are nil then.
 func (t Target) Edit(src []byte) (out []byte, changes []Change, err error) {
-	lang, all, named, err := t.find(src)
-	if err != nil {
-		return nil, nil, t.locate(src, err)
-	}
-	value := lang.clean(t.Value)
-	type splice struct {
-		at   literal
-		text string
-	}
-	var splices []splice
-	for _, i := range named {
-		l := all[i]
-		asString := l.kind == "string" || t.Type == "string"
-		if l.text == value && (l.kind == "string") == asString {
+	return Edit(src, []Target{t})
+}
+
+// Edit applies several targets to src, one after the other, as Target.Edit
+// does one. Those of one format that follow each other cost one reading. Every
+// target that is refused is in the error, each as an *Error.
+func Edit(src []byte, targets []Target) (out []byte, changes []Change, err error) {
+	var errs []error
+	var requests []request
+	for _, t := range targets {
+		r, err := t.open()
+		if err != nil {
+			errs = append(errs, t.locate(src, err))
 			continue
 		}
-		text, err := lang.encode(l, value, asString)
-		if err != nil {
-			return nil, nil, t.locate(src, at(err, l.start))
+		requests = append(requests, r)
+	}
+	out = src
+	for len(requests) > 0 {
+		b, n, err := newEdit(out, requests)
+		requests = requests[n:]
+		var after []byte
+		if err == nil {
+			after, err = b.apply()
 		}
-		line, column := position(src, l.start)
-		splices = append(splices, splice{l, text})
-		changes = append(changes, Change{t.File, t.selector(), line, column, l.text, value})
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		out, changes = after, append(changes, b.changes...)
 	}
-	if len(splices) == 0 {
-		return src, nil, nil
-	}
-	end := 0
-	for _, s := range splices {
-		out = append(append(out, src[end:s.at.start]...), s.text...)
-		end = s.at.end
-	}
-	out = append(out, src[end:]...)
-	if err := verify(lang, src, out, all, named, value, t.Type); err != nil {
-		return nil, nil, t.locate(src, err)
+	if len(errs) > 0 {
+		return nil, nil, join(errs)
 	}
 	return out, changes, nil
+}
+
+// edit is what the targets of one language do to a text.
+type edit struct {
+	src     []byte
+	lang    language
+	all     []literal
+	named   map[int]request // by index in all
+	splices map[int]string  // those of named that change: the new bytes
+	changes []Change
+}
+
+// newEdit reads src once for as many of the requests, from the first on, as
+// can be answered from that: those of the first one's language, as long as they
+// stamp different values. It returns how many they are.
+func newEdit(src []byte, requests []request) (b *edit, n int, err error) {
+	first := requests[0]
+	b = &edit{src: src, lang: first.lang, named: map[int]request{}, splices: map[int]string{}}
+	if b.all, err = scan(b.lang, src); err != nil {
+		return nil, 1, first.locate(src, err)
+	}
+	var errs []error
+	for _, r := range requests {
+		if r.lang != b.lang {
+			break
+		}
+		named, err := r.find(src, b.all)
+		if err == nil && slices.ContainsFunc(named, func(i int) bool { _, again := b.named[i]; return again }) {
+			break
+		}
+		n++
+		for _, i := range named {
+			b.named[i] = r
+			err = cmp.Or(err, b.replace(i, r))
+		}
+		if err != nil {
+			errs = append(errs, r.locate(src, err))
+		}
+	}
+	return b, n, join(errs)
+}
+
+// join returns the only error as it is.
+func join(errs []error) error {
+	if len(errs) == 1 {
+		return errs[0]
+	}
+	return errors.Join(errs...)
+}
+
+// replace notes the new bytes of literal i, unless it has the value already.
+func (b *edit) replace(i int, r request) error {
+	l := b.all[i]
+	asString := l.kind == "string" || r.Type == "string"
+	if l.text == r.value && (l.kind == "string") == asString {
+		return nil
+	}
+	text, err := b.lang.encode(l, r.value, asString)
+	if err != nil {
+		return at(err, l.start)
+	}
+	line, column := position(b.src, l.start)
+	b.splices[i] = text
+	b.changes = append(b.changes, Change{r.File, r.selector(), line, column, l.text, r.value})
+	return nil
+}
+
+// apply puts the new bytes in place and makes sure of what came of it.
+func (b *edit) apply() ([]byte, error) {
+	if len(b.splices) == 0 {
+		return b.src, nil
+	}
+	size := len(b.src)
+	for i, text := range b.splices {
+		size += len(text) - (b.all[i].end - b.all[i].start)
+	}
+	out, end := make([]byte, 0, size), 0
+	for _, i := range slices.Sorted(maps.Keys(b.splices)) {
+		out = append(append(out, b.src[end:b.all[i].start]...), b.splices[i]...)
+		end = b.all[i].end
+	}
+	out = append(out, b.src[end:]...)
+	if err := b.verify(out); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // at gives an error a place when it has none.
@@ -156,37 +258,42 @@ func at(err error, offset int) error {
 
 // verify reads the changed text and compares: the same keys, the wanted values
 // at the named ones, and at all the others what was there.
-func verify(lang language, src, out []byte, before []literal, named []int, value, wantKind string) error {
-	first := before[named[0]].start
-	wrong := func(format string, args ...any) error {
-		return refuse(BadSelector, first, "the value cannot be written here so that it is read back: "+format, args...)
+func (b *edit) verify(out []byte) error {
+	first := slices.Min(slices.Collect(maps.Keys(b.splices)))
+	fail := func(i int, err error) error { return b.named[i].locate(b.src, at(err, b.all[i].start)) }
+	wrong := func(i int, format string, args ...any) error {
+		return fail(i, refuse(BadSelector, -1, "the value cannot be written here so that it is read back: "+format, args...))
 	}
-	if p, ok := lang.(replacer); ok {
-		return at(p.verify(out, len(before), len(named)), first)
+	if p, ok := b.lang.(replacer); ok {
+		if err := p.verify(out, len(b.all), len(b.named)); err != nil {
+			return fail(first, err)
+		}
+		return nil
 	}
-	after, err := lang.scan(out)
+	after, err := b.lang.scan(string(out))
 	if err != nil {
-		return wrong("%v", err)
+		return wrong(first, "%v", err)
 	}
-	if len(after) != len(before) {
-		return wrong("%d keys became %d", len(before), len(after))
+	if len(after) != len(b.all) {
+		return wrong(first, "%d keys became %d", len(b.all), len(after))
 	}
-	for i, a := range after {
-		b := before[i]
+	for i, now := range after {
+		was := b.all[i]
+		r, named := b.named[i]
 		switch {
-		case a.key != b.key:
-			return wrong("key %s became %s", b.key, a.key)
-		case slices.Contains(named, i):
-			kind := b.kind
-			if wantKind == "string" {
+		case now.key != was.key:
+			return wrong(first, "key %s became %s", was.key, now.key)
+		case named:
+			kind := was.kind
+			if r.Type == "string" {
 				kind = "string"
 			}
-			if a.text != value || a.kind != kind || a.refused != "" {
-				return wrong("%s %q was read as %s %q", kind, value, a.kind, a.text)
+			if now.text != r.value || now.kind != kind || now.refused != "" {
+				return wrong(i, "%s %q was read as %s %q", kind, r.value, now.kind, now.text)
 			}
-		case a.kind != b.kind || a.text != b.text || a.refused != b.refused ||
-			!bytes.Equal(out[a.start:a.end], src[b.start:b.end]):
-			return wrong("another value changed too, %s", b.key)
+		case now.kind != was.kind || now.text != was.text || now.refused != was.refused ||
+			!bytes.Equal(out[now.start:now.end], b.src[was.start:was.end]):
+			return wrong(first, "another value changed too, %s", was.key)
 		}
 	}
 	return nil
@@ -221,9 +328,13 @@ func conflictMarkers(src []byte) int {
 }
 
 // checkValue refuses what would end a line or play with a terminal.
-func checkValue(value string) error {
+func checkValue(value string, newlines bool, f format) error {
 	for i, r := range value {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+		switch {
+		case r == '\n' && newlines && f.newlines:
+		case r == '\n' && newlines:
+			return refuse(ControlCharacter, -1, "the value %q holds a line feed at byte %d, which %s cannot write in a value of one line", value, i, f.name)
+		case unicode.IsControl(r) || r == '\u2028' || r == '\u2029':
 			return refuse(ControlCharacter, -1, "the value %q holds the control character %U at byte %d", value, r, i)
 		}
 	}
@@ -237,12 +348,15 @@ func position(src []byte, offset int) (line, column int) {
 	line = 1 + bytes.Count(before, []byte("\n"))
 	start := bytes.LastIndexByte(before, '\n') + 1
 	if line == 1 {
-		before = bytes.TrimPrefix(before, bom)
+		before = bytes.TrimPrefix(before, []byte(bom))
 	}
 	return line, utf8.RuneCount(before[min(start, len(before)):]) + 1
 }
 
-var bom = []byte("\xef\xbb\xbf")
+const bom = "\xef\xbb\xbf"
+
+// bomLen is the length of the byte order mark of src, if it has one.
+func bomLen(src string) int { return len(src) - len(strings.TrimPrefix(src, bom)) }
 
 func listLines(lines []int) string {
 	var words []string

@@ -153,12 +153,11 @@ func fuzz(f *testing.F, format string) {
 		if len(src) > 4<<10 {
 			return
 		}
-		probe := Target{File: "f", Format: format, Key: "K"}
-		lang, err := probe.language()
+		lang, err := formatNamed(format)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all, err := lang.scan(bytes.Clone(src))
+		all, err := lang.scan(string(src))
 		if err != nil {
 			var e *Error
 			if !errors.As(err, &e) || e.Kind != ParseError {

@@ -1,7 +1,6 @@
 package stamp
 
 import (
-	"bytes"
 	"regexp"
 	"strings"
 )
@@ -10,38 +9,35 @@ import (
 // [export] NAME=value, comments, and values in no, single or double quotes.
 // Where they read differently (blanks around =, text after a value) the value
 // is no literal.
-type env struct{ key string }
+type env struct{}
 
-var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 
-func newEnv(key string) (language, error) {
+func (env) selector(key string) (selector, error) {
 	if !envName.MatchString(key) {
 		return nil, refuse(BadSelector, -1, "%q is not the name of a variable", key)
 	}
-	return env{key}, nil
+	return func(k string) bool { return k == key }, nil
 }
-
-func (e env) names(key string) bool     { return key == e.key }
-func (e env) clean(value string) string { return value }
 
 // Dotted names are dotenv's alone; no shell has them.
 var envLine = regexp.MustCompile(`^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.]*)([ \t]*=[ \t]*)`)
 
 var envNoValue = regexp.MustCompile(`^[ \t]*(?:export([ \t]+[A-Za-z_][A-Za-z0-9_]*)+)?[ \t]*(?:#[^\n]*)?\r?(?:\n|$)`)
 
-func (e env) scan(src []byte) ([]literal, error) {
+func (e env) scan(src string) ([]literal, error) {
 	var found []literal
-	at := len(src) - len(bytes.TrimPrefix(src, bom))
+	at := bomLen(src)
 	for at < len(src) {
-		if span := envNoValue.FindIndex(src[at:]); span != nil {
+		if span := envNoValue.FindStringIndex(src[at:]); span != nil {
 			at += span[1]
 			continue
 		}
-		m := envLine.FindSubmatchIndex(src[at:])
+		m := envLine.FindStringSubmatchIndex(src[at:])
 		if m == nil {
 			return nil, refuse(ParseError, at, "the line is not NAME=value")
 		}
-		l := literal{key: string(src[at+m[2] : at+m[3]]), start: at + m[1]}
+		l := literal{key: src[at+m[2] : at+m[3]], start: at + m[1]}
 		next, err := envValue(src, &l)
 		if err != nil {
 			return nil, err
@@ -54,7 +50,7 @@ func (e env) scan(src []byte) ([]literal, error) {
 
 // envValue reads the value at l.start, which blanks may precede, and returns
 // where the next line begins.
-func envValue(src []byte, l *literal) (next int, err error) {
+func envValue(src string, l *literal) (next int, err error) {
 	l.kind = "string"
 	at := l.start
 	switch {
@@ -72,22 +68,22 @@ func envValue(src []byte, l *literal) (next int, err error) {
 	default:
 		envBare(src, l)
 	}
-	rest, _, _ := bytes.Cut(src[l.end:], []byte("\n"))
+	rest, _, _ := strings.Cut(src[l.end:], "\n")
 	next = min(l.end+len(rest)+1, len(src))
-	rest = bytes.TrimSuffix(rest, []byte("\r"))
-	after := bytes.TrimLeft(rest, " \t")
+	rest = strings.TrimSuffix(rest, "\r")
+	after := strings.TrimLeft(rest, " \t")
 	if len(after) == 0 || after[0] == '#' && len(after) < len(rest) {
 		return next, nil
 	}
 	l.refused = "more than one word"
-	if i := bytes.IndexAny(after, "'\""); i >= 0 && bytes.Count(after, after[i:i+1])%2 != 0 {
+	if i := strings.IndexAny(after, "'\""); i >= 0 && strings.Count(after, after[i:i+1])%2 != 0 {
 		return 0, refuse(ParseError, l.end, "a quote is not closed in this line")
 	}
 	return next, nil
 }
 
 // envBare reads one word.
-func envBare(src []byte, l *literal) {
+func envBare(src string, l *literal) {
 	at := l.start
 	for at < len(src) && strings.IndexByte(" \t\r\n", src[at]) < 0 {
 		if src[at] == '\\' && at+1 < len(src) {
@@ -96,14 +92,14 @@ func envBare(src []byte, l *literal) {
 		at++
 	}
 	l.end = min(at, len(src))
-	l.text = string(src[l.start:l.end])
+	l.text = src[l.start:l.end]
 	if strings.ContainsAny(l.text, "$`\\'\"();&|<>") {
 		l.refused = "more than a word: it holds characters that a shell acts upon"
 	}
 }
 
 // envQuoted reads a quoted value, which may go over several lines.
-func envQuoted(src []byte, l *literal) error {
+func envQuoted(src string, l *literal) error {
 	var text []byte
 	for i := l.start + 1; i < len(src); i++ {
 		c := src[i]

@@ -70,6 +70,12 @@ func (c *goldenCase) read(t testing.TB, text string, inputs map[string][]byte) {
 			c.target.Key = rest
 		case "value":
 			c.target.Value = rest
+		case "quoted": // a value that is written as in Go
+			value, err := strconv.Unquote(rest)
+			if err != nil {
+				t.Fatalf("%s: odd line %q", c.name, line)
+			}
+			c.target.Value, c.target.Newlines = value, true
 		case "format":
 			c.target.Format = rest
 		case "type":

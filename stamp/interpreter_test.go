@@ -186,7 +186,7 @@ func TestValuesInYAML(t *testing.T) {
 func TestNastyIsWhatItClaims(t *testing.T) {
 	t.Parallel()
 	for _, v := range nasty {
-		if !utf8.ValidString(v) || checkValue(v) != nil {
+		if !utf8.ValidString(v) || checkValue(v, false, format{}) != nil {
 			t.Errorf("%q cannot be stamped everywhere", v)
 		}
 	}

@@ -1,7 +1,6 @@
 package stamp
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -10,37 +9,27 @@ import (
 
 // jsonLang is strict JSON (RFC 8259): no comments, no trailing commas. Of
 // several members with one name each is seen.
-type jsonLang struct{ key string }
+type jsonLang struct{}
 
-func newJSON(key string) (language, error) {
-	p, err := parsePath(key)
-	if err != nil {
-		return nil, err
-	}
-	return jsonLang{p.String()}, nil
-}
+func (jsonLang) selector(key string) (selector, error) { return pathSelector(key) }
 
-func (j jsonLang) names(key string) bool     { return key == j.key }
-func (j jsonLang) clean(value string) string { return value }
-
-func (j jsonLang) scan(src []byte) ([]literal, error) {
-	body := bytes.TrimPrefix(src, bom)
-	skipped := len(src) - len(body)
+func (jsonLang) scan(src string) ([]literal, error) {
+	skipped := bomLen(src)
 	var syntax *json.SyntaxError
 	var whole json.RawMessage
-	if err := json.Unmarshal(body, &whole); errors.As(err, &syntax) {
+	if err := json.Unmarshal([]byte(src[skipped:]), &whole); errors.As(err, &syntax) {
 		return nil, refuse(ParseError, skipped+max(int(syntax.Offset)-1, 0), "%s", syntax)
 	} else if err != nil {
 		return nil, refuse(ParseError, -1, "%s", err)
 	}
 	s := jsonScanner{src: src, at: skipped}
-	s.value(nil)
+	s.value("")
 	return s.found, nil
 }
 
 // jsonScanner walks text that is known to be valid.
 type jsonScanner struct {
-	src   []byte
+	src   string
 	at    int
 	found []literal
 }
@@ -80,7 +69,7 @@ func (s *jsonScanner) value(p path) {
 		case 'n':
 			kind = "null"
 		}
-		s.add(p, literal{start: start, end: s.at, text: string(s.src[start:s.at]), kind: kind})
+		s.add(p, literal{start: start, end: s.at, text: s.src[start:s.at], kind: kind})
 	}
 }
 
@@ -113,23 +102,23 @@ func (s *jsonScanner) str() string {
 	}
 	s.at++
 	var text string
-	if err := json.Unmarshal(s.src[start:s.at], &text); err != nil {
+	if err := json.Unmarshal([]byte(s.src[start:s.at]), &text); err != nil {
 		panic("stamp: invalid string in valid JSON: " + err.Error())
 	}
 	return text
 }
 
 func (s *jsonScanner) add(p path, l literal) {
-	l.key = p.String()
+	l.key = string(p)
 	s.found = append(s.found, l)
 }
 
-func (j jsonLang) encode(old literal, value string, asString bool) (string, error) {
+func (jsonLang) encode(old literal, value string, asString bool) (string, error) {
 	if !asString {
 		return encodeBare(old, value)
 	}
 	if !utf8.ValidString(value) {
 		return "", refuse(ControlCharacter, -1, "the value %q is not UTF-8, as JSON must be", value)
 	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`, nil
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(value) + `"`, nil
 }

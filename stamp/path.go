@@ -5,31 +5,31 @@ import (
 	"strings"
 )
 
-// path is the way to a value in yaml and json, each step a key or, with a
-// leading NUL, an index.
-type path []string
+// path is the way to a value in the formats that are data, as keys are
+// written: assets."site.css"[0].
+type path string
 
-func (p path) key(name string) path { return append(p[:len(p):len(p)], name) }
-
-func (p path) index(i int) path { return append(p[:len(p):len(p)], "\x00"+strconv.Itoa(i)) }
-
-// String returns the path as a key is written: assets."site.css"[0].
-func (p path) String() string {
-	var b strings.Builder
-	for i, step := range p {
-		if n, ok := strings.CutPrefix(step, "\x00"); ok {
-			b.WriteString("[" + n + "]")
-			continue
-		}
-		if i > 0 {
-			b.WriteByte('.')
-		}
-		if step == "" || strings.ContainsAny(step, ".[]\"\\:") {
-			step = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(step) + `"`
-		}
-		b.WriteString(step)
+func (p path) key(name string) path {
+	if name == "" || strings.ContainsAny(name, ".[]\"\\:") {
+		name = `"` + pathEscaper.Replace(name) + `"`
 	}
-	return b.String()
+	if p == "" {
+		return path(name)
+	}
+	return p + "." + path(name)
+}
+
+var pathEscaper = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
+func (p path) index(i int) path { return p + "[" + path(strconv.Itoa(i)) + "]" }
+
+// pathSelector names the value at a path.
+func pathSelector(key string) (selector, error) {
+	p, err := parsePath(key)
+	if err != nil {
+		return nil, err
+	}
+	return func(k string) bool { return k == string(p) }, nil
 }
 
 // parsePath reads a key: names and "quoted names" separated by dots, [n] for
@@ -45,30 +45,30 @@ func parsePath(key string) (path, error) {
 		case key[i] == '[':
 			n := strings.IndexByte(key[i:], ']')
 			if n < 0 {
-				return nil, bad(i, "[ is not closed")
+				return "", bad(i, "[ is not closed")
 			}
 			index, err := strconv.Atoi(key[i+1 : i+n])
 			if err != nil || index < 0 || strconv.Itoa(index) != key[i+1:i+n] {
-				return nil, bad(i, "[ ] holds no index")
+				return "", bad(i, "[ ] holds no index")
 			}
 			p = p.index(index)
 			i += n + 1
 		case len(p) > 0 && key[i] != '.':
-			return nil, bad(i, "a dot is missing")
+			return "", bad(i, "a dot is missing")
 		default:
 			if len(p) > 0 {
 				i++
 			}
 			name, n, ok := pathName(key[i:])
 			if !ok {
-				return nil, bad(i, "a name is missing")
+				return "", bad(i, "a name is missing")
 			}
 			p = p.key(name)
 			i += n
 		}
 	}
 	if len(p) == 0 {
-		return nil, bad(0, "a name is missing")
+		return "", bad(0, "a name is missing")
 	}
 	return p, nil
 }

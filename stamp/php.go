@@ -7,14 +7,12 @@ import (
 )
 
 // php finds assignments, returned arrays and constants in PHP source.
-type php struct {
-	key   string
-	exact bool // the key named a namespace, if only the global one
-}
+type php struct{}
 
-// newPHP reads the key with the lexer that reads files.
-func newPHP(key string) (language, error) {
-	bad := func(what string) (language, error) {
+// selector reads the key with the lexer that reads files. A name without a
+// namespace stands for one in any.
+func (php) selector(key string) (selector, error) {
+	bad := func(what string) (selector, error) {
 		return nil, refuse(BadSelector, -1, "key %q: %s", key, what).
 			hint(`write $config['svn'], return['assets']['rev'], NAME or App\Build::REV`)
 	}
@@ -31,28 +29,23 @@ func newPHP(key string) (language, error) {
 		return bad("it begins with neither a variable nor a name")
 	}
 	name := s.text(0)
-	p := php{exact: strings.Contains(name, `\`)}
+	exact := strings.Contains(name, `\`)
 	base, next := strings.TrimPrefix(name, `\`), 1
 	if first.kind == phpName && s.is(1, "::") && len(s.tokens) > 2 &&
 		(s.tokens[2].kind == phpName || s.tokens[2].kind == phpVariable) {
 		base, next = base+"::"+s.text(2), 3
 	}
-	p.key, next = s.subscripts(base, next, true)
+	want, next := s.subscripts(base, next, true)
 	if next < len(s.tokens) {
 		return bad("what follows the name is no ['key']")
 	}
-	return p, nil
+	return func(k string) bool {
+		return k == want || !exact && !strings.HasPrefix(want, "$") && strings.HasSuffix(k, `\`+want)
+	}, nil
 }
 
-// names lets a name without a namespace stand for one in any.
-func (p php) names(key string) bool {
-	return key == p.key || !p.exact && !strings.HasPrefix(p.key, "$") && strings.HasSuffix(key, `\`+p.key)
-}
-
-func (p php) clean(value string) string { return value }
-
-func (p php) scan(src []byte) ([]literal, error) {
-	s, err := newPHPScanner(src)
+func (php) scan(src string) ([]literal, error) {
+	s, err := newPHPScanner([]byte(src))
 	if err != nil {
 		return nil, err
 	}

@@ -6,13 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// encode keeps the quotes: both kinds can hold any value.
-func (p php) encode(old literal, value string, asString bool) (string, error) {
+// encode keeps the quotes, unless there is a line feed to write: both kinds can
+// hold any other value.
+func (php) encode(old literal, value string, asString bool) (string, error) {
 	if !asString {
 		return encodeBare(old, value)
 	}
-	if old.style == '"' {
-		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`).Replace(value) + `"`, nil
+	if old.style == '"' || strings.Contains(value, "\n") {
+		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "\n", `\n`).Replace(value) + `"`, nil
 	}
 	return `'` + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + `'`, nil
 }

@@ -1,12 +1,12 @@
 package stamp
 
 import (
-	"bytes"
 	"regexp"
 	"strings"
 )
 
-// newPlain returns the language of text without a grammar.
+// newPlain returns the language of text without a grammar. It has no keys: a
+// request names all that it finds.
 func newPlain(t Target) (language, error) {
 	switch {
 	case t.Key != "":
@@ -35,31 +35,31 @@ func newPlain(t Target) (language, error) {
 // wholeFile is one value, without a byte order mark and the last line's end.
 type wholeFile struct{}
 
-func (wholeFile) names(string) bool { return true }
-
-func (wholeFile) clean(value string) string {
-	return strings.TrimSuffix(strings.TrimSuffix(value, "\n"), "\r")
+// wholeText is text without the end of its last line, which the file keeps.
+func wholeText(text string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 }
 
-func (wholeFile) scan(src []byte) ([]literal, error) {
-	start := len(src) - len(bytes.TrimPrefix(src, bom))
-	text := wholeFile{}.clean(string(src[start:]))
+func (wholeFile) scan(src string) ([]literal, error) {
+	start := bomLen(src)
+	text := wholeText(src[start:])
 	return []literal{{start: start, end: start + len(text), text: text, kind: "string"}}, nil
 }
+
+func (wholeFile) selector(string) (selector, error) { return nil, nil }
 
 func (wholeFile) encode(_ literal, value string, _ bool) (string, error) { return value, nil }
 
 // match is what the group of an expression matches.
 type match struct{ re *regexp.Regexp }
 
-func (match) names(string) bool         { return true }
-func (match) clean(value string) string { return value }
+func (match) selector(string) (selector, error) { return nil, nil }
 
-func (m match) scan(src []byte) ([]literal, error) {
+func (m match) scan(src string) ([]literal, error) {
 	var found []literal
-	for _, span := range m.re.FindAllSubmatchIndex(src, -1) {
+	for _, span := range m.re.FindAllStringSubmatchIndex(src, -1) {
 		if start, end := span[2], span[3]; start >= 0 {
-			found = append(found, literal{start: start, end: end, text: string(src[start:end]), kind: "string"})
+			found = append(found, literal{start: start, end: end, text: src[start:end], kind: "string"})
 		}
 	}
 	return found, nil
@@ -70,13 +70,12 @@ func (match) encode(_ literal, value string, _ bool) (string, error) { return va
 // placeholder is text that a value replaces.
 type placeholder string
 
-func (placeholder) names(string) bool         { return true }
-func (placeholder) clean(value string) string { return value }
+func (placeholder) selector(string) (selector, error) { return nil, nil }
 
-func (p placeholder) scan(src []byte) ([]literal, error) {
+func (p placeholder) scan(src string) ([]literal, error) {
 	var found []literal
 	for at := 0; ; {
-		i := bytes.Index(src[at:], []byte(p))
+		i := strings.Index(src[at:], string(p))
 		if i < 0 {
 			return found, nil
 		}
@@ -89,7 +88,7 @@ func (p placeholder) scan(src []byte) ([]literal, error) {
 func (placeholder) encode(_ literal, value string, _ bool) (string, error) { return value, nil }
 
 func (p placeholder) verify(out []byte, found, replaced int) error {
-	if left, _ := p.scan(out); len(left) != found-replaced {
+	if left, _ := p.scan(string(out)); len(left) != found-replaced {
 		return refuse(BadSelector, -1, "the value and the text around it make the placeholder anew")
 	}
 	return nil

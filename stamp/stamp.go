@@ -23,18 +23,15 @@
 // What is refused is an [*Error], which says why in its Kind.
 package stamp
 
-import (
-	"path/filepath"
-	"strings"
-)
+import "path/filepath"
 
 // Target is one value in one file, and what it is to become.
 type Target struct {
 	// File is the file's name. Find and Edit read nothing: they use it to know
 	// the format, and in errors.
 	File string
-	// Format is php, yaml, json, env or plain; empty is FormatOf(File), or
-	// plain with Match or Placeholder.
+	// Format is one of Formats; empty is FormatOf(File), or plain with Match or
+	// Placeholder.
 	Format string
 	// Key says which value, in the syntax of the format. Plain has none.
 	Key string
@@ -46,6 +43,10 @@ type Target struct {
 	Placeholder string
 	// Value is the new value, as data: quoting and escaping are done here.
 	Value string
+	// Newlines lets Value hold line feeds, in formats that can write them as
+	// an escape: the lines of the file stay as they are. Other control
+	// characters are always refused.
+	Newlines bool
 	// Type is empty to keep the type of the value that is there, or "string"
 	// to make it a string.
 	Type string
@@ -73,75 +74,66 @@ type Change struct {
 	New    string `json:"new"`
 }
 
-// FormatOf returns the format of a file by its name: *.php, *.yaml and *.yml,
-// *.json, and .env, .env.local, prod.env.
-func FormatOf(file string) (format string, ok bool) {
-	base := strings.ToLower(filepath.Base(file))
-	if base == ".env" || strings.HasPrefix(base, ".env.") {
-		return "env", true
-	}
-	switch filepath.Ext(base) {
-	case ".php":
-		return "php", true
-	case ".yaml", ".yml":
-		return "yaml", true
-	case ".json":
-		return "json", true
-	case ".env":
-		return "env", true
-	}
-	return "", false
-}
-
 // Validate reports what is wrong with the target itself, whatever the file
 // holds: an *Error of kind BadSelector or ControlCharacter.
 func (t Target) Validate() error {
-	_, err := t.language()
+	_, err := t.open()
 	return t.locate(nil, err)
 }
 
-// language returns the reader and writer of the target's format.
-func (t Target) language() (language, error) {
+// request is a target that was understood.
+type request struct {
+	Target
+	lang  language
+	named selector
+	value string
+}
+
+// open understands the target.
+func (t Target) open() (request, error) {
 	if t.Type != "" && t.Type != "string" {
-		return nil, refuse(BadSelector, -1, "type %q is not known", t.Type).hint(`leave it out to keep the type, or say "string"`)
+		return request{}, refuse(BadSelector, -1, "type %q is not known", t.Type).hint(`leave it out to keep the type, or say "string"`)
 	}
-	format := t.Format
-	if format == "" && (t.Match != "" || t.Placeholder != "") {
-		format = "plain"
+	name := t.Format
+	if name == "" && (t.Match != "" || t.Placeholder != "") {
+		name = plainFormat
 	}
-	if format == "" {
+	if name == "" {
 		var ok bool
-		if format, ok = FormatOf(t.File); !ok {
-			return nil, refuse(BadSelector, -1, "the format of %q is not known by its name", filepath.Base(t.File)).
-				hint("name the format: php, yaml, json, env or plain")
+		if name, ok = FormatOf(t.File); !ok {
+			return request{}, refuse(BadSelector, -1, "the format of %q is not known by its name", filepath.Base(t.File)).
+				hint("name the format: " + formatNames())
 		}
 	}
-	if format != "plain" {
-		if t.Match != "" || t.Placeholder != "" {
-			return nil, refuse(BadSelector, -1, "match and placeholder are for plain, not for %s", format)
-		}
-		if t.Key == "" {
-			return nil, refuse(BadSelector, -1, "%s needs a key", format)
-		}
+	if name == plainFormat {
+		return t.openPlain()
 	}
-	var lang language
-	var err error
-	switch format {
-	case "php":
-		lang, err = newPHP(t.Key)
-	case "yaml":
-		lang, err = newYAML(t.Key)
-	case "json":
-		lang, err = newJSON(t.Key)
-	case "env":
-		lang, err = newEnv(t.Key)
-	case "plain":
-		lang, err = newPlain(t)
-	default:
-		err = refuse(BadSelector, -1, "format %q is not known", format).hint("it is one of php, yaml, json, env and plain")
-	}
+	f, err := formatNamed(name)
 	if err != nil {
-		return nil, err
+		return request{}, err
 	}
-	return lang, checkValue(lang.clean(t.Value))
+	switch {
+	case t.Match != "" || t.Placeholder != "":
+		return request{}, refuse(BadSelector, -1, "match and placeholder are for plain, not for %s", name)
+	case t.Key == "":
+		return request{}, refuse(BadSelector, -1, "%s needs a key", name).hint("a key is written like " + f.example)
+	}
+	named, err := f.selector(t.Key)
+	if err != nil {
+		return request{}, err
+	}
+	return request{t, f.language, named, t.Value}, checkValue(t.Value, t.Newlines, f)
+}
+
+func (t Target) openPlain() (request, error) {
+	lang, err := newPlain(t)
+	if err != nil {
+		return request{}, err
+	}
+	value := t.Value
+	if lang == (wholeFile{}) {
+		value = wholeText(value)
+	}
+	all := func(string) bool { return true }
+	return request{t, lang, all, value}, checkValue(value, t.Newlines, format{name: plainFormat, newlines: true})
 }

@@ -15,13 +15,12 @@ import (
 
 // yamlLang finds values by the positions that yaml.v3 gives its nodes, and
 // their ends by reading on from there.
-type yamlLang struct{ key string }
+type yamlLang struct{}
 
 var yamlDoc = regexp.MustCompile(`^doc\[(0|[1-9][0-9]*)\]:`)
 
-func newYAML(key string) (language, error) {
-	doc := 0
-	rest := key
+func (yamlLang) selector(key string) (selector, error) {
+	doc, rest := 0, key
 	if m := yamlDoc.FindStringSubmatch(key); m != nil {
 		doc, _ = strconv.Atoi(m[1])
 		rest = key[len(m[0]):]
@@ -30,28 +29,27 @@ func newYAML(key string) (language, error) {
 	if err != nil {
 		return nil, err
 	}
-	return yamlLang{yamlKey(doc, p)}, nil
+	want := yamlKey(doc, p)
+	return func(k string) bool { return k == want }, nil
 }
 
 // yamlKey names a value of the nth document, from 0; the first needs no prefix.
 func yamlKey(doc int, p path) string {
 	if doc == 0 {
-		return p.String()
+		return string(p)
 	}
 	return fmt.Sprintf("doc[%d]:%s", doc, p)
 }
 
-func (y yamlLang) names(key string) bool     { return key == y.key }
-func (y yamlLang) clean(value string) string { return value }
-
-func (y yamlLang) scan(src []byte) ([]literal, error) {
+func (yamlLang) scan(text string) ([]literal, error) {
+	src := []byte(text)
 	if !utf8.Valid(src) {
 		return nil, refuse(ParseError, invalidUTF8(src), "the file is not UTF-8")
 	}
 	s := yamlScanner{src: src, lines: yamlLines(src)}
 	// The parser refuses the newer directive, but not what is written under it.
-	text := yamlDirective.ReplaceAll(src, []byte("%YAML 1.1"))
-	for dec := yaml.NewDecoder(bytes.NewReader(text)); ; s.doc++ {
+	parsed := yamlDirective.ReplaceAll(src, []byte("%YAML 1.1"))
+	for dec := yaml.NewDecoder(bytes.NewReader(parsed)); ; s.doc++ {
 		var doc yaml.Node
 		err := decodeYAML(dec, &doc)
 		if errors.Is(err, io.EOF) {
@@ -61,7 +59,7 @@ func (y yamlLang) scan(src []byte) ([]literal, error) {
 			return nil, s.parseError(err)
 		}
 		for _, n := range doc.Content {
-			s.node(nil, n, false)
+			s.node("", n, false)
 		}
 	}
 }
@@ -107,7 +105,7 @@ func (s *yamlScanner) parseError(err error) error {
 
 // yamlLines returns where each line begins, by the parser's idea of a line.
 func yamlLines(src []byte) []int {
-	lines := []int{len(src) - len(bytes.TrimPrefix(src, bom))}
+	lines := []int{len(src) - len(bytes.TrimPrefix(src, []byte(bom)))}
 	for i := 0; i < len(src); {
 		r, n := utf8.DecodeRune(src[i:])
 		i += n
@@ -247,7 +245,7 @@ func (s *yamlScanner) quoted(l *literal, rest []byte) {
 
 // encode keeps the style where it can hold the value as a string, for a reader
 // of YAML 1.1 as well as of 1.2.
-func (y yamlLang) encode(old literal, value string, asString bool) (string, error) {
+func (yamlLang) encode(old literal, value string, asString bool) (string, error) {
 	if !asString {
 		if old.kind == "bool" && yamlSwitch.MatchString(value) && strings.ToLower(value) == value {
 			return value, nil
@@ -293,7 +291,7 @@ func yamlPlain(value string, flow bool) bool {
 
 // yamlEscaped reports whether r must be escaped: only double quotes can.
 func yamlEscaped(r rune) bool {
-	return r == '\ufeff' || r == '\u0085' || r == '\u2028' || r == '\u2029' || r == '\ufffe' || r == '\uffff'
+	return r == '\n' || r == '\ufeff' || r == '\u0085' || r == '\u2028' || r == '\u2029' || r == '\ufffe' || r == '\uffff'
 }
 
 func yamlDouble(value string) string {
@@ -304,6 +302,8 @@ func yamlDouble(value string) string {
 		case r == '"' || r == '\\':
 			b.WriteByte('\\')
 			b.WriteRune(r)
+		case r == '\n':
+			b.WriteString(`\n`)
 		case yamlEscaped(r):
 			fmt.Fprintf(&b, `\u%04x`, r)
 		default:

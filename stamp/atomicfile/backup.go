@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -74,6 +75,46 @@ func (b *Backups) List(name string) ([]Backup, error) {
 		}
 	}
 	return list, nil
+}
+
+// Restore puts the content of a copy back where it came from, by the same
+// sequence as any replacement. What is there now is saved first, so that a
+// restoration can be undone as well. The file keeps the mode and owner that it
+// has; one that is gone is made anew, with the mode it had. It reports whether
+// anything changed.
+func (b *Backups) Restore(ctx context.Context, from Backup, o Options) (changed bool, err error) {
+	data, err := from.Read()
+	if err != nil {
+		return false, err
+	}
+	o.Create, o.MkdirAll, o.Perm = true, true, from.Mode
+	f, err := Open(from.Original, o)
+	if err != nil {
+		return false, err
+	}
+	if !f.Exists() {
+		f.Chmod(from.Mode)
+	}
+	batch := Batch{Backups: b}
+	batch.Add(f, data)
+	changed = batch.Len() > 0
+	if err := batch.Commit(ctx); err != nil {
+		return false, err
+	}
+	return changed, nil
+}
+
+// Read returns the content of the copy.
+func (b Backup) Read() ([]byte, error) {
+	f, err := Open(b.Path, Options{NoFollow: true})
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if !f.regular() {
+		return nil, fmt.Errorf("read backup %q: %w", b.Path, ErrNotRegular)
+	}
+	return f.Data(), nil
 }
 
 func backupName(t time.Time, mode uint32) string {

@@ -4,6 +4,7 @@ package need
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 )
 
@@ -25,6 +26,33 @@ func Root(t testing.TB) {
 	if os.Geteuid() != 0 {
 		missing(t, "root")
 	}
+}
+
+// DebianPython is Debian's own Python, which alone finds the modules of
+// Debian's packages.
+const DebianPython = "/usr/bin/python3"
+
+// Corpus returns the directories in which the named Debian packages were
+// unpacked by .ci/test, or skips t under the same rule as Program.
+func Corpus(t testing.TB, packages ...string) []string {
+	t.Helper()
+	top := os.Getenv("REVSTAMP_CORPORA")
+	if top == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			missing(t, "a cache directory")
+		}
+		top = filepath.Join(cache, "revstamp-corpora")
+	}
+	var dirs []string
+	for _, name := range packages {
+		dir := filepath.Join(top, name)
+		if _, err := os.Stat(dir); err != nil {
+			missing(t, "the unpacked Debian package "+name)
+		}
+		dirs = append(dirs, dir)
+	}
+	return dirs
 }
 
 func missing(t testing.TB, what string) {

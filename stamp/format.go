@@ -1,0 +1,59 @@
+package stamp
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// format is a language under the name that a target gives it.
+type format struct {
+	language
+	name     string
+	example  string   // of a key
+	files    []string // patterns of filepath.Match, of the base names it is known by, in lower case
+	newlines bool     // a value in it can hold line feeds without going over several lines
+}
+
+const plainFormat = "plain"
+
+// formats are all of them but plain, which has no keys. Of two whose patterns
+// match a name the first is meant.
+var formats = []format{
+	{php{}, "php", `$config['rev']`, []string{"*.php", "*.phtml"}, true},
+	{yamlLang{}, "yaml", "assets.rev", []string{"*.yaml", "*.yml"}, true},
+	{jsonLang{}, "json", "assets.rev", []string{"*.json", "*.webmanifest"}, true},
+	{env{}, "env", "ASSETS_REV", []string{".env", ".env.*", "*.env"}, false},
+}
+
+// Formats returns the names that Target.Format may have.
+func Formats() []string {
+	var names []string
+	for _, f := range formats {
+		names = append(names, f.name)
+	}
+	return append(names, plainFormat)
+}
+
+// FormatOf returns the format that a file has by its name.
+func FormatOf(file string) (name string, ok bool) {
+	base := strings.ToLower(filepath.Base(file))
+	for _, f := range formats {
+		for _, pattern := range f.files {
+			if ok, _ := filepath.Match(pattern, base); ok {
+				return f.name, true
+			}
+		}
+	}
+	return "", false
+}
+
+func formatNamed(name string) (format, error) {
+	i := slices.IndexFunc(formats, func(f format) bool { return f.name == name })
+	if i < 0 {
+		return format{}, refuse(BadSelector, -1, "format %q is not known", name).hint("it is one of " + formatNames())
+	}
+	return formats[i], nil
+}
+
+func formatNames() string { return strings.Join(Formats(), ", ") }
