@@ -3,6 +3,7 @@ package stamp
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 )
 
@@ -55,6 +56,25 @@ func (e *Error) Error() string {
 	}
 	fmt.Fprintf(&b, "%s: %s", e.Kind, e.Detail)
 	return b.String()
+}
+
+// Position is where in the file it happened; line and column are 0 when it is
+// about no place.
+func (e *Error) Position() (file string, line, column int) { return e.File, e.Line, e.Column }
+
+// Remedy is the hint.
+func (e *Error) Remedy() string { return e.Hint }
+
+// LogValue tells the parts of the error to a [slog.Logger].
+func (e *Error) LogValue() slog.Value {
+	attrs := []slog.Attr{
+		slog.String("kind", string(e.Kind)), slog.String("file", e.File), slog.Int("line", e.Line),
+		slog.Int("column", e.Column), slog.String("key", e.Key), slog.String("detail", e.Detail),
+	}
+	if len(e.Lines) > 0 {
+		attrs = append(attrs, slog.Any("lines", e.Lines))
+	}
+	return slog.GroupValue(attrs...)
 }
 
 func refuse(kind Kind, at int, format string, args ...any) *Error {

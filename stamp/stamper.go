@@ -25,12 +25,9 @@ type Stamper struct {
 func (s Stamper) Plan(targets []Target) (*Plan, error) {
 	p := &Plan{backups: s.Backups}
 	index := make(map[string]int)
+	var onFile [][]Target // by index in p.Files
 	var errs []error
 	for _, t := range targets {
-		if err := t.Validate(); err != nil {
-			errs = append(errs, err)
-			continue
-		}
 		f, err := atomicfile.Open(t.File, s.Options)
 		if err != nil {
 			errs = append(errs, err)
@@ -42,17 +39,36 @@ func (s Stamper) Plan(targets []Target) (*Plan, error) {
 		} else {
 			i = len(p.Files)
 			index[f.Path()] = i
-			p.Files = append(p.Files, FileEdit{Path: f.Path(), Before: f.Data(), After: f.Data(), file: f})
+			p.Files = append(p.Files, FileEdit{Path: f.Path(), Before: f.Data(), file: f})
+			onFile = append(onFile, nil)
 		}
-		if err := p.Files[i].apply(t); err != nil {
+		onFile[i] = append(onFile[i], t)
+	}
+	for i := range p.Files {
+		f := &p.Files[i]
+		var err error
+		if f.After, f.Changes, err = Edit(f.Before, onFile[i]); err != nil {
 			errs = append(errs, err)
 		}
 	}
 	if len(errs) > 0 {
 		p.Close()
-		return nil, errors.Join(errs...)
+		return nil, flatten(errs)
 	}
 	return p, nil
+}
+
+// flatten joins errors of which some are joined ones.
+func flatten(errs []error) error {
+	var all []error
+	for _, err := range errs {
+		if joined, ok := err.(interface{ Unwrap() []error }); ok {
+			all = append(all, joined.Unwrap()...)
+		} else {
+			all = append(all, err)
+		}
+	}
+	return join(all)
 }
 
 // Plan is a set of edits that are computed and not yet made.
@@ -72,15 +88,6 @@ type FileEdit struct {
 	Changes []Change
 
 	file *atomicfile.File
-}
-
-func (e *FileEdit) apply(t Target) error {
-	out, changes, err := t.Edit(e.After)
-	if err != nil {
-		return err
-	}
-	e.After, e.Changes = out, append(e.Changes, changes...)
-	return nil
 }
 
 // Commit writes all files or none, as atomicfile.Batch does, and those without

@@ -99,9 +99,6 @@ func hint(err error) string {
 	if errors.As(err, &hinter) && hinter.Hint() != "" {
 		return hinter.Hint()
 	}
-	if stampErr, ok := errors.AsType[*stamp.Error](err); ok && stampErr.Hint != "" {
-		return stampErr.Hint
-	}
 	if _, ok := errors.AsType[*release.LockedError](err); ok {
 		return "wait for it, or try again with --wait=15m"
 	}
@@ -139,9 +136,6 @@ func hintOf(e release.Effect) string {
 // fields are what --json tells of err besides its text.
 func fields(err error) []any {
 	var all []any
-	if e, ok := errors.AsType[*stamp.Error](err); ok {
-		all = append(all, "kind", e.Kind, "file", e.File, "line", e.Line, "column", e.Column, "key", e.Key)
-	}
 	if e, ok := errors.AsType[*release.Error](err); ok {
 		all = append(all, "release", e.Release, "step", e.Step)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -44,9 +45,9 @@ func validate(cfg *config.Config) error {
 			File: s.File, Format: s.Format, Key: s.Key, Match: s.Match, Placeholder: s.Placeholder,
 			Value: "0", Type: s.Type, All: s.All,
 		}
-		if err := t.Validate(); err != nil {
+		if e, ok := errors.AsType[*stamp.Error](t.Validate()); ok {
 			errs = append(errs, &config.Error{
-				File: s.Pos.File, Line: s.Pos.Line, Column: s.Pos.Column, Key: "stamp", Detail: err.Error(), Hint: hint(err),
+				File: s.Pos.File, Line: s.Pos.Line, Column: s.Pos.Column, Key: "stamp", Detail: e.Error(), Hint: e.Hint,
 			})
 		}
 	}

@@ -7,9 +7,10 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 )
 
-// unified is the unified diff of a file, with at most context unchanged lines
-// around each change.
-func unified(name string, before, after []byte, context int) []byte {
+// Diff is a unified diff of the file called name, with at most context
+// unchanged lines, of which there are never more than 3, around each change:
+// those next to a stamped one may hold secrets.
+func Diff(name string, before, after []byte, context int) []byte {
 	full := diff.Diff("a/"+name, before, "b/"+name, after)
 	if context >= 3 || len(full) == 0 {
 		return full
@@ -26,6 +27,9 @@ func unified(name string, before, after []byte, context int) []byte {
 			if !bytes.HasPrefix(line, []byte("diff ")) {
 				out.Write(line)
 			}
+		case line[0] == '\\' && len(h.lines) > 0: // no newline at the end: it belongs to the line before
+			last := len(h.lines) - 1
+			h.lines[last] = append(bytes.Clone(h.lines[last]), line...)
 		default:
 			h.lines = append(h.lines, line)
 		}

@@ -12,7 +12,7 @@ import (
 	"revstamp/testdata/need"
 )
 
-func TestUnified(t *testing.T) {
+func TestDiff(t *testing.T) {
 	before := "a\nb\nc\nd\ne\nf\ng\nh\ni\n"
 	after := "a\nB\nc\nd\ne\nf\nx\ng\nh\n"
 	for _, test := range []struct {
@@ -26,9 +26,11 @@ func TestUnified(t *testing.T) {
 		{"the same", before, before, 0, ""},
 		{"neighbouring secrets stay out", "<?php\n$rev = '1';\n$password = 'x';\n", "<?php\n$rev = '2';\n$password = 'x';\n", 0,
 			"--- a/f\n+++ b/f\n@@ -2,1 +2,1 @@\n-$rev = '1';\n+$rev = '2';\n"},
+		{"an end without newline that stays", "a\nb\nc", "x\nb\nc", 0, "--- a/f\n+++ b/f\n@@ -1,1 +1,1 @@\n-a\n+x\n"},
+		{"one line of context", before, "a\nB\nc\nd\ne\nf\ng\nh\ni\n", 1, "--- a/f\n+++ b/f\n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := string(unified("f", []byte(test.before), []byte(test.after), test.context))
+			got := string(Diff("f", []byte(test.before), []byte(test.after), test.context))
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -36,8 +38,8 @@ func TestUnified(t *testing.T) {
 	}
 }
 
-// TestUnifiedApplies lets git apply diffs without context to what they are of.
-func TestUnifiedApplies(t *testing.T) {
+// TestDiffApplies lets git apply diffs without context to what they are of.
+func TestDiffApplies(t *testing.T) {
 	need.Program(t, "git")
 	for name, pair := range map[string][2]string{
 		"in the middle":    {"a\nb\nc\n", "a\nx\nc\n"},
@@ -53,7 +55,7 @@ func TestUnifiedApplies(t *testing.T) {
 			}
 			cmd := exec.Command("git", "apply", "--unidiff-zero", "-")
 			cmd.Dir = dir
-			cmd.Stdin = strings.NewReader(string(unified("f", []byte(pair[0]), []byte(pair[1]), 0)))
+			cmd.Stdin = strings.NewReader(string(Diff("f", []byte(pair[0]), []byte(pair[1]), 0)))
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("%v: %s", err, out)
 			}

@@ -65,17 +65,12 @@ func (r Role) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 // in t.
 func newEdits(cfg *config.Config, rev vcs.Revision, t *tree) (*edits, error) {
 	e := &edits{cfg: cfg, stamps: map[string][]stamp.Target{}}
-	values := values(cfg, rev)
-	for _, st := range cfg.Stamp {
-		value, err := config.Expand(st.Value, values)
-		if err != nil {
-			return nil, fmt.Errorf("%v: %w", st.Pos, err)
-		}
-		target := stamp.Target{
-			File: st.File, Format: st.Format, Key: st.Key, Match: st.Match, Placeholder: st.Placeholder,
-			Value: value, Type: st.Type, All: st.All,
-		}
-		abs := cfg.Abs(st.File)
+	targets, err := targets(cfg, rev)
+	if err != nil {
+		return nil, err
+	}
+	for _, target := range targets {
+		abs := cfg.Abs(target.File)
 		if _, ok := e.stamps[abs]; !ok {
 			e.files = append(e.files, abs)
 		}
@@ -88,6 +83,23 @@ func newEdits(cfg *config.Config, rev vcs.Revision, t *tree) (*edits, error) {
 		}
 	}
 	return e, nil
+}
+
+// targets are what cfg stamps at revision rev. Their files are named as in cfg.
+func targets(cfg *config.Config, rev vcs.Revision) ([]stamp.Target, error) {
+	values := values(cfg, rev)
+	var all []stamp.Target
+	for _, st := range cfg.Stamp {
+		value, err := config.Expand(st.Value, values)
+		if err != nil {
+			return nil, fmt.Errorf("%v: %w", st.Pos, err)
+		}
+		all = append(all, stamp.Target{
+			File: st.File, Format: st.Format, Key: st.Key, Match: st.Match, Placeholder: st.Placeholder,
+			Value: value, Type: st.Type, All: st.All,
+		})
+	}
+	return all, nil
 }
 
 // role says what the file at abs is to a release.
@@ -132,12 +144,9 @@ func (e *edits) name(abs string) string {
 // apply returns content, of the file at abs, as it is to be published.
 func (e *edits) apply(abs string, content []byte) (Edit, error) {
 	edit := Edit{Path: e.name(abs), Role: e.role(abs), After: content}
-	for _, t := range e.stamps[abs] {
-		out, changes, err := t.Edit(edit.After)
-		if err != nil {
-			return edit, err
-		}
-		edit.After, edit.Stamped = out, append(edit.Stamped, changes...)
+	var err error
+	if edit.After, edit.Stamped, err = stamp.Edit(content, e.stamps[abs]); err != nil {
+		return edit, err
 	}
 	if e.refers(abs) {
 		result, err := e.assets.Rewrite(e.document(abs), edit.After)
@@ -149,20 +158,21 @@ func (e *edits) apply(abs string, content []byte) (Edit, error) {
 	return edit, nil
 }
 
-// neutral is a value that every stamped literal, string or number, can hold.
-const neutral = "0"
-
 // same reports whether a and b, two contents of the file at abs, differ in
 // nothing but what revstamp writes there.
 func (e *edits) same(abs string, a, b []byte) bool {
-	for _, t := range e.stamps[abs] {
-		t.Value = neutral
-		var errA, errB error
-		a, _, errA = t.Edit(a)
-		b, _, errB = t.Edit(b)
-		if errA != nil || errB != nil {
+	stamps := slices.Clone(e.stamps[abs])
+	for i := range stamps {
+		values, err := stamps[i].Find(b)
+		if err != nil {
 			return false
 		}
+		stamps[i].Value = values[0].Text // of the right type, whatever it is
+	}
+	a, _, errA := stamp.Edit(a, stamps)
+	b, _, errB := stamp.Edit(b, stamps)
+	if errA != nil || errB != nil {
+		return false
 	}
 	if e.refers(abs) {
 		doc := e.document(abs)

@@ -174,7 +174,7 @@ func fileAt(ctx context.Context, wc vcs.WorkingCopy, target *vcs.Target, file st
 // those in nothing but what the present configuration stamps and rewrites, and
 // files that hold, to the byte, what a release wrote.
 func (s *Site) own(wc vcs.WorkingCopy) (vcs.Own, error) {
-	now, err := newEdits(s.Config, vcs.Revision{Short: neutral}, &tree{base: s.Config.Dir})
+	now, err := newEdits(s.Config, vcs.Revision{Short: "0"}, &tree{base: s.Config.Dir})
 	if err != nil {
 		return nil, err
 	}
@@ -264,7 +264,7 @@ func (p *Plan) Diff() []byte {
 		if e.Role == RoleConfiguration {
 			context = 0
 		}
-		out = append(out, unified(e.Path, e.Before, e.After, context)...)
+		out = append(out, Diff(e.Path, e.Before, e.After, context)...)
 	}
 	return out
 }

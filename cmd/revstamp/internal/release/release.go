@@ -173,7 +173,3 @@ func (silent) StepSkipped(string, string)           {}
 func (silent) StepFailed(string, error)             {}
 func (silent) Job(string, string, string, int, int) {}
 func (silent) Warn(string, ...any)                  {}
-
-// Diff is a unified diff of the file called name, without unchanged lines:
-// those next to a stamped one may hold secrets.
-func Diff(name string, before, after []byte) []byte { return unified(name, before, after, 0) }

@@ -270,7 +270,7 @@ func asError(due *Release) error {
 // files are the options by which every file of the site is written.
 func (r *run) files() atomicfile.Options {
 	return atomicfile.Options{
-		Owner:  r.owner(),
+		Owner:  ownerPolicy(r.cfg),
 		Record: func(temp string) error { return r.journal.Note(Record{Kind: kindTemp, Path: r.site.state.name(temp)}) },
 		Warn:   func(msg string) { r.site.observer().Warn("%s", msg) },
 	}

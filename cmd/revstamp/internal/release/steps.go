@@ -32,7 +32,7 @@ func (s backupStep) Run(ctx context.Context) (string, error) {
 	if s.release.did("update", "activate") {
 		return "", Skip("done before")
 	}
-	backups := atomicfile.Backups{Dir: s.site.state.backups(), Keep: s.cfg.Backups.Keep}
+	backups := s.site.Backups()
 	n := 0
 	for _, abs := range s.endangered() {
 		if err := ctx.Err(); err != nil {
@@ -69,7 +69,7 @@ func (s backupStep) endangered() []string {
 	return all
 }
 
-func (s backupStep) backup(backups atomicfile.Backups, abs string) error {
+func (s backupStep) backup(backups *atomicfile.Backups, abs string) error {
 	f, err := atomicfile.Open(abs, s.files())
 	if err != nil {
 		return err
@@ -319,8 +319,8 @@ func (r *Release) did(names ...string) bool {
 	return false
 }
 
-func (r *run) owner() atomicfile.OwnerPolicy {
-	if r.cfg.Owner == config.OwnerBestEffort {
+func ownerPolicy(cfg *config.Config) atomicfile.OwnerPolicy {
+	if cfg.Owner == config.OwnerBestEffort {
 		return atomicfile.OwnerBestEffort
 	}
 	return atomicfile.KeepOwner

@@ -3,6 +3,7 @@ package ui
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 )
@@ -136,6 +137,8 @@ type problem struct {
 	hint         string
 	file         string
 	line, column int
+	kind, key    string // of those that know them, for JSON
+	lines        []int  // where an ambiguous key is
 }
 
 // problemsOf are the errors joined in err, or err alone.
@@ -170,5 +173,28 @@ func problemsOf(err error) []problem {
 	if errors.As(err, &remedied) {
 		p.hint = remedied.Remedy()
 	}
+	var telling interface {
+		error
+		slog.LogValuer
+	}
+	if errors.As(err, &telling) {
+		if v := telling.LogValue(); v.Kind() == slog.KindGroup {
+			p.tell(v.Group())
+		}
+	}
 	return []problem{p}
+}
+
+// tell notes what an error says of itself.
+func (p *problem) tell(attrs []slog.Attr) {
+	for _, a := range attrs {
+		switch a.Key {
+		case "kind":
+			p.kind = a.Value.String()
+		case "key":
+			p.key = a.Value.String()
+		case "lines":
+			p.lines, _ = a.Value.Any().([]int)
+		}
+	}
 }

@@ -50,9 +50,12 @@ type jsonEvent struct {
 type jsonProblem struct {
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
+	Kind    string `json:"kind,omitempty"` // of those that know one
 	File    string `json:"file,omitempty"`
 	Line    int    `json:"line,omitempty"`
 	Column  int    `json:"column,omitempty"`
+	Key     string `json:"key,omitempty"`
+	Lines   []int  `json:"lines,omitempty"` // where an ambiguous key is
 }
 
 func (j *jsonView) show(e event) error {
@@ -77,7 +80,7 @@ func (j *jsonView) show(e event) error {
 		}
 	case kindError:
 		for _, p := range e.problems {
-			out.Errors = append(out.Errors, jsonProblem{p.message, p.hint, p.file, p.line, p.column})
+			out.Errors = append(out.Errors, jsonProblem{p.message, p.hint, p.kind, p.file, p.line, p.column, p.key, p.lines})
 		}
 	default:
 		out.Message = strings.TrimRight(e.text, "\n")

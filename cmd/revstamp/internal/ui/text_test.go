@@ -124,7 +124,7 @@ func TestColours(t *testing.T) {
 func TestProblems(t *testing.T) {
 	a, b := errors.New("a"), errors.New("b")
 	p := placed{}
-	whole := problem{p.Error(), p.Remedy(), "/build/shop/config.php", 3, 1}
+	whole := problem{message: p.Error(), hint: p.Remedy(), file: "/build/shop/config.php", line: 3, column: 1}
 	for _, test := range []struct {
 		err  error
 		want []problem
@@ -133,7 +133,7 @@ func TestProblems(t *testing.T) {
 		{errors.Join(a, b), []problem{{message: "a"}, {message: "b"}}},
 		{errors.Join(a, errors.Join(b, p)), []problem{{message: "a"}, {message: "b"}, whole}},
 		{fmt.Errorf("both %w and %w", a, b), []problem{{message: "both a and b"}}},
-		{fmt.Errorf("stamp: %w", p), []problem{{"stamp: " + whole.message, whole.hint, whole.file, 3, 1}}},
+		{fmt.Errorf("stamp: %w", p), []problem{{message: "stamp: " + whole.message, hint: whole.hint, file: whole.file, line: 3, column: 1}}},
 		{fmt.Errorf("x: %w", errors.Join(a, b)), []problem{{message: "x: a\nb"}}},
 	} {
 		got := problemsOf(test.err)
@@ -149,13 +149,14 @@ func TestPlaceByFields(t *testing.T) {
 		fields []any
 		want   problem
 	}{
-		{errors.New("a"), []any{"kind", "k", "file", "x.php", "line", 7, "column", 2}, problem{"a", "", "x.php", 7, 2}},
+		{errors.New("a"), []any{"kind", "k", "file", "x.php", "line", 7, "column", 2}, problem{message: "a", file: "x.php", line: 7, column: 2}},
 		{errors.New("a"), []any{"file"}, problem{message: "a"}},
-		{placed{}, []any{"file", "x.php", "line", 7}, problem{placed{}.Error(), placed{}.Remedy(), "/build/shop/config.php", 3, 1}},
+		{placed{}, []any{"file", "x.php", "line", 7}, problem{message: placed{}.Error(), hint: placed{}.Remedy(), file: "/build/shop/config.php", line: 3, column: 1}},
 	} {
 		e := event{problems: problemsOf(test.err), fields: pairs(test.fields)}
-		if e.place(); e.problems[0] != test.want {
-			t.Errorf("%v %v = %v, want %v", test.err, test.fields, e.problems[0], test.want)
+		e.place()
+		if diff := cmp.Diff(test.want, e.problems[0], cmp.AllowUnexported(problem{})); diff != "" {
+			t.Errorf("%v %v (-want +got):\n%s", test.err, test.fields, diff)
 		}
 	}
 }

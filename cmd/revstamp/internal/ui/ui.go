@@ -206,7 +206,8 @@ func (u *UI) Warn(format string, args ...any) {
 //
 //	Remedy() string
 //
-// brings a hint of its own. The fields are keys and values in turn, for JSON;
+// brings a hint of its own, and what a [slog.LogValuer] tells of its kind, key
+// and lines stands in JSON. The fields are keys and values in turn, for JSON;
 // file, line and column are the place of an error that does not know its own.
 func (u *UI) Error(err error, hint string, fields ...any) {
 	e := event{kind: kindError, problems: problemsOf(err), hint: hint, fields: pairs(fields)}
