@@ -1,0 +1,237 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"revstamp/testdata/need"
+)
+
+// The benchmarks of stamp compare whole processes, side by side in one run:
+// revstamp beside sed -i, and beside crudini where that reads the format. Of
+// interest are the ratios, not the times:
+//
+//	x-sed      how many times as long as sed -i
+//	of-limit   of what two runs of sed -i and two syncs of the file take; stamp
+//	           syncs the file and its directory, which sed does not
+//	x-crudini  how many times as long as crudini
+
+// buildCommand builds the command as it is shipped.
+func buildCommand(b *testing.B) string {
+	b.Helper()
+	program := filepath.Join(b.TempDir(), "revstamp")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	return program
+}
+
+// bigFile is a configuration of about a megabyte; one line of it is to change.
+type bigFile struct {
+	name    string
+	section func(i int) string // of the file, each with a key of its own
+	head    string
+	tail    string
+	key     string // of section 9000
+}
+
+var bigFiles = []bigFile{
+	{
+		name: "config.php", head: "<?php\n", key: "$config['section9000']['rev']",
+		section: func(i int) string {
+			return fmt.Sprintf("$config['section%d']['rev'] = 'value %d'; // a comment\n$config['section%d']['list'] = ['a', 2, \"c\"];\n", i, i, i)
+		},
+	},
+	{
+		name: "config.yaml", key: "section9000.rev",
+		section: func(i int) string {
+			return fmt.Sprintf("section%d:\n  name: value %d # a comment\n  list: [a, 2, \"c\"]\n  rev: 'value %d'\n", i, i, i)
+		},
+	},
+	{
+		name: "config.json", head: "{", tail: "\"last\": null}\n", key: "section9000.rev",
+		section: func(i int) string {
+			return fmt.Sprintf("\n  \"section%d\": {\n    \"list\": [\"a\", 2, \"c\"],\n    \"rev\": \"value %d\"\n  },", i, i)
+		},
+	},
+	{
+		name: "config.ini", key: "section9000.rev",
+		section: func(i int) string {
+			return fmt.Sprintf("[section%d]\n; a comment\nname = value %d\nrev = value %d\n\n", i, i, i)
+		},
+	},
+}
+
+// megabyte is the text of f.
+func (f bigFile) megabyte() string {
+	var b strings.Builder
+	b.WriteString(f.head)
+	for i := 0; b.Len() < 1<<20; i++ {
+		b.WriteString(f.section(i))
+	}
+	b.WriteString(f.tail)
+	return b.String()
+}
+
+// stopwatch adds up what each of several commands takes.
+type stopwatch map[string]time.Duration
+
+func (w stopwatch) time(b *testing.B, name string, do func() error) {
+	b.Helper()
+	began := time.Now()
+	if err := do(); err != nil {
+		b.Fatalf("%s: %v", name, err)
+	}
+	w[name] += time.Since(began)
+}
+
+func runIn(dir, name string, args ...string) func() error {
+	return func() error {
+		cmd := exec.Command(name, args...)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "XDG_STATE_HOME="+dir)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
+	}
+}
+
+// syncs is what two fsyncs of text, written anew, take here.
+func syncs(dir, text string) (time.Duration, error) {
+	var took time.Duration
+	for i := range 2 {
+		f, err := os.Create(filepath.Join(dir, fmt.Sprint("sync", i)))
+		if err != nil {
+			return 0, err
+		}
+		defer f.Close()
+		if _, err := f.WriteString(text); err != nil {
+			return 0, err
+		}
+		began := time.Now()
+		if err := f.Sync(); err != nil {
+			return 0, err
+		}
+		took += time.Since(began)
+	}
+	return took, nil
+}
+
+// report gives the ratios of revstamp to the others.
+func (w stopwatch) report(b *testing.B) {
+	ours := float64(w["revstamp"])
+	b.ReportMetric(ours/float64(w["sed"]), "x-sed")
+	b.ReportMetric(ours/float64(2*w["sed"]+w["sync"]), "of-limit")
+	if other := w["crudini"]; other > 0 {
+		b.ReportMetric(ours/float64(other), "x-crudini")
+	}
+	b.ReportMetric(ours/float64(b.N)/1e6, "ms/stamp")
+}
+
+func BenchmarkStampOneKey(b *testing.B) {
+	need.Program(b, "sed")
+	program := buildCommand(b)
+	for _, f := range bigFiles {
+		b.Run(f.name, func(b *testing.B) {
+			dir, text, watch := b.TempDir(), f.megabyte(), stopwatch{}
+			ours, theirs := filepath.Join(dir, f.name), filepath.Join(dir, "sed-"+f.name)
+			for _, name := range []string{ours, theirs} {
+				if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+					b.Fatal(err)
+				}
+			}
+			n := 0
+			for b.Loop() {
+				n++
+				watch.time(b, "revstamp", runIn(dir, program, "stamp", "-f", ours, "-k", f.key, "--value", fmt.Sprint("stamped ", n)))
+				watch.time(b, "sed", runIn(dir, "sed", "-i", fmt.Sprintf("/9000/,/10000/s/value 9000\\|stamped [0-9]*/stamped %d/", n), theirs))
+				took, err := syncs(dir, text)
+				if err != nil {
+					b.Fatal(err)
+				}
+				watch["sync"] += took
+				if _, err := exec.LookPath("crudini"); err == nil && filepath.Ext(f.name) == ".ini" {
+					watch.time(b, "crudini", runIn(dir, "crudini", "--set", theirs, "section9000", "rev", fmt.Sprint("stamped ", n)))
+				}
+			}
+			watch.report(b)
+		})
+	}
+}
+
+// BenchmarkReleaseTargets releases a site in which only the value of 50 targets,
+// in as many files, has changed.
+func BenchmarkReleaseTargets(b *testing.B) {
+	need.Program(b, "sed", "git")
+	program := buildCommand(b)
+	dir, watch := b.TempDir(), stopwatch{}
+	site, seds := filepath.Join(dir, "site"), filepath.Join(dir, "sed")
+	const targets = 50
+	conf := "site: bench\njobs: { follow: 0s }\nstamp:\n"
+	var files []string
+	for i := range targets {
+		name := fmt.Sprintf("c%d.php", i)
+		conf += fmt.Sprintf("  - { file: %s, key: \"$config['rev']\" }\n", name)
+		files = append(files, name)
+		for _, in := range []string{site, seds} {
+			if err := os.MkdirAll(in, 0o755); err != nil {
+				b.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(in, name), []byte("<?php\n$config['rev'] = 'value';\n"), 0o644); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	if err := os.WriteFile(filepath.Join(site, "revstamp.yaml"), []byte(conf), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	git := func(args ...string) {
+		b.Helper()
+		args = append([]string{"-c", "user.name=Ada", "-c", "user.email=ada@example.org"}, args...)
+		if err := runIn(site, "git", args...)(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	git("init", "-q", "-b", "main")
+	git("add", ".")
+	git("commit", "-q", "-m", "one")
+	git("clone", "-q", "--bare", ".", filepath.Join(dir, "upstream"))
+	git("remote", "add", "origin", filepath.Join(dir, "upstream"))
+	git("fetch", "-q", "origin")
+	git("branch", "-q", "-u", "origin/main")
+	for n := 0; b.Loop(); n++ {
+		b.StopTimer()
+		// A commit upstream that touches nothing but the revision.
+		git("push", "-q", "origin", "HEAD:main")
+		tree := "HEAD^{tree}"
+		out, err := exec.Command("git", "-C", site, "-c", "user.name=Ada", "-c", "user.email=ada@example.org",
+			"commit-tree", "-p", "HEAD", "-m", fmt.Sprint(n), tree).Output()
+		if err != nil {
+			b.Fatal(err)
+		}
+		git("push", "-q", "origin", strings.TrimSpace(string(out))+":refs/heads/main")
+		b.StartTimer()
+		watch.time(b, "revstamp", runIn(site, program, "release"))
+		watch.time(b, "sed", func() error {
+			for _, name := range files {
+				if err := runIn(seds, "sed", "-i", fmt.Sprintf("s/'[^']*';/'%d';/", n), name)(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		took, err := syncs(dir, "<?php")
+		if err != nil {
+			b.Fatal(err)
+		}
+		watch["sync"] += took
+	}
+	watch.report(b)
+}
