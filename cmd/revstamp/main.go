@@ -71,7 +71,7 @@ configuration; 3 failed and rolled back; 4 failed and needs resume or abort;
 	root.AddCommand(
 		newRelease(a), newPlan(a), newRollback(a), newResume(a), newAbort(a),
 		newStatus(a), newHistory(a), newShow(a), newFollow(a),
-		newRevision(a), newStamp(a), newInit(a),
+		newRevision(a), newStamp(a), newBackups(a), newInit(a),
 		newJob(a), newWorker(a), newJobServer(a),
 		newDemo(a), newVersion(a),
 	)

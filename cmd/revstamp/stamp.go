@@ -73,11 +73,11 @@ the keys cannot be stamped.`,
 	f.BoolVar(&t.All, "all", false, "stamp every occurrence of the key")
 	f.BoolVar(&s.list, "list", false, "show the keys of the file that can be stamped")
 	f.BoolVarP(&s.dry, "dry-run", "n", false, "show the difference and write nothing")
-	f.IntVarP(&s.context, "context", "U", 0, "up to 3 unchanged `lines` around a difference; they may hold secrets")
 	f.StringVar(&s.backups.Dir, "backups", "", "keep what the file held in this `directory`")
 	f.IntVar(&s.backups.Keep, "keep", 10, "how many backups of a file to keep")
 	f.BoolVar(&s.lax, "owner-best-effort", false, "go on when the file's owner cannot be kept")
 	f.BoolVar(&s.files.InPlace, "in-place", false, "write in place where a bind mount makes renaming impossible")
+	contextFlag(cmd, &s.context)
 	return cmd
 }
 
@@ -110,6 +110,9 @@ func (s *stamping) run(ctx context.Context) error {
 	return s.stamped(ctx, func(files atomicfile.Options) (*stamp.Plan, error) {
 		stamper := stamp.Stamper{Options: files}
 		if s.backups.Dir != "" {
+			if err := s.unserved(s.backups.Dir); err != nil {
+				return nil, err
+			}
 			stamper.Backups = &s.backups
 		}
 		plan, err := stamper.Plan([]stamp.Target{*t})
@@ -118,6 +121,30 @@ func (s *stamping) run(ctx context.Context) error {
 		}
 		return plan, plan.Commit(ctx)
 	})
+}
+
+// unserved refuses a directory for backups that visitors of the configured
+// site, if there is one here, could read.
+func (s *stamping) unserved(dir string) error {
+	if _, err := os.Stat(s.config); err != nil {
+		return nil
+	}
+	site, err := s.site()
+	if err != nil || site.Config.Assets == nil {
+		return err
+	}
+	root := site.Config.Abs(site.Config.Assets.Root)
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	if rel, err := filepath.Rel(root, abs); err == nil && filepath.IsLocal(rel) {
+		return &usageError{
+			msg:  fmt.Sprintf("backups in %q would be served to visitors: it is under assets.root, %q", dir, site.Config.Assets.Root),
+			hint: "keep them outside of what is served",
+		}
+	}
+	return nil
 }
 
 // configured stamps what revstamp.yaml says.
@@ -148,17 +175,11 @@ func (s *stamping) stamped(ctx context.Context, do func(atomicfile.Options) (*st
 	if s.lax {
 		files.Owner = atomicfile.OwnerBestEffort
 	}
-	list := &temps{}
 	if !s.dry {
-		opened, err := openTemps(ctx)
-		if err != nil {
-			s.out.Warn("a temporary file would be left behind if this were killed: %v", err)
-		} else {
-			list = opened
-		}
+		list, closeList := s.temps(ctx)
+		defer closeList()
+		files.Record = list.record
 	}
-	defer list.Close()
-	files.Record = list.record
 	plan, err := do(files)
 	if plan != nil {
 		defer plan.Close()
@@ -167,6 +188,21 @@ func (s *stamping) stamped(ctx context.Context, do func(atomicfile.Options) (*st
 		return err
 	}
 	return s.show(plan.Files)
+}
+
+// temps begins the list of this run's temporary files. Without one it goes on,
+// for the list is needed by nobody but the run after a killed one.
+func (a *app) temps(ctx context.Context) (list *temps, end func()) {
+	list, err := openTemps(ctx)
+	if err != nil {
+		a.out.Warn("a temporary file would be left behind if this were killed: %v", err)
+		list = &temps{}
+	}
+	return list, func() {
+		if err := list.Close(); err != nil {
+			a.out.Warn("%v", err)
+		}
+	}
 }
 
 // filter stamps the text at standard input.

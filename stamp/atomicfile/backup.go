@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -115,6 +116,33 @@ func (b Backup) Read() ([]byte, error) {
 		return nil, fmt.Errorf("read backup %q: %w", b.Path, ErrNotRegular)
 	}
 	return f.Data(), nil
+}
+
+// Originals returns the absolute paths, sorted, of the files of which backups
+// are kept. The files themselves need not exist any more.
+func (b *Backups) Originals() ([]string, error) {
+	var all []string
+	err := filepath.WalkDir(b.Dir, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // there is none yet, or it is being pruned
+		}
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		rel, err := filepath.Rel(b.Dir, filepath.Dir(path))
+		if _, ok := parseBackup(d.Name()); !ok || err != nil {
+			return err
+		}
+		if original := "/" + rel; len(all) == 0 || all[len(all)-1] != original {
+			all = append(all, original)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list backups: %w", err)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
 }
 
 func backupName(t time.Time, mode uint32) string {

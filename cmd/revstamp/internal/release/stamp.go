@@ -14,17 +14,19 @@ import (
 // how the files are written, as far as the configuration does not. With dry the
 // plan is returned without being carried out. The caller closes the plan.
 func (s *Site) Stamp(ctx context.Context, o atomicfile.Options, dry bool) (plan *stamp.Plan, err error) {
-	if !dry {
-		lock, err := s.lock(ctx, 0)
-		if err != nil {
-			return nil, err
-		}
-		defer lock.Close()
-		due, err := s.due()
-		if err := errors.Join(err, asError(due)); err != nil {
-			return nil, err
-		}
+	if dry {
+		return s.stampPlan(ctx, o)
 	}
+	err = s.Alone(ctx, func() error {
+		if plan, err = s.stampPlan(ctx, o); err != nil {
+			return err
+		}
+		return plan.Commit(ctx)
+	})
+	return plan, err
+}
+
+func (s *Site) stampPlan(ctx context.Context, o atomicfile.Options) (*stamp.Plan, error) {
 	rev, err := s.Revision(ctx)
 	if err != nil {
 		return nil, err
@@ -37,14 +39,22 @@ func (s *Site) Stamp(ctx context.Context, o atomicfile.Options, dry bool) (plan 
 		targets[i].File = s.Config.Abs(targets[i].File)
 	}
 	o.Owner = ownerPolicy(s.Config)
-	stamper := stamp.Stamper{Options: o, Backups: s.Backups()}
-	if plan, err = stamper.Plan(targets); err != nil || dry {
-		return plan, err
+	return stamp.Stamper{Options: o, Backups: s.Backups()}.Plan(targets)
+}
+
+// Alone calls do while it holds the site's lock, and refuses when an
+// interrupted release is due.
+func (s *Site) Alone(ctx context.Context, do func() error) error {
+	lock, err := s.lock(ctx, 0)
+	if err != nil {
+		return err
 	}
-	if err := plan.Commit(ctx); err != nil {
-		return nil, err
+	defer lock.Close()
+	due, err := s.due()
+	if err := errors.Join(err, asError(due)); err != nil {
+		return err
 	}
-	return plan, nil
+	return do()
 }
 
 // Backups is where the site's files are kept as they were.
