@@ -140,6 +140,48 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
+// Several targets do together what each does after the other.
+func TestEditOfSeveral(t *testing.T) {
+	t.Parallel()
+	src := []byte("<?php\n$c['a'] = 'x'; $c['b'] = \"y\";\ndefine('N', 1); // @REV@\n$c['l'] = ['r' => 's'];\n")
+	targets := []Target{
+		{File: "c.php", Key: "$c['b']", Value: "B"},
+		{File: "c.php", Key: "$c['a']", Value: "A"},
+		{File: "c.php", Key: "N", Value: "2"},
+		{File: "c.php", Format: "plain", Placeholder: "@REV@", Value: "7"},
+		{File: "c.php", Key: "$c['l']['r']", Value: "S"},
+		{File: "c.php", Key: "$c['a']", Value: "again"},
+		{File: "c.php", Key: "$c['b']", Value: "B"},
+	}
+	want, changes := src, []Change(nil)
+	for _, target := range targets {
+		out, one, err := target.Edit(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, changes = out, append(changes, one...)
+	}
+	got, all, err := Edit(src, targets)
+	if err != nil || string(got) != string(want) {
+		t.Errorf("Edit = %q, %v, want %q", got, err, want)
+	}
+	if len(all) != len(changes) || len(all) != 6 {
+		t.Errorf("%d changes, want %d, which are 6:\n%v", len(all), len(changes), all)
+	}
+	targets[2].Value, targets[4].Key = "x", "$c['l']"
+	out, all, err := Edit(src, targets)
+	joined, ok := err.(interface{ Unwrap() []error })
+	if out != nil || all != nil || !ok || len(joined.Unwrap()) != 2 {
+		t.Fatalf("Edit = %q, %v, %v, want two refusals", out, all, err)
+	}
+	for i, kind := range []Kind{TypeChange, NotALiteral} {
+		var e *Error
+		if !errors.As(joined.Unwrap()[i], &e) || e.Kind != kind {
+			t.Errorf("refusal %d is %v, want %s", i, joined.Unwrap()[i], kind)
+		}
+	}
+}
+
 // fuzz checks on any source and value what must hold for all of them: no panic,
 // refusals are of type *Error, a stamp changes its own bytes and no others, the
 // value is read back, and a second stamp changes nothing.

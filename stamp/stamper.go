@@ -71,6 +71,26 @@ func flatten(errs []error) error {
 	return join(all)
 }
 
+// tries is how often Stamp begins anew: each time somebody else got their edit
+// in, so that it is a limit for those who never stop.
+const tries = 100
+
+// Stamp plans and commits. When somebody else changes one of the files in
+// between, it begins again with what they wrote, so that several who stamp
+// different keys of one file at a time all succeed. It returns the plan that was
+// committed.
+func (s Stamper) Stamp(ctx context.Context, targets []Target) (*Plan, error) {
+	for try := 1; ; try++ {
+		plan, err := s.Plan(targets)
+		if err == nil {
+			err = plan.Commit(ctx)
+		}
+		if err == nil || !errors.Is(err, atomicfile.ErrChanged) || try == tries {
+			return plan, err
+		}
+	}
+}
+
 // Plan is a set of edits that are computed and not yet made.
 type Plan struct {
 	// Files are in the order in which the targets named them. One that needs

@@ -3,11 +3,16 @@ package stamp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+
+	"golang.org/x/sync/errgroup"
 
 	"revstamp/stamp/atomicfile"
 )
@@ -126,5 +131,96 @@ func TestStamperSeesTheEditOfAnother(t *testing.T) {
 	}
 	if got, _ := os.ReadFile(env); string(got) != "REV=0\nMORE=1\n" {
 		t.Errorf("content = %q: the other edit is lost", got)
+	}
+}
+
+// Two who stamp different keys of one file at the same time lose nothing.
+func TestTwoStampers(t *testing.T) {
+	t.Parallel()
+	const rounds = 200
+	php := filepath.Join(memoryDir(t), "config.php")
+	if err := os.WriteFile(php, []byte("<?php\n$config['a'] = '';\n$config['b'] = '';\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	find := func(key string) string {
+		src, err := os.ReadFile(php)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values, err := Target{File: php, Key: key}.Find(src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return values[0].Text
+	}
+	for round := range rounds {
+		value := strconv.Itoa(round)
+		var both errgroup.Group
+		for _, key := range []string{"$config['a']", "$config['b']"} {
+			both.Go(func() error {
+				_, err := Stamper{}.Stamp(context.Background(), []Target{{File: php, Key: key, Value: value}})
+				return err
+			})
+		}
+		if err := both.Wait(); err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+		if a, b := find("$config['a']"), find("$config['b']"); a != value || b != value {
+			t.Fatalf("round %d: the values are %q and %q", round, a, b)
+		}
+	}
+}
+
+// Somebody who never stops editing does not keep Stamp for ever.
+func TestStampGivesUp(t *testing.T) {
+	t.Parallel()
+	env := filepath.Join(memoryDir(t), ".env")
+	if err := os.WriteFile(env, []byte("REV=0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	s := Stamper{Options: atomicfile.Options{Record: func(string) error { // called between reading and writing
+		n++
+		return os.WriteFile(env, fmt.Appendf(nil, "REV=0\nN=%d\n", n), 0o600)
+	}}}
+	if _, err := s.Stamp(context.Background(), []Target{{File: env, Key: "REV", Value: "1"}}); !errors.Is(err, atomicfile.ErrChanged) {
+		t.Errorf("Stamp: %v, want %v", err, atomicfile.ErrChanged)
+	}
+	if n != tries {
+		t.Errorf("tried %d times, want %d", n, tries)
+	}
+}
+
+// Of several files either all are stamped or none, whichever cannot be written.
+func TestStampPutsEverythingBack(t *testing.T) {
+	t.Parallel()
+	dir := memoryDir(t)
+	var targets []Target
+	for _, name := range []string{"a.env", "b.env", "c.env"} {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte("REV=0\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		targets = append(targets, Target{File: file, Key: "REV", Value: "1"})
+	}
+	for fails := range targets {
+		n := 0
+		s := Stamper{Options: atomicfile.Options{Record: func(string) error {
+			if n++; n == fails+1 {
+				return syscall.ENOSPC
+			}
+			return nil
+		}}}
+		if _, err := s.Stamp(context.Background(), targets); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("Stamp: %v, want %v", err, syscall.ENOSPC)
+		}
+		for _, target := range targets {
+			if got, err := os.ReadFile(target.File); err != nil || string(got) != "REV=0\n" {
+				t.Errorf("%s = %q, %v", target.File, got, err)
+			}
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }

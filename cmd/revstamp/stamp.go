@@ -115,11 +115,10 @@ func (s *stamping) run(ctx context.Context) error {
 			}
 			stamper.Backups = &s.backups
 		}
-		plan, err := stamper.Plan([]stamp.Target{*t})
-		if err != nil || s.dry {
-			return plan, err
+		if s.dry {
+			return stamper.Plan([]stamp.Target{*t})
 		}
-		return plan, plan.Commit(ctx)
+		return stamper.Stamp(ctx, []stamp.Target{*t})
 	})
 }
 

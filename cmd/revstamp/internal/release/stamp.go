@@ -14,19 +14,27 @@ import (
 // how the files are written, as far as the configuration does not. With dry the
 // plan is returned without being carried out. The caller closes the plan.
 func (s *Site) Stamp(ctx context.Context, o atomicfile.Options, dry bool) (plan *stamp.Plan, err error) {
+	o.Owner = ownerPolicy(s.Config)
+	stamper := stamp.Stamper{Options: o, Backups: s.Backups()}
 	if dry {
-		return s.stampPlan(ctx, o)
+		targets, err := s.targets(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return stamper.Plan(targets)
 	}
 	err = s.Alone(ctx, func() error {
-		if plan, err = s.stampPlan(ctx, o); err != nil {
-			return err
+		targets, err := s.targets(ctx)
+		if err == nil {
+			plan, err = stamper.Stamp(ctx, targets)
 		}
-		return plan.Commit(ctx)
+		return err
 	})
 	return plan, err
 }
 
-func (s *Site) stampPlan(ctx context.Context, o atomicfile.Options) (*stamp.Plan, error) {
+// targets are what is stamped at the present revision, by absolute names.
+func (s *Site) targets(ctx context.Context) ([]stamp.Target, error) {
 	rev, err := s.Revision(ctx)
 	if err != nil {
 		return nil, err
@@ -38,8 +46,7 @@ func (s *Site) stampPlan(ctx context.Context, o atomicfile.Options) (*stamp.Plan
 	for i := range targets {
 		targets[i].File = s.Config.Abs(targets[i].File)
 	}
-	o.Owner = ownerPolicy(s.Config)
-	return stamp.Stamper{Options: o, Backups: s.Backups()}.Plan(targets)
+	return targets, nil
 }
 
 // Alone calls do while it holds the site's lock, and refuses when an
