@@ -43,7 +43,7 @@ func validate(cfg *config.Config) error {
 	for _, s := range cfg.Stamp {
 		t := stamp.Target{
 			File: s.File, Format: s.Format, Key: s.Key, Match: s.Match, Placeholder: s.Placeholder,
-			Value: "0", Type: s.Type, All: s.All,
+			Value: "0", Newlines: s.Newlines, Type: s.Type, All: s.All,
 		}
 		if e, ok := errors.AsType[*stamp.Error](t.Validate()); ok {
 			errs = append(errs, &config.Error{

@@ -45,10 +45,11 @@ type Stamp struct {
 	// format is for package stamp to judge.
 	Key, Match, Placeholder string
 
-	Value  string // template; "{{.Revision}}" by default
-	Format string // "" is by file name
-	Type   string // "" keeps the type that is there
-	All    bool   // occurrence: all
+	Value    string // template; "{{.Revision}}" by default
+	Newlines bool   // the value may hold line feeds
+	Format   string // "" is by file name
+	Type     string // "" keeps the type that is there
+	All      bool   // occurrence: all
 }
 
 // Assets says which files are assets and where their URLs are versioned.

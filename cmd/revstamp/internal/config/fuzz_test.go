@@ -69,6 +69,7 @@ func write(c *Config) string {
 		optional("placeholder", s.Placeholder)
 		optional("format", s.Format)
 		optional("type", s.Type)
+		put("newlines: %t, ", s.Newlines)
 		put("occurrence: %s }, ", map[bool]string{true: "all", false: "one"}[s.All])
 	}
 	put("]\n")

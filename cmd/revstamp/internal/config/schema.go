@@ -105,6 +105,7 @@ func (r *reader) stamp(v value) Stamp {
 		"format":      r.text(&s.Format),
 		"type":        r.text(&s.Type),
 		"occurrence":  oneOf(r, &occurrence, "one", "all"),
+		"newlines":    r.boolean(&s.Newlines),
 	}, "file")
 	s.All = occurrence == "all"
 	var given []string

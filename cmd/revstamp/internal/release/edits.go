@@ -96,7 +96,7 @@ func targets(cfg *config.Config, rev vcs.Revision) ([]stamp.Target, error) {
 		}
 		all = append(all, stamp.Target{
 			File: st.File, Format: st.Format, Key: st.Key, Match: st.Match, Placeholder: st.Placeholder,
-			Value: value, Type: st.Type, All: st.All,
+			Value: value, Newlines: st.Newlines, Type: st.Type, All: st.All,
 		})
 	}
 	return all, nil
