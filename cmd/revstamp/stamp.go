@@ -259,21 +259,38 @@ func (s *stamping) showKeys() error {
 	if err != nil {
 		return err
 	}
-	return s.out.Result(entries, func(w io.Writer) error {
-		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "PLACE\tTYPE\tKEY")
-		for _, e := range entries {
-			if e.Refused != "" {
-				continue
-			}
-			note := ""
-			if e.Times > 1 {
-				note = fmt.Sprintf("\t(%d times, needs --all)", e.Times)
-			}
-			fmt.Fprintf(table, "%d:%d\t%s\t%s%s\n", e.Line, e.Column, e.Type, e.Key, note)
+	refused := 0
+	for _, e := range entries {
+		if e.Refused != "" {
+			refused++
 		}
-		return table.Flush()
-	})
+	}
+	err = s.out.Result(entries, func(w io.Writer) error { return writeKeys(w, entries, len(entries)-refused) })
+	if refused > 0 && err == nil {
+		s.out.Info("keys that hold no plain value are left out (%d); --json tells them too, and what they hold", refused)
+	}
+	return err
+}
+
+// writeKeys lists the n entries that can be stamped.
+func writeKeys(w io.Writer, entries []stamp.Entry, n int) error {
+	if n == 0 {
+		_, err := fmt.Fprintln(w, "no key of this file holds a value that can be stamped")
+		return err
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "PLACE\tTYPE\tKEY")
+	for _, e := range entries {
+		if e.Refused != "" {
+			continue
+		}
+		note := ""
+		if e.Times > 1 {
+			note = fmt.Sprintf("\t(%d times, needs --all)", e.Times)
+		}
+		fmt.Fprintf(table, "%d:%d\t%s\t%s%s\n", e.Line, e.Column, e.Type, e.Key, note)
+	}
+	return table.Flush()
 }
 
 // stampResult is what stamp tells in JSON.
