@@ -1,7 +1,7 @@
 <?php
 // Prints, for each source (base64, one a line on standard input), where its
-// segments begin and end by PHP's own tokenizer: "kind start end" lines, then an
-// empty line. Strings and heredocs with code inside are one segment.
+// segments begin and end by PHP's own tokenizer: "kind start end" lines, then one
+// with a dot. Strings and heredocs with code inside are one segment.
 $single = [
     T_INLINE_HTML => 'html', T_OPEN_TAG => 'open', T_OPEN_TAG_WITH_ECHO => 'open', T_CLOSE_TAG => 'close',
     T_COMMENT => 'comment', T_DOC_COMMENT => 'comment', T_CONSTANT_ENCAPSED_STRING => 'string',
@@ -41,5 +41,5 @@ while (($line = fgets(STDIN)) !== false) {
             echo $single[$id], " $before $at\n";
         }
     }
-    echo $stack ? "unclosed\n\n" : "\n";
+    echo $stack ? "unclosed\n.\n" : ".\n";
 }
