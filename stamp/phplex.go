@@ -1,8 +1,7 @@
 package stamp
 
 import (
-	"bytes"
-	"regexp"
+	"math"
 	"strings"
 )
 
@@ -25,24 +24,34 @@ const (
 	phpOp // an operator or punctuation
 )
 
-// phpToken is src[start:end].
+// phpToken is src[start:end]. There are as many as a tenth of the bytes of a
+// configuration, so they are small.
 type phpToken struct {
+	start, end int32
+	partner    int32 // of a bracket, once they are paired: the other one; -1 for other tokens
 	kind       phpKind
-	start, end int
+	op         byte // of an operator of one character: it; phpArrow; 0 for others
 }
+
+const phpArrow = 0xff // =>
 
 // phpLexer splits a PHP file (8.x, short_open_tag off) as PHP's own tokenizer
 // does, as far as it matters where text and code begin and end.
 type phpLexer struct {
-	src    []byte
-	at     int
-	tokens []phpToken
+	src      string
+	at       int
+	codeOnly bool // leave out comments, <?php and what lies outside of <?php ?>
+	property bool // the last token was -> or ?->, after which a b begins no string and #[ no attribute
+	tokens   []phpToken
 }
 
-// lexPHP returns the tokens of src. Unterminated strings and comments are parse
-// errors.
-func lexPHP(src []byte) ([]phpToken, error) {
-	l := phpLexer{src: src}
+// lexPHP returns the tokens of src, or only those that are code. Unterminated
+// strings and comments are parse errors.
+func lexPHP(src string, codeOnly bool) ([]phpToken, error) {
+	if len(src) > math.MaxInt32 {
+		return nil, refuse(ParseError, -1, "the file is larger than 2 GB")
+	}
+	l := phpLexer{src: src, codeOnly: codeOnly, tokens: make([]phpToken, 0, len(src)/6+16)}
 	for l.at < len(src) {
 		if err := l.html(); err != nil {
 			return nil, err
@@ -55,30 +64,100 @@ func lexPHP(src []byte) ([]phpToken, error) {
 }
 
 func (l *phpLexer) emit(kind phpKind, end int) {
-	l.tokens = append(l.tokens, phpToken{kind, l.at, end})
+	if !l.codeOnly || kind != phpComment && kind != phpHTML && kind != phpData {
+		l.tokens = append(l.tokens, phpToken{int32(l.at), int32(end), -1, kind, 0})
+	}
+	l.property = false
 	l.at = end
 }
 
-func (l *phpLexer) has(text string) bool { return bytes.HasPrefix(l.src[l.at:], []byte(text)) }
+func (l *phpLexer) emitOp(length int) {
+	end := l.at + length
+	op := l.src[l.at]
+	l.property = false
+	if length > 1 {
+		text := l.src[l.at:end]
+		l.property = text == "->" || text == "?->"
+		op = 0
+		if text == "=>" {
+			op = phpArrow
+		}
+	}
+	l.tokens = append(l.tokens, phpToken{int32(l.at), int32(end), -1, phpOp, op})
+	l.at = end
+}
+
+func (l *phpLexer) has(text string) bool { return strings.HasPrefix(l.src[l.at:], text) }
 
 func (l *phpLexer) hasAt(n int, c byte) bool { return l.at+n < len(l.src) && l.src[l.at+n] == c }
 
-var phpOpenTag = regexp.MustCompile(`<\?(?:=|(?i:php)(?:[ \t\n]|\r\n?|$))`)
-
 // html goes to the first token of code.
 func (l *phpLexer) html() error {
-	span := phpOpenTag.FindIndex(l.src[l.at:])
-	if span == nil {
-		l.emit(phpHTML, len(l.src))
-		return nil
+	for at := l.at; ; at += 2 {
+		n := strings.Index(l.src[at:], "<?")
+		if n < 0 {
+			l.emit(phpHTML, len(l.src))
+			return nil
+		}
+		at += n
+		if n := phpOpenTag(l.src[at:]); n > 0 {
+			if at > l.at {
+				l.emit(phpHTML, at)
+			}
+			if l.codeOnly && n != len(phpEcho) {
+				l.at = at + n
+			} else {
+				l.emit(phpOpen, at+n)
+			}
+			return nil
+		}
 	}
-	start, end := l.at+span[0], l.at+span[1]
-	if start > l.at {
-		l.emit(phpHTML, start)
-	}
-	l.emit(phpOpen, end)
-	return nil
 }
+
+const phpEcho = "<?=" // what follows is an expression, not a statement
+
+// phpOpenTag returns the length of the opening tag, with the one blank or line
+// end that belongs to it, that s begins with, or 0. s begins with <?.
+func phpOpenTag(s string) int {
+	switch {
+	case strings.HasPrefix(s, phpEcho):
+		return len(phpEcho)
+	case len(s) < 5 || !strings.EqualFold(s[2:5], "php"):
+		return 0
+	case len(s) == 5:
+		return 5
+	case strings.HasPrefix(s[5:], "\r\n"):
+		return 7
+	case strings.IndexByte(" \t\n\r", s[5]) >= 0:
+		return 6
+	}
+	return 0
+}
+
+// What a token can begin with.
+const (
+	phpOther  byte = iota
+	phpBlank       // between tokens
+	phpLetter      // of a name, in whatever encoding
+	phpDigit
+	phpLonger // second character of operators that have one
+)
+
+var phpClasses = func() (classes [256]byte) {
+	for c := range classes {
+		switch b := byte(c); {
+		case strings.IndexByte(" \t\r\n\v\f", b) >= 0:
+			classes[c] = phpBlank
+		case b == '_' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= 0x80:
+			classes[c] = phpLetter
+		case b >= '0' && b <= '9':
+			classes[c] = phpDigit
+		case strings.IndexByte("=<>.-:*&|+?", b) >= 0:
+			classes[c] = phpLonger
+		}
+	}
+	return classes
+}()
 
 // code reads tokens up to the end of the block of code; with a closer, which
 // ends the interpolated code of a string, up to that. It reports whether it met
@@ -87,35 +166,39 @@ func (l *phpLexer) code(closer byte) (closed bool, err error) {
 	depth := 0
 	for l.at < len(l.src) {
 		c := l.src[l.at]
-		switch {
-		case strings.IndexByte(" \t\r\n\v\f", c) >= 0:
+		switch phpClasses[c] {
+		case phpBlank:
 			l.at++
-		case l.has("?>"):
-			l.emit(phpClose, l.closeTag())
-			if closer == 0 {
-				return false, nil
-			}
-			if err := l.html(); err != nil { // odd, but PHP reads it so
-				return false, err
-			}
-		case l.has("#[") && !l.property() || c != '#' && !l.has("//") && !l.has("/*"):
-			if closer != 0 && depth == 0 && c == closer {
+			continue
+		case phpLetter:
+			err = l.word(c)
+		case phpDigit:
+			l.emit(phpNumber, l.at+phpNumberLen(l.src[l.at:]))
+		default:
+			switch {
+			case c == '?' && l.hasAt(1, '>'):
+				l.emit(phpClose, l.closeTag())
+				if closer == 0 {
+					return false, nil
+				}
+				err = l.html() // odd, but PHP reads it so
+			case c == '/' && (l.hasAt(1, '/') || l.hasAt(1, '*')), c == '#' && (!l.hasAt(1, '[') || l.property):
+				err = l.comment()
+			case c == closer && depth == 0 && closer != 0:
 				l.at++
 				return true, nil
+			default:
+				switch c {
+				case '{':
+					depth++
+				case '}':
+					depth--
+				}
+				err = l.punctuation(c)
 			}
-			switch c {
-			case '{':
-				depth++
-			case '}':
-				depth--
-			}
-			if err := l.token(c); err != nil {
-				return false, err
-			}
-		default:
-			if err := l.comment(); err != nil {
-				return false, err
-			}
+		}
+		if err != nil {
+			return false, err
 		}
 	}
 	return false, nil
@@ -125,9 +208,9 @@ func (l *phpLexer) code(closer byte) (closed bool, err error) {
 func (l *phpLexer) closeTag() int {
 	rest := l.src[l.at+2:]
 	switch {
-	case bytes.HasPrefix(rest, []byte("\r\n")):
+	case strings.HasPrefix(rest, "\r\n"):
 		return l.at + 4
-	case bytes.HasPrefix(rest, []byte("\n")), bytes.HasPrefix(rest, []byte("\r")):
+	case strings.HasPrefix(rest, "\n"), strings.HasPrefix(rest, "\r"):
 		return l.at + 3
 	}
 	return l.at + 2
@@ -135,106 +218,171 @@ func (l *phpLexer) closeTag() int {
 
 func (l *phpLexer) comment() error {
 	if l.has("/*") {
-		end := bytes.Index(l.src[l.at+2:], []byte("*/"))
+		end := strings.Index(l.src[l.at+2:], "*/")
 		if end < 0 {
 			return refuse(ParseError, l.at, "the comment is never closed")
 		}
 		l.emit(phpComment, l.at+2+end+2)
 		return nil
 	}
-	rest := l.src[l.at:]
-	end := len(rest)
-	if i := bytes.IndexAny(rest, "\r\n"); i >= 0 {
-		end = i
+	end := l.at
+	for end < len(l.src) && l.src[end] != '\n' && l.src[end] != '\r' && !strings.HasPrefix(l.src[end:], "?>") {
+		end++
 	}
-	if i := bytes.Index(rest[:end], []byte("?>")); i >= 0 {
-		end = i
-	}
-	l.emit(phpComment, l.at+end)
+	l.emit(phpComment, end)
 	return nil
 }
 
-var (
-	phpNumberPattern = regexp.MustCompile(`^(?:0[xX][0-9a-fA-F]+(?:_[0-9a-fA-F]+)*|0[bB][01]+(?:_[01]+)*|0[oO][0-7]+(?:_[0-7]+)*|` +
-		`(?:[0-9]+(?:_[0-9]+)*\.?(?:[0-9]+(?:_[0-9]+)*)?|\.[0-9]+(?:_[0-9]+)*)(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?)`)
-	phpHeredocStart = regexp.MustCompile(`^[bB]?<<<[ \t]*(?:([A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)|'([A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)'|"([A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*)")(?:\r\n|\n|\r)`)
-)
-
-// phpOps are the operators of more than one character that a reader of
-// assignments must tell from =, > and :.
-var phpOps = []string{
-	"<<=", ">>=", "**=", "...", "<=>", "===", "!==", "??=", "?->",
-	"=>", "->", "::", "==", "!=", "<>", "<=", ">=", "+=", "-=", "*=", "/=", ".=", "%=", "&=", "|=", "^=", "??", "&&", "||", "++", "--",
-}
-
-func (l *phpLexer) token(c byte) error {
-	if (c == 'b' || c == 'B') && !l.property() && (l.hasAt(1, '\'') || l.hasAt(1, '"')) {
-		l.at++
-		err := l.token(l.src[l.at])
-		if err == nil {
-			l.tokens[len(l.tokens)-1].start-- // the b belongs to the string
-		}
-		return err
-	}
-	switch {
-	case c == '\'':
+// punctuation reads a token that begins with neither a letter nor a digit.
+func (l *phpLexer) punctuation(c byte) error {
+	switch c {
+	case '\'':
 		return l.single()
-	case c == '"' || c == '`':
+	case '"', '`':
 		return l.double(c)
-	case c == '$' && phpWord(l.src[l.at+1:]) > 0:
-		l.emit(phpVariable, l.at+1+phpWord(l.src[l.at+1:]))
-	case c == '<' || c == 'b' || c == 'B':
-		if m := phpHeredocStart.FindSubmatchIndex(l.src[l.at:]); m != nil {
-			return l.heredoc(m)
-		}
-		fallthrough
-	default:
-		return l.word(c)
-	}
-	return nil
-}
-
-func (l *phpLexer) word(c byte) error {
-	rest := l.src[l.at:]
-	if c >= '0' && c <= '9' || c == '.' && len(rest) > 1 && rest[1] >= '0' && rest[1] <= '9' {
-		l.emit(phpNumber, l.at+len(phpNumberPattern.Find(rest)))
-		return nil
-	}
-	if n := phpNameLen(rest); n > 0 {
-		halt := strings.EqualFold(string(rest[:n]), "__halt_compiler")
-		l.emit(phpName, l.at+n)
-		if halt {
-			return l.halt()
-		}
-		return nil
-	}
-	for _, op := range phpOps {
-		if l.has(op) {
-			l.emit(phpOp, l.at+len(op))
+	case '$':
+		if n := phpWord(l.src[l.at+1:]); n > 0 {
+			l.emit(phpVariable, l.at+1+n)
 			return nil
 		}
+	case '<':
+		if h, ok := phpHeredocStart(l.src[l.at:]); ok {
+			return l.heredoc(h)
+		}
+	case '.':
+		if l.at+1 < len(l.src) && phpClasses[l.src[l.at+1]] == phpDigit {
+			l.emit(phpNumber, l.at+phpNumberLen(l.src[l.at:]))
+			return nil
+		}
+	case '\\':
+		return l.word(c)
 	}
-	l.emit(phpOp, l.at+1)
+	l.emitOp(phpOpLen(l.src[l.at:]))
+	return nil
+}
+
+// phpOpLen returns the length of the operator that s begins with. Those of more
+// than one character are told apart that a reader of assignments must tell from
+// =, > and :.
+func phpOpLen(s string) int {
+	if len(s) < 2 || phpClasses[s[1]] != phpLonger {
+		return 1
+	}
+	if len(s) > 2 {
+		switch s[:3] {
+		case "<<=", ">>=", "**=", "...", "<=>", "===", "!==", "??=", "?->":
+			return 3
+		}
+	}
+	switch s[:2] {
+	case "=>", "->", "::", "==", "!=", "<>", "<=", ">=", "+=", "-=", "*=", "/=", ".=", "%=", "&=", "|=", "^=", "??", "&&", "||", "++", "--":
+		return 2
+	}
+	return 1
+}
+
+// phpNumberLen returns the length of the number that s begins with: it begins
+// with a digit, or with a point and a digit.
+func phpNumberLen(s string) int {
+	if len(s) > 2 && s[0] == '0' {
+		n := 0
+		switch s[1] {
+		case 'x', 'X':
+			n = phpDigits(s[2:], "0123456789abcdefABCDEF")
+		case 'b', 'B':
+			n = phpDigits(s[2:], "01")
+		case 'o', 'O':
+			n = phpDigits(s[2:], "01234567")
+		}
+		if n > 0 {
+			return 2 + n
+		}
+	}
+	const decimal = "0123456789"
+	n := phpDigits(s, decimal)
+	if n < len(s) && s[n] == '.' {
+		n += 1 + phpDigits(s[n+1:], decimal)
+	}
+	if n < len(s) && (s[n] == 'e' || s[n] == 'E') {
+		exponent := n + 1
+		if exponent < len(s) && (s[exponent] == '-' || s[exponent] == '+') {
+			exponent++
+		}
+		if digits := phpDigits(s[min(exponent, len(s)):], decimal); digits > 0 {
+			n = exponent + digits
+		}
+	}
+	return n
+}
+
+// phpDigits returns the length of the digits, perhaps with single _ between
+// them, that s begins with.
+func phpDigits(s, digits string) int {
+	n := 0
+	for n < len(s) {
+		switch {
+		case strings.IndexByte(digits, s[n]) >= 0:
+			n++
+		case s[n] == '_' && n > 0 && n+1 < len(s) && strings.IndexByte(digits, s[n+1]) >= 0:
+			n += 2
+		default:
+			return n
+		}
+	}
+	return n
+}
+
+// word reads a name, or a string whose prefix is b.
+func (l *phpLexer) word(c byte) error {
+	if (c == 'b' || c == 'B') && !l.property {
+		if l.hasAt(1, '\'') || l.hasAt(1, '"') {
+			return l.prefixed()
+		}
+		if h, ok := phpHeredocStart(l.src[l.at:]); ok {
+			return l.heredoc(h)
+		}
+	}
+	n := phpNameLen(l.src[l.at:])
+	if n == 0 { // a backslash before no name
+		l.emitOp(1)
+		return nil
+	}
+	name := l.src[l.at : l.at+n]
+	l.emit(phpName, l.at+n)
+	if c == '_' && strings.EqualFold(name, "__halt_compiler") {
+		return l.halt()
+	}
+	return nil
+}
+
+// prefixed reads a string after a b, which belongs to it.
+func (l *phpLexer) prefixed() error {
+	l.at++
+	if err := l.punctuation(l.src[l.at]); err != nil {
+		return err
+	}
+	l.tokens[len(l.tokens)-1].start--
 	return nil
 }
 
 // phpWord returns the length of the identifier that s begins with. Bytes above
 // 0x7f belong to it, in whatever encoding.
-func phpWord(s []byte) int {
-	for i, c := range s {
-		letter := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
-		if !letter && (i == 0 || c < '0' || c > '9') {
-			return i
-		}
+func phpWord(s string) int {
+	if s == "" || phpClasses[s[0]] != phpLetter {
+		return 0
 	}
-	return len(s)
+	n := 1
+	for n < len(s) && (phpClasses[s[n]] == phpLetter || phpClasses[s[n]] == phpDigit) {
+		n++
+	}
+	return n
 }
 
 // phpNameLen returns the length of the name, with namespaces, that s begins
 // with.
-func phpNameLen(s []byte) int {
+func phpNameLen(s string) int {
 	n := 0
-	if len(s) > 0 && s[0] == '\\' {
+	if s[0] == '\\' {
 		n = 1
 	}
 	for {
@@ -263,7 +411,7 @@ func (l *phpLexer) halt() error {
 		if l.at == len(l.src) || l.src[l.at] != op {
 			return refuse(ParseError, l.at, "__halt_compiler without ();")
 		}
-		l.emit(phpOp, l.at+1)
+		l.emitOp(1)
 	}
 	if l.at < len(l.src) {
 		l.emit(phpData, len(l.src))
@@ -292,16 +440,15 @@ func (l *phpLexer) double(quote byte) error {
 		kind = phpBacktick
 	}
 	for l.at++; l.at < len(l.src); {
-		c := l.src[l.at]
-		switch {
-		case c == '\\':
+		switch c := l.src[l.at]; c {
+		case '\\':
 			l.at += 2
-		case c == quote:
+		case quote:
 			end := l.at + 1
 			l.at, l.tokens = start, l.tokens[:before]
 			l.emit(kind, end)
 			return nil
-		default:
+		case '$', '{':
 			interpolated, err := l.interpolation()
 			if err != nil {
 				return err
@@ -309,26 +456,28 @@ func (l *phpLexer) double(quote byte) error {
 			if interpolated && kind == phpString {
 				kind = phpInterp
 			}
+		default:
+			l.at++
 		}
 	}
 	return refuse(ParseError, start, "the string is never closed")
 }
 
-// interpolation goes past one character of a string, or past the variable or
-// the code that begins there.
+// interpolation goes past the $ or { of a string, or past the variable or the
+// code that begins there.
 func (l *phpLexer) interpolation() (bool, error) {
-	rest := l.src[l.at:]
 	switch {
 	case l.has("{$"):
 		l.at++
 	case l.has("${"):
 		l.at += 2
-	case rest[0] == '$' && phpWord(rest[1:]) > 0:
-		l.at += 1 + phpWord(rest[1:])
-		return true, nil
 	default:
-		l.at++
-		return false, nil
+		n := 0
+		if l.src[l.at] == '$' {
+			n = phpWord(l.src[l.at+1:])
+		}
+		l.at += 1 + n
+		return n > 0, nil
 	}
 	start := l.at
 	closed, err := l.code('}')
@@ -338,58 +487,83 @@ func (l *phpLexer) interpolation() (bool, error) {
 	return true, err
 }
 
-// labelEnds reports whether no longer word than the label ends at the offset.
-// At the very end of a file PHP finds no label.
-func (l *phpLexer) labelEnds(at int) bool {
-	return at < len(l.src) && phpWord([]byte{'x', l.src[at]}) == 1
+// phpHeredocHead is what a heredoc or, raw, a nowdoc begins with.
+type phpHeredocHead struct {
+	label  string
+	raw    bool
+	length int // with its line end
 }
 
-// property reports whether the last token was -> or ?->, after which a b begins
-// no string and #[ no attribute.
-func (l *phpLexer) property() bool {
-	if len(l.tokens) == 0 {
-		return false
+func phpHeredocStart(s string) (h phpHeredocHead, ok bool) {
+	rest := s
+	if s[0] == 'b' || s[0] == 'B' {
+		rest = s[1:]
 	}
-	last := l.tokens[len(l.tokens)-1]
-	return last.kind == phpOp && bytes.HasSuffix(l.src[last.start:last.end], []byte("->"))
+	if !strings.HasPrefix(rest, "<<<") {
+		return h, false
+	}
+	rest = strings.TrimLeft(rest[3:], " \t")
+	quote := ""
+	if rest != "" && (rest[0] == '\'' || rest[0] == '"') {
+		quote, rest = rest[:1], rest[1:]
+	}
+	h.label = rest[:phpWord(rest)]
+	rest, closed := strings.CutPrefix(rest[len(h.label):], quote)
+	h.raw = quote == "'"
+	switch {
+	case h.label == "" || !closed:
+		return h, false
+	case strings.HasPrefix(rest, "\r\n"):
+		rest = rest[2:]
+	case strings.HasPrefix(rest, "\n"), strings.HasPrefix(rest, "\r"):
+		rest = rest[1:]
+	default:
+		return h, false
+	}
+	h.length = len(s) - len(rest)
+	return h, true
 }
 
 // heredoc reads up to the closing label, which may be indented, on a line of
 // its own or before more code.
-func (l *phpLexer) heredoc(m []int) error {
+func (l *phpLexer) heredoc(h phpHeredocHead) error {
 	start, before := l.at, len(l.tokens)
-	label, raw := "", false
-	for group := 2; group < len(m); group += 2 {
-		if m[group] >= 0 {
-			label = string(l.src[start+m[group] : start+m[group+1]])
-			raw = group == 4
-		}
-	}
-	l.at += m[1]
+	l.at += h.length
 	for lineStart := true; l.at < len(l.src); {
 		if lineStart {
-			at := l.at
-			for at < len(l.src) && (l.src[at] == ' ' || l.src[at] == '\t') {
-				at++
-			}
-			if bytes.HasPrefix(l.src[at:], []byte(label)) && l.labelEnds(at+len(label)) {
+			if end := l.labelEnd(h.label); end > 0 {
 				l.at, l.tokens = start, l.tokens[:before]
-				l.emit(phpHeredoc, at+len(label))
+				l.emit(phpHeredoc, end)
 				return nil
 			}
 		}
 		c := l.src[l.at]
 		lineStart = c == '\n' || c == '\r'
 		switch {
-		case raw:
-			l.at++
-		case c == '\\' && l.at+1 < len(l.src) && l.src[l.at+1] != '\n' && l.src[l.at+1] != '\r':
+		case !h.raw && c == '\\' && l.at+1 < len(l.src) && l.src[l.at+1] != '\n' && l.src[l.at+1] != '\r':
 			l.at += 2
-		default:
+		case !h.raw && (c == '$' || c == '{'):
 			if _, err := l.interpolation(); err != nil {
 				return err
 			}
+		default:
+			l.at++
 		}
 	}
-	return refuse(ParseError, start, "the heredoc %s is never closed", label)
+	return refuse(ParseError, start, "the heredoc %s is never closed", h.label)
+}
+
+// labelEnd returns the end of the label that the line at l.at begins with, or 0
+// when it does not, or goes on as a longer word. At the very end of a file PHP
+// finds no label.
+func (l *phpLexer) labelEnd(label string) int {
+	rest := strings.TrimLeft(l.src[l.at:], " \t")
+	end := len(l.src) - len(rest) + len(label)
+	if !strings.HasPrefix(rest, label) || end == len(l.src) {
+		return 0
+	}
+	if class := phpClasses[l.src[end]]; class == phpLetter || class == phpDigit {
+		return 0
+	}
+	return end
 }

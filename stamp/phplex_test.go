@@ -24,7 +24,7 @@ var phpKindNames = map[phpKind]string{
 
 // segments returns what our lexer says, in the form of testdata/php/tokens.php.
 func segments(src []byte) (string, error) {
-	tokens, err := lexPHP(src)
+	tokens, err := lexPHP(string(src), false)
 	if err != nil {
 		return "", err
 	}

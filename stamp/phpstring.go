@@ -6,6 +6,12 @@ import (
 	"unicode/utf8"
 )
 
+var (
+	phpSingleEscaper   = strings.NewReplacer(`\`, `\\`, `'`, `\'`)
+	phpDoubleEscaper   = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "\n", `\n`)
+	phpSingleUnescaper = strings.NewReplacer(`\\`, `\`, `\'`, `'`)
+)
+
 // encode keeps the quotes, unless there is a line feed to write: both kinds can
 // hold any other value.
 func (php) encode(old literal, value string, asString bool) (string, error) {
@@ -13,9 +19,9 @@ func (php) encode(old literal, value string, asString bool) (string, error) {
 		return encodeBare(old, value)
 	}
 	if old.style == '"' || strings.Contains(value, "\n") {
-		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "\n", `\n`).Replace(value) + `"`, nil
+		return `"` + phpDoubleEscaper.Replace(value) + `"`, nil
 	}
-	return `'` + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + `'`, nil
+	return `'` + phpSingleEscaper.Replace(value) + `'`, nil
 }
 
 // phpDecode returns the value of a string in its quotes, perhaps after a b,
@@ -23,8 +29,11 @@ func (php) encode(old literal, value string, asString bool) (string, error) {
 func phpDecode(text string) string {
 	text = strings.TrimLeft(text, "bB")
 	quote, body := text[0], text[1:len(text)-1]
+	if strings.IndexByte(body, '\\') < 0 {
+		return body
+	}
 	if quote == '\'' {
-		return strings.NewReplacer(`\\`, `\`, `\'`, `'`).Replace(body)
+		return phpSingleUnescaper.Replace(body)
 	}
 	var b strings.Builder
 	for i := 0; i < len(body); {
