@@ -117,7 +117,8 @@ func TestFormatOf(t *testing.T) {
 	for file, want := range map[string]string{
 		"config/config.php": "php", "CONFIG.PHP": "php", ".env": "env", "/srv/.env.local": "env", "prod.env": "env",
 		"a.yml": "yaml", "a.b.yaml": "yaml", "package.json": "json",
-		"VERSION": "", "a.txt": "", "a.jsonc": "", "env": "", "php": "", ".environment": "", "": "",
+		"composer.lock": "json", "a.jsonc": "jsonc", "tsconfig.json": "jsonc", "tsconfig.app.json": "jsonc", ".babelrc": "jsonc", "app.code-workspace": "jsonc",
+		"VERSION": "", "a.txt": "", "env": "", "php": "", ".environment": "", "": "",
 	} {
 		if got, ok := FormatOf(file); got != want || ok != (want != "") {
 			t.Errorf("FormatOf(%q) = %q, %v, want %q", file, got, ok, want)

@@ -22,7 +22,10 @@ const plainFormat = "plain"
 var formats = []format{
 	{php{}, "php", `$config['rev']`, []string{"*.php", "*.phtml"}, true},
 	{yamlLang{}, "yaml", "assets.rev", []string{"*.yaml", "*.yml"}, true},
-	{jsonLang{}, "json", "assets.rev", []string{"*.json", "*.webmanifest"}, true},
+	{jsonLang{comments: true}, "jsonc", "assets.rev", []string{"*.jsonc", "tsconfig.json", "tsconfig.*.json", "jsconfig.json",
+		".babelrc", ".babelrc.json", ".eslintrc", ".eslintrc.json", ".jshintrc", ".swcrc",
+		"*.code-workspace", "*.code-snippets", "devcontainer.json", ".devcontainer.json"}, true},
+	{jsonLang{}, "json", "assets.rev", []string{"*.json", "*.webmanifest", "*.geojson", "*.jsonld", "composer.lock", "pipfile.lock"}, true},
 	{env{}, "env", "ASSETS_REV", []string{".env", ".env.*", "*.env"}, false},
 }
 

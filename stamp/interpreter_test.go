@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,6 +28,9 @@ var nasty = []string{
 	`99999999999999999999`, `-0`, `ä`, `ünïcødé/分支`, `🚀`, "a\u00a0b", "\ufeffx", `feature/x`, `release-1.2`, `3fa9c1e2b0d4`, ` x`, `x `, `a b`, `%%`, `$$`, `\n`, `\x41`, `\u0041`, `\0`, `$&`, "", "!!str x", "&a x", "*a", "[]", "{}", "|", ">", "%YAML",
 }
 
+// severalLines are values for the formats that write a line feed as an escape.
+var severalLines = []string{"a\nb", "\n", "a\n", "\n\na", "\\\n\"'\n"}
+
 var bytesOnly = []string{"Latin\xe9", "\xff\xfe"}
 
 // stampAll stamps each value into a file of its own, made of head, a line and
@@ -36,7 +40,7 @@ func stampAll(t *testing.T, format, head, tail string, values []string, line, ke
 	t.Helper()
 	all := []byte(head)
 	for i, value := range values {
-		target := Target{File: "config", Format: format, Key: key(i), Value: value}
+		target := Target{File: "config", Format: format, Key: key(i), Value: value, Newlines: true}
 		out, _, err := target.Edit([]byte(head + line(i) + tail))
 		if err != nil {
 			t.Fatalf("%s: Edit(%q): %v", format, value, err)
@@ -122,7 +126,8 @@ func TestValuesInShell(t *testing.T) {
 
 func TestValuesInJSON(t *testing.T) {
 	t.Parallel()
-	src := stampAll(t, "json", "[\n\"x\"", "]\n", nasty,
+	values := append(severalLines, nasty...)
+	src := stampAll(t, "json", "[\n\"x\"", "]\n", values,
 		func(int) string { return ",\n{\"rev\": \"x\"}" },
 		func(int) string { return "[1].rev" })
 	path := tempFile(t, "a.json", src)
@@ -143,9 +148,9 @@ func TestValuesInJSON(t *testing.T) {
 		}
 	}
 	read(src)
-	compareValues(t, "encoding/json", got, nasty)
+	compareValues(t, "encoding/json", got, values)
 	read([]byte(output(t, "php", "-r", `echo json_encode(json_decode(file_get_contents($argv[1]), false, 9, JSON_THROW_ON_ERROR));`, path)))
-	compareValues(t, "php", got, nasty)
+	compareValues(t, "php", got, values)
 }
 
 func TestValuesInYAML(t *testing.T) {
@@ -190,4 +195,24 @@ func TestNastyIsWhatItClaims(t *testing.T) {
 			t.Errorf("%q cannot be stamped everywhere", v)
 		}
 	}
+}
+
+// answers runs a program that prints one line of JSON for each of n questions.
+func answers(t *testing.T, in io.Reader, n int, name string, args ...string) []json.RawMessage {
+	t.Helper()
+	var stderr bytes.Buffer
+	cmd := exec.Command(name, args...)
+	cmd.Stdin, cmd.Stderr = in, &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v, %s", name, err, &stderr)
+	}
+	var lines []json.RawMessage
+	for line := range bytes.Lines(out) {
+		lines = append(lines, json.RawMessage(line))
+	}
+	if len(lines) != n {
+		t.Fatalf("%s answered %d of %d questions: %s", name, len(lines), n, &stderr)
+	}
+	return lines
 }

@@ -1,116 +1,30 @@
 package stamp
 
 import (
-	"encoding/json"
-	"errors"
+	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// jsonLang is strict JSON (RFC 8259): no comments, no trailing commas. Of
-// several members with one name each is seen.
-type jsonLang struct{}
+// jsonLang is JSON (RFC 8259), strictly, or with comments and trailing commas
+// as in the configuration of editors and compilers (jsonc). Of several members
+// with one name each is seen. Bytes that are not UTF-8 stand for themselves, so
+// that they survive; an unpaired surrogate is read as U+FFFD.
+type jsonLang struct{ comments bool }
 
 func (jsonLang) selector(key string) (selector, error) { return pathSelector(key) }
 
-func (jsonLang) scan(src string) ([]literal, error) {
-	skipped := bomLen(src)
-	var syntax *json.SyntaxError
-	var whole json.RawMessage
-	if err := json.Unmarshal([]byte(src[skipped:]), &whole); errors.As(err, &syntax) {
-		return nil, refuse(ParseError, skipped+max(int(syntax.Offset)-1, 0), "%s", syntax)
-	} else if err != nil {
-		return nil, refuse(ParseError, -1, "%s", err)
+func (lang jsonLang) scan(src string) ([]literal, error) {
+	s := jsonScanner{src: src, at: bomLen(src), comments: lang.comments}
+	// As many as there are, or fewer where commas and brackets are in strings:
+	// a text of nothing but commas must not cost a hundred times its size.
+	members := strings.Count(src, ",") + strings.Count(src, "{") + strings.Count(src, "[") + 1
+	s.found = make([]literal, 0, min(members, len(src)/8+8))
+	if err := s.file(); err != nil {
+		return nil, err
 	}
-	s := jsonScanner{src: src, at: skipped}
-	s.value("")
 	return s.found, nil
-}
-
-// jsonScanner walks text that is known to be valid.
-type jsonScanner struct {
-	src   string
-	at    int
-	found []literal
-}
-
-func (s *jsonScanner) space() {
-	for s.at < len(s.src) && strings.IndexByte(" \t\r\n", s.src[s.at]) >= 0 {
-		s.at++
-	}
-}
-
-func (s *jsonScanner) value(p path) {
-	s.space()
-	start := s.at
-	switch c := s.src[s.at]; c {
-	case '{':
-		s.add(p, literal{start: start, end: start, refused: "an object"})
-		s.members('}', func(int) path {
-			name := s.str()
-			s.space()
-			s.at++ // the colon
-			return p.key(name)
-		})
-	case '[':
-		s.add(p, literal{start: start, end: start, refused: "an array"})
-		s.members(']', p.index)
-	case '"':
-		text := s.str()
-		s.add(p, literal{start: start, end: s.at, text: text, kind: "string", style: '"'})
-	default:
-		for s.at < len(s.src) && strings.IndexByte(" \t\r\n,]}", s.src[s.at]) < 0 {
-			s.at++
-		}
-		kind := "number"
-		switch c {
-		case 't', 'f':
-			kind = "bool"
-		case 'n':
-			kind = "null"
-		}
-		s.add(p, literal{start: start, end: s.at, text: s.src[start:s.at], kind: kind})
-	}
-}
-
-// members walks an object or an array up to its end; next returns the path of
-// the nth member and stops before its value.
-func (s *jsonScanner) members(end byte, next func(n int) path) {
-	s.at++
-	for n := 0; ; n++ {
-		s.space()
-		switch s.src[s.at] {
-		case end:
-			s.at++
-			return
-		case ',':
-			s.at++
-			s.space()
-		}
-		s.value(next(n))
-		s.space()
-	}
-}
-
-// str reads a string and decodes it.
-func (s *jsonScanner) str() string {
-	start := s.at
-	for s.at++; s.src[s.at] != '"'; s.at++ {
-		if s.src[s.at] == '\\' {
-			s.at++
-		}
-	}
-	s.at++
-	var text string
-	if err := json.Unmarshal([]byte(s.src[start:s.at]), &text); err != nil {
-		panic("stamp: invalid string in valid JSON: " + err.Error())
-	}
-	return text
-}
-
-func (s *jsonScanner) add(p path, l literal) {
-	l.key = string(p)
-	s.found = append(s.found, l)
 }
 
 func (jsonLang) encode(old literal, value string, asString bool) (string, error) {
@@ -121,4 +35,379 @@ func (jsonLang) encode(old literal, value string, asString bool) (string, error)
 		return "", refuse(ControlCharacter, -1, "the value %q is not UTF-8, as JSON must be", value)
 	}
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(value) + `"`, nil
+}
+
+// jsonDepth is how deep arrays and objects go at most, as in encoding/json.
+const jsonDepth = 10000
+
+// jsonScanner checks a text and finds its values in one pass.
+type jsonScanner struct {
+	src      string
+	at       int
+	comments bool
+	depth    int
+	path     []byte // of the value that is read
+	keys     keyStore
+	found    []literal
+}
+
+func (s *jsonScanner) file() *Error {
+	if err := s.space(); err != nil {
+		return err
+	}
+	if s.at == len(s.src) {
+		return s.wrong("the file is empty")
+	}
+	if err := s.value(); err != nil {
+		return err
+	}
+	if err := s.space(); err != nil {
+		return err
+	}
+	if s.at < len(s.src) {
+		return s.wrong("%q after the end of the value", s.next())
+	}
+	return nil
+}
+
+func (s *jsonScanner) wrong(format string, args ...any) *Error {
+	return refuse(ParseError, s.at, format, args...)
+}
+
+// byte returns the next byte, or 0 at the end.
+func (s *jsonScanner) byte() byte {
+	if s.at < len(s.src) {
+		return s.src[s.at]
+	}
+	return 0
+}
+
+// next returns the next character.
+func (s *jsonScanner) next() string {
+	_, n := utf8.DecodeRuneInString(s.src[s.at:])
+	return s.src[s.at : s.at+n]
+}
+
+// space skips blanks and comments.
+func (s *jsonScanner) space() *Error {
+	for ; s.at < len(s.src); s.at++ {
+		switch s.src[s.at] {
+		case ' ', '\t', '\r', '\n':
+		case '/':
+			if err := s.comment(); err != nil {
+				return err
+			}
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// comment reads a comment up to its last byte.
+func (s *jsonScanner) comment() *Error {
+	text := s.src[s.at:]
+	line := strings.HasPrefix(text, "//")
+	switch {
+	case !line && !strings.HasPrefix(text, "/*"):
+		return s.wrong("a single /")
+	case !s.comments:
+		return s.wrong("a comment, which JSON does not have").hint(jsoncHint)
+	case line:
+		n := strings.IndexByte(text, '\n')
+		if n < 0 {
+			n = len(text)
+		}
+		return s.lineComment(text[:n])
+	}
+	n := strings.Index(text[2:], "*/")
+	if n < 0 {
+		return s.wrong("the comment is never closed")
+	}
+	s.at += n + 3
+	return nil
+}
+
+const jsoncHint = `where comments and trailing commas are allowed, name the format "jsonc"`
+
+// lineComment refuses what ends a line to some readers and not to others: to
+// JavaScript a line ends with U+2028 too.
+func (s *jsonScanner) lineComment(text string) *Error {
+	for _, end := range []string{"\r", "\u2028", "\u2029"} {
+		if i := strings.Index(strings.TrimSuffix(text, "\r"), end); i >= 0 {
+			s.at += i
+			return s.wrong("a line ends with %q inside a comment, to some readers only", end)
+		}
+	}
+	s.at += len(text) - 1
+	return nil
+}
+
+// value reads a value, which begins here unless it is missing.
+func (s *jsonScanner) value() *Error {
+	l := literal{start: s.at, end: s.at}
+	switch s.byte() {
+	case '{':
+		l.refused = "an object"
+		s.add(l)
+		return s.members('}')
+	case '[':
+		l.refused = "an array"
+		s.add(l)
+		return s.members(']')
+	case '"':
+		text, err := s.str()
+		if err != nil {
+			return err
+		}
+		l.text, l.kind, l.style = text, "string", '"'
+	default:
+		kind, err := s.word()
+		if err != nil {
+			return err
+		}
+		l.text, l.kind = s.src[l.start:s.at], kind
+	}
+	l.end = s.at
+	s.add(l)
+	return nil
+}
+
+func (s *jsonScanner) add(l literal) {
+	l.key = s.keys.keep(s.path)
+	s.found = append(s.found, l)
+}
+
+// members reads an object or an array.
+func (s *jsonScanner) members(end byte) *Error {
+	open := s.at
+	if s.depth++; s.depth > jsonDepth {
+		return s.wrong("it is nested deeper than %d", jsonDepth)
+	}
+	for n := 0; ; n++ {
+		comma := s.at
+		s.at++ // the bracket, or the comma
+		if err := s.space(); err != nil {
+			return err
+		}
+		if s.byte() == end {
+			if n > 0 && !s.comments {
+				s.at = comma
+				return s.wrong("nothing follows the comma").hint(jsoncHint)
+			}
+			break
+		}
+		if err := s.member(n, end, open); err != nil {
+			return err
+		}
+		if s.byte() == end {
+			break
+		}
+		if s.byte() != ',' {
+			return s.notMember(end, open, "a comma is missing")
+		}
+	}
+	s.at++
+	s.depth--
+	return nil
+}
+
+// member reads an object's or array's nth member, and on to what follows it.
+func (s *jsonScanner) member(n int, end byte, open int) *Error {
+	mark := len(s.path)
+	if end == ']' {
+		s.path = appendIndex(s.path, n)
+	} else if err := s.name(open); err != nil {
+		return err
+	}
+	if s.at == len(s.src) {
+		return s.notMember(end, open, "")
+	}
+	if err := s.value(); err != nil {
+		return err
+	}
+	s.path = s.path[:mark]
+	return s.space()
+}
+
+// name reads a member's name and colon, up to its value.
+func (s *jsonScanner) name(open int) *Error {
+	if s.byte() != '"' {
+		return s.notMember('}', open, "a name in double quotes is missing")
+	}
+	name, err := s.str()
+	if err != nil {
+		return err
+	}
+	s.path = appendName(s.path, name)
+	if err := s.space(); err != nil {
+		return err
+	}
+	if s.byte() != ':' {
+		return s.notMember('}', open, "a colon is missing")
+	}
+	s.at++
+	return s.space()
+}
+
+// notMember says why there is no more of what was opened.
+func (s *jsonScanner) notMember(end byte, open int, missing string) *Error {
+	switch c := s.byte(); {
+	case s.at == len(s.src):
+		s.at = open
+		return s.wrong("the %c is never closed", s.src[open])
+	case (c == '}' || c == ']') && c != end:
+		return s.wrong("a %c is missing before the %c", end, c)
+	}
+	return s.wrong("%s", missing)
+}
+
+// word reads a number, true, false or null.
+func (s *jsonScanner) word() (kind string, err *Error) {
+	rest := s.src[s.at:]
+	n := 0
+	for n < len(rest) && jsonWordByte(rest[n]) {
+		n++
+	}
+	switch word := rest[:n]; {
+	case n == 0:
+		return "", s.notValue()
+	case jsonNumber(word):
+		kind = "number"
+	case word == "true" || word == "false":
+		kind = "bool"
+	case word == "null":
+		kind = "null"
+	case word[0] == '-' || '0' <= word[0] && word[0] <= '9':
+		return "", s.wrong("%.20q is no number of JSON", word)
+	default:
+		return "", s.wrong("%.20q is no value of JSON", word)
+	}
+	s.at += n
+	return kind, nil
+}
+
+func jsonWordByte(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '-' || c == '+' || c == '.' || c == '_'
+}
+
+func (s *jsonScanner) notValue() *Error {
+	switch s.byte() {
+	case '}', ']', ',', ':':
+		return s.wrong("a value is missing before %q", s.next())
+	case '\'', '`':
+		return s.wrong("a string is in double quotes, not in %s", s.next())
+	}
+	return s.wrong("%q where a value should be", s.next())
+}
+
+// jsonNumber reports whether word is a number (RFC 8259, section 6).
+func jsonNumber(word string) bool {
+	i := 0
+	digits := func() bool {
+		from := i
+		for i < len(word) && '0' <= word[i] && word[i] <= '9' {
+			i++
+		}
+		return i > from
+	}
+	if word[i] == '-' {
+		i++
+	}
+	first := i
+	if !digits() || word[first] == '0' && i > first+1 {
+		return false
+	}
+	if i < len(word) && word[i] == '.' {
+		i++
+		if !digits() {
+			return false
+		}
+	}
+	if i < len(word) && (word[i] == 'e' || word[i] == 'E') {
+		i++
+		if i < len(word) && (word[i] == '+' || word[i] == '-') {
+			i++
+		}
+		if !digits() {
+			return false
+		}
+	}
+	return i == len(word)
+}
+
+// str reads a string. Without an escape in it, it is a part of the source.
+func (s *jsonScanner) str() (text string, err *Error) {
+	start, escaped := s.at+1, false
+	for i := start; i < len(s.src); i++ {
+		switch c := s.src[i]; {
+		case c == '"':
+			s.at = i + 1
+			if text = s.src[start:i]; escaped {
+				text = jsonDecode(text)
+			}
+			return text, nil
+		case c == '\\':
+			n := jsonEscape(s.src[i:])
+			if n == 0 {
+				s.at = i
+				return "", s.wrong("a \\ that begins no escape of JSON")
+			}
+			escaped = true
+			i += n - 1
+		case c == '\n' || c == '\r':
+			return "", s.wrong("the string is not closed in its line")
+		case c < ' ':
+			s.at = i
+			return "", s.wrong("the control character %U in a string", c)
+		}
+	}
+	return "", s.wrong("the string is never closed")
+}
+
+// jsonEscape returns the length of the escape that s begins with, or 0.
+func jsonEscape(s string) int {
+	switch {
+	case len(s) < 2:
+	case strings.IndexByte(`"\/bfnrt`, s[1]) >= 0:
+		return 2
+	case s[1] == 'u' && len(s) >= 6 && span(s[2:], 4, "0123456789abcdefABCDEF") == 4:
+		return 6
+	}
+	return 0
+}
+
+var jsonEscapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+// jsonDecode decodes what stands between the quotes.
+func jsonDecode(text string) string {
+	out := make([]byte, 0, len(text))
+	for i := 0; i < len(text); {
+		switch {
+		case text[i] != '\\':
+			out = append(out, text[i])
+			i++
+		case text[i+1] != 'u':
+			out = append(out, jsonEscapes[text[i+1]])
+			i += 2
+		default:
+			r := jsonUnit(text[i:])
+			i += 6
+			if pair := utf16.DecodeRune(r, jsonUnit(text[i:])); pair != utf8.RuneError {
+				r = pair
+				i += 6
+			}
+			out = utf8.AppendRune(out, r) // U+FFFD for a surrogate
+		}
+	}
+	return string(out)
+}
+
+// jsonUnit returns the UTF-16 unit of the \u that text begins with, or 0.
+func jsonUnit(text string) rune {
+	if !strings.HasPrefix(text, `\u`) {
+		return 0
+	}
+	unit, _ := strconv.ParseUint(text[2:6], 16, 16)
+	return rune(unit)
 }

@@ -9,19 +9,56 @@ import (
 // written: assets."site.css"[0].
 type path string
 
-func (p path) key(name string) path {
-	if name == "" || strings.ContainsAny(name, ".[]\"\\:") {
-		name = `"` + pathEscaper.Replace(name) + `"`
+func (p path) key(name string) path { return path(appendName([]byte(p), name)) }
+
+// appendName appends a name to a path, in quotes when it needs them.
+func appendName(p []byte, name string) []byte {
+	if len(p) > 0 {
+		p = append(p, '.')
 	}
-	if p == "" {
-		return path(name)
+	if plainName(name) {
+		return append(p, name...)
 	}
-	return p + "." + path(name)
+	p = append(p, '"')
+	for i := range len(name) {
+		if name[i] == '"' || name[i] == '\\' {
+			p = append(p, '\\')
+		}
+		p = append(p, name[i])
+	}
+	return append(p, '"')
 }
 
-var pathEscaper = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+func plainName(name string) bool {
+	for i := range len(name) {
+		switch name[i] {
+		case '.', '[', ']', '"', '\\', ':':
+			return false
+		}
+	}
+	return name != ""
+}
 
-func (p path) index(i int) path { return p + "[" + path(strconv.Itoa(i)) + "]" }
+func (p path) index(i int) path { return path(appendIndex([]byte(p), i)) }
+
+// appendIndex appends the number of a list's element to a path.
+func appendIndex(p []byte, i int) []byte {
+	return append(strconv.AppendInt(append(p, '['), int64(i), 10), ']')
+}
+
+// keyStore keeps keys one behind the other: an allocation for each is most of
+// what a scan of many small values takes.
+type keyStore struct{ chunk strings.Builder }
+
+func (s *keyStore) keep(key []byte) string {
+	if s.chunk.Cap()-s.chunk.Len() < len(key) {
+		s.chunk.Reset() // the keys that are kept stay in the old one
+		s.chunk.Grow(max(len(key), 8<<10))
+	}
+	from := s.chunk.Len()
+	s.chunk.Write(key)
+	return s.chunk.String()[from:]
+}
 
 // pathSelector names the value at a path.
 func pathSelector(key string) (selector, error) {
