@@ -25,6 +25,9 @@ func TestEditKeepsEveryOtherByte(t *testing.T) {
 		{"json, CRLF", "a.json", "a.r", "{\r\n\t\"a\" : {\"r\":", `"x"`, "\r\n}}"},
 		{"json, BOM", "a.json", "r", "\xef\xbb\xbf{\"r\": ", `"x"`, "  }\n\n"},
 		{"json, Latin-1", "a.json", "r", "{\"\xe9\": \"\xe9\", \"r\": ", `"x"`, "}"},
+		{"jsonc, CRLF", "a.jsonc", "a.r", "// \"r\": 1,\r\n{\r\n\t\"a\" : {\"r\":/* ü */", `"x"`, ",\r\n},}// no line"},
+		{"jsonc, BOM", "tsconfig.json", "r", "\xef\xbb\xbf// {\n{\"r\": ", `"x"`, " /* c */ }\n\n"},
+		{"jsonc, Latin-1", "a.jsonc", "r", "{\"\xe9\": \"\xe9\", // \xe9\n\"r\": ", `"x"`, "/* \xe9 */}"},
 		{"env, CRLF", ".env", "R", "A=1\r\nexport R=", `"x"`, " # c\r\nB=\r\n"},
 		{"env, BOM", ".env", "R", "\xef\xbb\xbfR=", `"x"`, ""},
 		{"env, Latin-1", ".env.local", "R", "A='\xe9'\nR=", `"x"`, "\n# \xe9"},
@@ -246,10 +249,11 @@ func fuzz(f *testing.F, format string) {
 	})
 }
 
-func FuzzPHP(f *testing.F)  { fuzz(f, "php") }
-func FuzzYAML(f *testing.F) { fuzz(f, "yaml") }
-func FuzzJSON(f *testing.F) { fuzz(f, "json") }
-func FuzzEnv(f *testing.F)  { fuzz(f, "env") }
+func FuzzPHP(f *testing.F)   { fuzz(f, "php") }
+func FuzzYAML(f *testing.F)  { fuzz(f, "yaml") }
+func FuzzJSON(f *testing.F)  { fuzz(f, "json") }
+func FuzzJSONC(f *testing.F) { fuzz(f, "jsonc") }
+func FuzzEnv(f *testing.F)   { fuzz(f, "env") }
 
 func FuzzPlain(f *testing.F) {
 	f.Add([]byte("version = 41\n"), `version = (\d+)`, "42")

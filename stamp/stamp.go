@@ -8,7 +8,7 @@
 //	       or inside an array literal, return['assets']['rev'], NAME (define
 //	       or const), App\Build::REV, App\Build::$property['key']
 //	yaml   assets.rev, "quoted.key".rev, hosts[0].rev, doc[1]:assets.rev
-//	json   the same, without doc[n]
+//	json   the same, without doc[n]; jsonc has comments and trailing commas
 //	env    NAME, with or without export
 //	plain  no key: the whole file, or Match, or Placeholder
 //
