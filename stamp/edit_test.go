@@ -28,6 +28,10 @@ func TestEditKeepsEveryOtherByte(t *testing.T) {
 		{"jsonc, CRLF", "a.jsonc", "a.r", "// \"r\": 1,\r\n{\r\n\t\"a\" : {\"r\":/* ü */", `"x"`, ",\r\n},}// no line"},
 		{"jsonc, BOM", "tsconfig.json", "r", "\xef\xbb\xbf// {\n{\"r\": ", `"x"`, " /* c */ }\n\n"},
 		{"jsonc, Latin-1", "a.jsonc", "r", "{\"\xe9\": \"\xe9\", // \xe9\n\"r\": ", `"x"`, "/* \xe9 */}"},
+		{"python, CRLF", "a.py", "C['r']", "C = {\r\n\t'r': ", `"x"`, ",\r\n}\r\n"},
+		{"python, BOM", "a.py", "R", "\xef\xbb\xbfR = ", `"x"`, "  # c"},
+		{"python, CR", "a.py", "C.R", "# x\rclass C:\r\tR = ", `"x"`, ";A=1\r\f"},
+		{"python, Latin-1", "a.pyw", "R", "# coding: latin-1\nA\xe9 = '\xe9'\nR = ", `"x"`, " # \xff"},
 		{"env, CRLF", ".env", "R", "A=1\r\nexport R=", `"x"`, " # c\r\nB=\r\n"},
 		{"env, BOM", ".env", "R", "\xef\xbb\xbfR=", `"x"`, ""},
 		{"env, Latin-1", ".env.local", "R", "A='\xe9'\nR=", `"x"`, "\n# \xe9"},
@@ -74,7 +78,7 @@ func TestControlCharacters(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{"a\x00", "a\nb", "a\rb", "\t", "\x1b[31m", "\x7f", "\u0085", "\u2028", "a\nb\n", "\n\n"} {
 		for _, target := range []Target{
-			{File: "a.php", Key: "$a"}, {File: "a.yaml", Key: "a"}, {File: "a.json", Key: "a"}, {File: ".env", Key: "A"},
+			{File: "a.php", Key: "$a"}, {File: "a.yaml", Key: "a"}, {File: "a.json", Key: "a"}, {File: ".env", Key: "A"}, {File: "a.py", Key: "a"},
 			{File: "a", Format: "plain"}, {File: "a", Match: "(a)"}, {File: "a", Placeholder: "@"},
 		} {
 			target.Value = value
@@ -119,8 +123,10 @@ func TestFormatOf(t *testing.T) {
 	t.Parallel()
 	for file, want := range map[string]string{
 		"config/config.php": "php", "CONFIG.PHP": "php", ".env": "env", "/srv/.env.local": "env", "prod.env": "env",
-		"a.yml": "yaml", "a.b.yaml": "yaml", "package.json": "json",
-		"composer.lock": "json", "a.jsonc": "jsonc", "tsconfig.json": "jsonc", "tsconfig.app.json": "jsonc", ".babelrc": "jsonc", "app.code-workspace": "jsonc",
+		"a.yml": "yaml", "a.b.yaml": "yaml",
+		"package.json": "json", "composer.lock": "json",
+		"a.jsonc": "jsonc", "tsconfig.json": "jsonc", "tsconfig.app.json": "jsonc", ".babelrc": "jsonc", "app.code-workspace": "jsonc",
+		"settings.py": "python", "a.PYI": "python", "a.pyc": "",
 		"VERSION": "", "a.txt": "", "env": "", "php": "", ".environment": "", "": "",
 	} {
 		if got, ok := FormatOf(file); got != want || ok != (want != "") {
@@ -254,6 +260,8 @@ func FuzzYAML(f *testing.F)  { fuzz(f, "yaml") }
 func FuzzJSON(f *testing.F)  { fuzz(f, "json") }
 func FuzzJSONC(f *testing.F) { fuzz(f, "jsonc") }
 func FuzzEnv(f *testing.F)   { fuzz(f, "env") }
+
+func FuzzPython(f *testing.F) { fuzz(f, "python") }
 
 func FuzzPlain(f *testing.F) {
 	f.Add([]byte("version = 41\n"), `version = (\d+)`, "42")

@@ -26,6 +26,7 @@ var formats = []format{
 		".babelrc", ".babelrc.json", ".eslintrc", ".eslintrc.json", ".jshintrc", ".swcrc",
 		"*.code-workspace", "*.code-snippets", "devcontainer.json", ".devcontainer.json"}, true},
 	{jsonLang{}, "json", "assets.rev", []string{"*.json", "*.webmanifest", "*.geojson", "*.jsonld", "composer.lock", "pipfile.lock"}, true},
+	{python{}, "python", `CONFIG['rev']`, []string{"*.py", "*.pyw", "*.pyi"}, true},
 	{env{}, "env", "ASSETS_REV", []string{".env", ".env.*", "*.env"}, false},
 }
 

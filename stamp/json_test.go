@@ -159,7 +159,7 @@ func FuzzJSONReading(f *testing.F) {
 }
 
 // python asks testdata/python/values.py.
-func python(t *testing.T, jobs []pythonJob) []json.RawMessage {
+func runPython(t *testing.T, jobs []pythonJob) []json.RawMessage {
 	t.Helper()
 	need.Program(t, need.DebianPython)
 	var in bytes.Buffer
@@ -209,7 +209,7 @@ func pythonValues(format string) func(t *testing.T, all []stamped) []string {
 		for _, s := range all {
 			jobs = append(jobs, pythonJob{format, s.text, steps(t, s.key)})
 		}
-		return stringAnswers(t, python(t, jobs))
+		return stringAnswers(t, runPython(t, jobs))
 	}
 }
 
@@ -236,7 +236,7 @@ func pythonEverything(t *testing.T, format string, all []source) [][]string {
 		jobs = append(jobs, pythonJob{Format: format, Text: s.text})
 	}
 	var found [][]string
-	for _, a := range python(t, jobs) {
+	for _, a := range runPython(t, jobs) {
 		found = append(found, everything(t, a))
 	}
 	return found

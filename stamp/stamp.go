@@ -9,6 +9,8 @@
 //	       or const), App\Build::REV, App\Build::$property['key']
 //	yaml   assets.rev, "quoted.key".rev, hosts[0].rev, doc[1]:assets.rev
 //	json   the same, without doc[n]; jsonc has comments and trailing commas
+//	python REV, CONFIG['assets']['rev'] as a subscript assignment or inside
+//	       dicts and lists, app.version, Settings.REV in a class
 //	env    NAME, with or without export
 //	plain  no key: the whole file, or Match, or Placeholder
 //
@@ -61,7 +63,7 @@ type Value struct {
 	Line       int    // of Start, from 1
 	Column     int    // of Start, from 1, in characters
 	Text       string // decoded
-	Type       string // string, int, float, number (json), bool, null, timestamp (yaml)
+	Type       string // string, int, float, number (json), bool, null, timestamp (yaml), bytes (python)
 }
 
 // Change is a value that another replaced.
