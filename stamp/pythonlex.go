@@ -352,7 +352,7 @@ func (l *pyLexer) field(quote string) error {
 			}
 		case c == '#':
 			l.comment()
-		case c == '\'' || c == '"' || pyClass[c] != 0:
+		case c == '\'' || c == '"' || c == '.' || pyClass[c] != 0:
 			if err := l.token(c); err != nil {
 				return err
 			}
