@@ -22,6 +22,7 @@ type literal struct {
 	refused    string // why it is not a literal, as "an expression"; empty when it is
 	style      byte   // the quote, or 0
 	flow       bool   // yaml: inside [] or {}
+	ascii      bool   // xml: the file's encoding cannot hold all other characters
 }
 
 // language reads and writes one format.
@@ -40,6 +41,13 @@ type language interface {
 
 // selector reports whether a literal's key is the one that is meant.
 type selector func(key string) bool
+
+// conditional is a language whose keys can also say what other values must be,
+// as in add[@key='Rev']/@value.
+type conditional interface {
+	// selectorAmong is selector, for a key that it took, in a file that has all.
+	selectorAmong(all []literal, key string) selector
+}
 
 // Find returns the values that the target names, in the order of the file: one,
 // or with All at least one. Otherwise the error is an *Error. src is not
@@ -76,8 +84,12 @@ func scan(lang language, src []byte) ([]literal, error) {
 
 // find returns which of all the request names.
 func (r request) find(src []byte, all []literal) (named []int, err error) {
+	wanted := r.named
+	if c, ok := r.lang.(conditional); ok {
+		wanted = c.selectorAmong(all, r.Key)
+	}
 	for i, l := range all {
-		if r.named(l.key) {
+		if wanted(l.key) {
 			named = append(named, i)
 		}
 	}

@@ -32,6 +32,9 @@ func TestEditKeepsEveryOtherByte(t *testing.T) {
 		{"python, BOM", "a.py", "R", "\xef\xbb\xbfR = ", `"x"`, "  # c"},
 		{"python, CR", "a.py", "C.R", "# x\rclass C:\r\tR = ", `"x"`, ";A=1\r\f"},
 		{"python, Latin-1", "a.pyw", "R", "# coding: latin-1\nA\xe9 = '\xe9'\nR = ", `"x"`, " # \xff"},
+		{"xml, CRLF", "a.xml", "/a/b/@r", "<?xml version='1.0'?>\r\n<a>\r\n\t<b r = ", `"x"`, "\r\n/></a>\r\n"},
+		{"xml, BOM", "a.xml", "@r", "\xef\xbb\xbf<a  r=", `"x"`, "\t>\r\n</a >"},
+		{"xml, Latin-1", "a.csproj", "b/@r", "<?xml version='1.0' encoding='ISO-8859-1'?><!--\xe9--><a>\xe9<b\tr=", `"x"`, " c='\xe9'/></a>"},
 		{"env, CRLF", ".env", "R", "A=1\r\nexport R=", `"x"`, " # c\r\nB=\r\n"},
 		{"env, BOM", ".env", "R", "\xef\xbb\xbfR=", `"x"`, ""},
 		{"env, Latin-1", ".env.local", "R", "A='\xe9'\nR=", `"x"`, "\n# \xe9"},
@@ -80,6 +83,7 @@ func TestControlCharacters(t *testing.T) {
 		for _, target := range []Target{
 			{File: "a.php", Key: "$a"}, {File: "a.yaml", Key: "a"}, {File: "a.json", Key: "a"}, {File: ".env", Key: "A"}, {File: "a.py", Key: "a"},
 			{File: "a", Format: "plain"}, {File: "a", Match: "(a)"}, {File: "a", Placeholder: "@"},
+			{File: "a.xml", Key: "a"},
 		} {
 			target.Value = value
 			var e *Error
@@ -128,6 +132,7 @@ func TestFormatOf(t *testing.T) {
 		"a.jsonc": "jsonc", "tsconfig.json": "jsonc", "tsconfig.app.json": "jsonc", ".babelrc": "jsonc", "app.code-workspace": "jsonc",
 		"settings.py": "python", "a.PYI": "python", "a.pyc": "",
 		"VERSION": "", "a.txt": "", "env": "", "php": "", ".environment": "", "": "",
+		"pom.xml": "xml", "Web.config": "xml", "App.csproj": "xml", "logo.svg": "xml",
 	} {
 		if got, ok := FormatOf(file); got != want || ok != (want != "") {
 			t.Errorf("FormatOf(%q) = %q, %v, want %q", file, got, ok, want)
@@ -262,6 +267,7 @@ func FuzzJSONC(f *testing.F) { fuzz(f, "jsonc") }
 func FuzzEnv(f *testing.F)   { fuzz(f, "env") }
 
 func FuzzPython(f *testing.F) { fuzz(f, "python") }
+func FuzzXML(f *testing.F)    { fuzz(f, "xml") }
 
 func FuzzPlain(f *testing.F) {
 	f.Add([]byte("version = 41\n"), `version = (\d+)`, "42")

@@ -27,6 +27,10 @@ var formats = []format{
 		"*.code-workspace", "*.code-snippets", "devcontainer.json", ".devcontainer.json"}, true},
 	{jsonLang{}, "json", "assets.rev", []string{"*.json", "*.webmanifest", "*.geojson", "*.jsonld", "composer.lock", "pipfile.lock"}, true},
 	{python{}, "python", `CONFIG['rev']`, []string{"*.py", "*.pyw", "*.pyi"}, true},
+	{xmlLang{}, "xml", "/project/version", []string{
+		"*.xml", "*.xsd", "*.xsl", "*.xslt", "*.xhtml", "*.svg", "*.pom", "*.config", "*.csproj", "*.fsproj", "*.vbproj",
+		"*.vcxproj", "*.props", "*.targets", "*.nuspec", "*.resx", "*.plist",
+	}, true},
 	{env{}, "env", "ASSETS_REV", []string{".env", ".env.*", "*.env"}, false},
 }
 

@@ -158,7 +158,7 @@ func FuzzJSONReading(f *testing.F) {
 	})
 }
 
-// python asks testdata/python/values.py.
+// runPython asks testdata/python/values.py.
 func runPython(t *testing.T, jobs []pythonJob) []json.RawMessage {
 	t.Helper()
 	need.Program(t, need.DebianPython)

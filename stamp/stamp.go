@@ -11,6 +11,8 @@
 //	json   the same, without doc[n]; jsonc has comments and trailing commas
 //	python REV, CONFIG['assets']['rev'] as a subscript assignment or inside
 //	       dicts and lists, app.version, Settings.REV in a class
+//	xml    /project/version, c/module/@version at any depth, server[2]/@port,
+//	       add[@key='Rev']/@value, dependency[artifactId='shop']/version
 //	env    NAME, with or without export
 //	plain  no key: the whole file, or Match, or Placeholder
 //
