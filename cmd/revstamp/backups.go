@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -205,7 +206,7 @@ func (b *backupStore) list(store *atomicfile.Backups, name string) error {
 		if err != nil {
 			return err
 		}
-		all = append(all, kept{i + 1, backupID(from), from.Time, fmt.Sprintf("%04o", from.Mode), info.Size(), from.Path})
+		all = append(all, kept{i + 1, from.ID(), from.Time, fmt.Sprintf("%04o", from.Mode), info.Size(), from.Path})
 	}
 	return b.out.Result(all, func(w io.Writer) error {
 		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -217,11 +218,6 @@ func (b *backupStore) list(store *atomicfile.Backups, name string) error {
 	})
 }
 
-// backupID tells backups of a file apart: when it was made, in UTC.
-func backupID(b atomicfile.Backup) string {
-	return strings.TrimRight(strings.TrimRight(b.Time.UTC().Format("20060102T150405.000000000"), "0"), ".")
-}
-
 func newestFirst(store *atomicfile.Backups, name string) ([]atomicfile.Backup, error) {
 	all, err := store.List(name)
 	if err != nil {
@@ -230,9 +226,7 @@ func newestFirst(store *atomicfile.Backups, name string) ([]atomicfile.Backup, e
 	if len(all) == 0 {
 		return nil, &backupError{fmt.Sprintf("of %q no backup is kept", name), "'revstamp backups' lists the files of which some are"}
 	}
-	for i, j := 0, len(all)-1; i < j; i, j = i+1, j-1 {
-		all[i], all[j] = all[j], all[i]
-	}
+	slices.Reverse(all)
 	return all, nil
 }
 
@@ -246,19 +240,11 @@ func which(store *atomicfile.Backups, args []string) (atomicfile.Backup, error) 
 	if n, err := strconv.Atoi(want); err == nil && n >= 1 && n <= len(all) {
 		return all[n-1], nil
 	}
-	var found []atomicfile.Backup
-	for _, b := range all {
-		if strings.HasPrefix(backupID(b), want) {
-			found = append(found, b)
-		}
+	from, err := store.Find(args[0], want)
+	if err != nil {
+		err = &backupError{err.Error(), fmt.Sprintf("'revstamp backups %s' lists them", args[0])}
 	}
-	if len(found) == 1 {
-		return found[0], nil
-	}
-	return atomicfile.Backup{}, &backupError{
-		fmt.Sprintf("%q names %d of the %d backups of %q", want, len(found), len(all), args[0]),
-		fmt.Sprintf("'revstamp backups %s' lists them", args[0]),
-	}
+	return from, err
 }
 
 // backupError says that a backup is not there.
@@ -312,7 +298,7 @@ func (b *backupStore) restore(ctx context.Context, store *atomicfile.Backups, fr
 	if err != nil {
 		return err
 	}
-	r := map[string]any{"file": shown(from.Original), "id": backupID(from), "restored": changed}
+	r := map[string]any{"file": shown(from.Original), "id": from.ID(), "restored": changed}
 	return b.out.Result(r, func(w io.Writer) error {
 		if !changed {
 			_, err := fmt.Fprintf(w, "nothing to do: %s is as it was at %s\n", shown(from.Original), when(from.Time))

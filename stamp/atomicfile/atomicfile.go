@@ -44,6 +44,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"math"
 )
 
 // Sentinels for what callers branch on; read them with errors.Is.
@@ -56,6 +57,8 @@ var (
 	ErrChanged = errors.New("changed by somebody else in the meantime")
 	// ErrOutsideRoot: after symbolic links the file lies outside Options.Root.
 	ErrOutsideRoot = errors.New("outside the root directory")
+	// ErrTooLarge: the file is larger than Options.MaxSize.
+	ErrTooLarge = errors.New("too large")
 	// ErrOwner: the owner, the group, the ACL or the label of the original may
 	// not be given to its replacement by this user.
 	ErrOwner = errors.New("owner cannot be kept")
@@ -82,6 +85,10 @@ type Options struct {
 	// Root, if not empty, is a directory that the file must lie under after
 	// all symbolic links are resolved; ErrOutsideRoot otherwise.
 	Root string
+	// MaxSize is how many bytes a file may hold before it is changed: it is
+	// refused with ErrTooLarge before memory is taken for it. Zero is 256 MiB;
+	// less than zero is no limit.
+	MaxSize int64
 	// Owner is KeepOwner unless set.
 	Owner OwnerPolicy
 	// NoFollow takes the name itself: a symbolic link there is replaced, and
@@ -111,6 +118,19 @@ type Options struct {
 	// nothing: other hard links keep the old content, the owner was not kept, a
 	// temporary file or an old backup could not be removed.
 	Warn func(msg string)
+}
+
+// defaultMaxSize is far beyond any file that people edit.
+const defaultMaxSize = 256 << 20
+
+func (o *Options) maxSize() int64 {
+	switch {
+	case o.MaxSize == 0:
+		return defaultMaxSize
+	case o.MaxSize < 0:
+		return math.MaxInt64
+	}
+	return o.MaxSize
 }
 
 func (o *Options) warn(msg string) {

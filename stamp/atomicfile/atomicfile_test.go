@@ -42,12 +42,12 @@ func TestReplaceKeepsTheRest(t *testing.T) {
 func TestReplaceTouchesNothingWithoutChange(t *testing.T) {
 	t.Parallel()
 	name := write(t, filepath.Join(t.TempDir(), "a"), "same", 0o600)
-	before := mustOpen(t, name, Options{}).id
+	before := mustOpen(t, name, Options{}).identity
 	changed, err := Replace(context.Background(), name, Options{}, set("same"))
 	if changed || err != nil {
 		t.Errorf("Replace = %v, %v, want false, nil", changed, err)
 	}
-	if after := mustOpen(t, name, Options{}).id; after != before {
+	if after := mustOpen(t, name, Options{}).identity; after != before {
 		t.Errorf("identity = %+v, want %+v", after, before)
 	}
 }
@@ -125,64 +125,6 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-func TestChangedMeanwhile(t *testing.T) {
-	t.Parallel()
-	edits := map[string]func(name string) error{
-		"content": func(name string) error { return os.WriteFile(name, []byte("theirs"), 0o644) },
-		"renamed": func(name string) error {
-			if err := os.WriteFile(name+"~", []byte("theirs"), 0o644); err != nil {
-				return err
-			}
-			return os.Rename(name+"~", name)
-		},
-		"mode":    func(name string) error { return os.Chmod(name, 0o600) },
-		"removed": os.Remove,
-	}
-	for what, edit := range edits {
-		t.Run(what, func(t *testing.T) {
-			t.Parallel()
-			dir := t.TempDir()
-			name := write(t, filepath.Join(dir, "a"), "before", 0o644)
-			var b Batch
-			b.Add(mustOpen(t, name, Options{}), []byte("ours!!"))
-			if err := edit(name); err != nil {
-				t.Fatal(err)
-			}
-			if err := b.Commit(context.Background()); !errors.Is(err, ErrChanged) {
-				t.Errorf("Commit: %v, want %v", err, ErrChanged)
-			}
-			if got, _ := os.ReadFile(name); string(got) == "ours!!" {
-				t.Errorf("content = %q: the other edit is lost", got)
-			}
-			wantNoLeftovers(t, dir)
-		})
-	}
-}
-
-// The last look is behind us, and yet somebody's rename comes first.
-func TestChangedAfterTheLastLook(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	name := write(t, filepath.Join(dir, "a"), "before", 0o644)
-	e := &entry{op: replace, file: mustOpen(t, name, Options{}), data: []byte("ours")}
-	if err := e.stage(true); err != nil {
-		t.Fatal(err)
-	}
-	if err := e.file.verify(); err != nil {
-		t.Fatal(err)
-	}
-	write(t, name+"~", "theirs", 0o644)
-	if err := os.Rename(name+"~", name); err != nil {
-		t.Fatal(err)
-	}
-	if err := e.apply(); !errors.Is(err, ErrChanged) {
-		t.Errorf("apply: %v, want %v", err, ErrChanged)
-	}
-	e.clean()
-	wantContent(t, name, "theirs")
-	wantNoLeftovers(t, dir)
-}
-
 func TestCreate(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -210,20 +152,6 @@ func TestCreate(t *testing.T) {
 		t.Errorf("mode = %v, want %v", got, want)
 	}
 	wantNoLeftovers(t, dir)
-}
-
-func TestCreateRefusesWhatAppeared(t *testing.T) {
-	t.Parallel()
-	name := filepath.Join(t.TempDir(), "a")
-	e := &entry{op: replace, file: mustOpen(t, name, Options{Create: true}), data: []byte("ours")}
-	if err := e.stage(true); err != nil {
-		t.Fatal(err)
-	}
-	write(t, name, "theirs", 0o644)
-	if err := e.apply(); !errors.Is(err, ErrChanged) {
-		t.Errorf("apply: %v, want %v", err, ErrChanged)
-	}
-	wantContent(t, name, "theirs")
 }
 
 func TestChmod(t *testing.T) {

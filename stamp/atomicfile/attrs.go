@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -30,19 +31,13 @@ func unsupported(err error) bool {
 
 // readAttrs returns the attributes of fd that a replacement takes over.
 func readAttrs(fd int) ([]attr, error) {
-	list, err := growing(func(buf []byte) (int, error) { return unix.Flistxattr(fd, buf) })
-	if unsupported(err) {
-		return nil, nil
-	}
+	names, err := attrNames(fd)
 	if err != nil {
 		return nil, err
 	}
 	var attrs []attr
-	for name := range strings.SplitSeq(strings.TrimSuffix(string(list), "\x00"), "\x00") {
-		if !keptAttr(name) {
-			continue
-		}
-		value, err := growing(func(buf []byte) (int, error) { return unix.Fgetxattr(fd, name, buf) })
+	for _, name := range names {
+		value, err := readAttr(fd, name)
 		if errors.Is(err, unix.ENODATA) || unsupported(err) {
 			continue
 		}
@@ -54,11 +49,29 @@ func readAttrs(fd int) ([]attr, error) {
 	return attrs, nil
 }
 
+// attrNames lists the attributes of fd that a replacement takes over.
+func attrNames(fd int) ([]string, error) {
+	list, err := growing(func(buf []byte) (int, error) { return unix.Flistxattr(fd, buf) })
+	if unsupported(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	names := strings.Split(strings.TrimSuffix(string(list), "\x00"), "\x00")
+	return slices.DeleteFunc(names, func(name string) bool { return !keptAttr(name) }), nil
+}
+
+func readAttr(fd int, name string) ([]byte, error) {
+	return growing(func(buf []byte) (int, error) { return unix.Fgetxattr(fd, name, buf) })
+}
+
 // growing calls read with more and more room until the answer fits.
 func growing(read func([]byte) (int, error)) ([]byte, error) {
 	for size := 256; ; size *= 4 {
 		buf := make([]byte, size)
-		n, err := read(buf)
+		n := 0
+		err := retry(func() (err error) { n, err = read(buf); return err })
 		if err == unix.ERANGE && size < 1<<20 {
 			continue
 		}
@@ -72,56 +85,83 @@ func growing(read func([]byte) (int, error)) ([]byte, error) {
 // copyAttrs gives fd the wanted attributes, and takes away an ACL that it
 // inherited from its directory and that the original does not have.
 func copyAttrs(fd int, want []attr) error {
-	have, err := readAttrs(fd)
+	have, err := attrNames(fd)
 	if err != nil {
 		return err
 	}
-	value := make(map[string][]byte, len(have))
-	for _, a := range have {
-		value[a.name] = a.value
-	}
+	inherited := slices.Contains(have, aclAttr)
 	for _, a := range want {
-		got, ok := value[a.name]
-		delete(value, a.name)
-		if ok && bytes.Equal(got, a.value) {
-			continue
+		inherited = inherited && a.name != aclAttr
+		if slices.Contains(have, a.name) {
+			// A label is the same as a rule, and setting one needs a right.
+			if value, err := readAttr(fd, a.name); err == nil && bytes.Equal(value, a.value) {
+				continue
+			}
 		}
-		if err := unix.Fsetxattr(fd, a.name, a.value, 0); err != nil && !unsupported(err) {
+		err := retry(func() error { return unix.Fsetxattr(fd, a.name, a.value, 0) })
+		if err != nil && !unsupported(err) {
 			return fmt.Errorf("%s: %w", a.name, err)
 		}
 	}
-	if _, inherited := value[aclAttr]; inherited {
-		if err := unix.Fremovexattr(fd, aclAttr); err != nil && !errors.Is(err, unix.ENODATA) {
-			return fmt.Errorf("%s: %w", aclAttr, err)
-		}
+	if !inherited {
+		return nil
+	}
+	err = retry(func() error { return unix.Fremovexattr(fd, aclAttr) })
+	if err != nil && !errors.Is(err, unix.ENODATA) {
+		return fmt.Errorf("%s: %w", aclAttr, err)
 	}
 	return nil
 }
 
-// takeOver makes fd, a file of ours, look like the original: attributes, then
-// owner, then permission bits, because chown takes set-user-ID bits away.
-func (f *File) takeOver(fd int) error {
-	bits := f.id.mode & 0o7777
+// takeOver makes fd, a file of ours, look like f, and tells what it is then:
+// attributes, then owner, then permission bits, because chown takes
+// set-user-ID bits away.
+func (f *File) takeOver(fd int) (identity, error) {
+	bits := f.bits()
 	if f.perm != nil {
 		bits = *f.perm
 	}
 	if err := f.tolerate(copyAttrs(fd, f.attrs)); err != nil {
-		return err
+		return identity{}, err
 	}
-	err := chown(fd, f.id.uid, f.id.gid)
+	is, err := look(fd, "")
 	if err != nil {
-		if err := f.tolerate(err); err != nil {
-			return err
+		return identity{}, err
+	}
+	if is.uid != f.uid || is.gid != f.gid {
+		kept, err := f.chown(fd)
+		if err != nil {
+			return identity{}, err
 		}
-		// The group alone is often allowed. The set-ID bits were the old
-		// owner's to give.
-		unix.Fchown(fd, -1, int(f.id.gid))
-		bits &^= unix.S_ISUID | unix.S_ISGID
+		if !kept {
+			bits &^= unix.S_ISUID | unix.S_ISGID // they were the old owner's to give
+		}
+	} else if is.bits() == bits {
+		return is.identity, nil
 	}
-	if err := unix.Fchmod(fd, bits); err != nil {
-		return fmt.Errorf("chmod: %w", err)
+	if err := retry(func() error { return unix.Fchmod(fd, bits) }); err != nil {
+		return identity{}, fmt.Errorf("chmod: %w", err)
 	}
-	return nil
+	if is, err = look(fd, ""); err == nil && is.bits() != bits {
+		// The kernel takes set-group-ID away without a word from whoever is not
+		// of the group.
+		err = f.tolerate(fmt.Errorf("mode %04o became %04o: %w", bits, is.bits(), unix.EPERM))
+	}
+	return is.identity, err
+}
+
+// chown gives fd the owner of f. Where that is tolerated it reports that the
+// owner was not kept.
+func (f *File) chown(fd int) (kept bool, err error) {
+	err = retry(func() error { return unix.Fchown(fd, int(f.uid), int(f.gid)) })
+	if err == nil {
+		return true, nil
+	}
+	if err := f.tolerate(fmt.Errorf("chown to %d:%d: %w", f.uid, f.gid, err)); err != nil {
+		return false, err
+	}
+	_ = retry(func() error { return unix.Fchown(fd, -1, int(f.gid)) }) // the group alone is often allowed
+	return false, nil
 }
 
 // tolerate turns a refusal by the kernel into ErrOwner, or into a warning
@@ -136,18 +176,4 @@ func (f *File) tolerate(err error) error {
 		return nil
 	}
 	return fmt.Errorf("%w: %w", ErrOwner, err)
-}
-
-func chown(fd int, uid, gid uint32) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return err
-	}
-	if st.Uid == uid && st.Gid == gid {
-		return nil
-	}
-	if err := unix.Fchown(fd, int(uid), int(gid)); err != nil {
-		return fmt.Errorf("chown to %d:%d: %w", uid, gid, err)
-	}
-	return nil
 }

@@ -27,7 +27,9 @@ const stampLayout = "20060102T150405.000000000Z"
 // goroutines and processes.
 type Backups struct {
 	// Dir is made, and kept, with mode 0700. It belongs outside of everything
-	// that a web server serves.
+	// that a web server serves, for the server may be of the same user. One
+	// that others may enter is taken only when it is empty or a store already,
+	// and one that the files themselves lie in is refused.
 	Dir string
 	// Keep is how many backups of one file are kept, the newest; 0 keeps all.
 	Keep int
@@ -38,31 +40,55 @@ type Backup struct {
 	Path     string      // of the copy
 	Original string      // absolute path of the file it is a copy of
 	Time     time.Time   // when it was saved, UTC
-	Mode     fs.FileMode // permission bits of the original
+	Mode     fs.FileMode // permission bits of the original, with set-user-ID and its like
 }
+
+// ID is the name of the copy among those of one file, as Backups.Find takes it.
+func (b Backup) ID() string { return filepath.Base(b.Path) }
 
 // Save writes what Open read of f into the store, by the same sequence as a
 // replacement and as durable. The copy has the mode of the original without
 // the bits for others, and its owner where this user may give it (without also
 // the bits for the group where not). Then it removes the copies beyond Keep.
+//
+// A Batch with Backups does the same, and removes nothing before it succeeded.
 func (b *Backups) Save(f *File) (Backup, error) {
 	s, err := b.open()
 	if err != nil {
 		return Backup{}, err
 	}
 	defer s.close()
-	return s.save(f, true)
+	saved, crowded, err := s.save(f, true)
+	if crowded {
+		s.prune(f)
+	}
+	return saved, err
 }
 
 // List returns the backups of the file name, which need not exist any more,
 // the oldest first.
 func (b *Backups) List(name string) ([]Backup, error) {
-	path, _, err := resolve(name, Options{Create: true, MkdirAll: true})
+	list, err := b.list(name, false)
+	if len(list) > 0 {
+		return list, nil
+	}
+	// What is a link today was a file once, perhaps.
+	if list, err2 := b.list(name, true); len(list) > 0 || err == nil {
+		return list, err2
+	}
+	return nil, err
+}
+
+func (b *Backups) list(name string, noFollow bool) ([]Backup, error) {
+	path, err := absolute(name)
+	if err == nil {
+		path, _, err = resolve(path, Options{Create: true, MkdirAll: true, NoFollow: noFollow})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list backups of %q: %w", name, err)
 	}
 	entries, err := os.ReadDir(filepath.Join(b.Dir, path))
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 		return nil, nil
 	}
 	if err != nil {
@@ -78,62 +104,46 @@ func (b *Backups) List(name string) ([]Backup, error) {
 	return list, nil
 }
 
-// Restore puts the content of a copy back where it came from, by the same
-// sequence as any replacement. What is there now is saved first, so that a
-// restoration can be undone as well. The file keeps the mode and owner that it
-// has; one that is gone is made anew, with the mode it had. It reports whether
-// anything changed.
-func (b *Backups) Restore(ctx context.Context, from Backup, o Options) (changed bool, err error) {
-	data, err := from.Read()
+// Find returns the one backup of the file name whose ID begins with id.
+// Colons and hyphens do not matter, so that "2026-11-23T10:15" finds it too. An
+// error that matches fs.ErrNotExist says that there is none.
+func (b *Backups) Find(name, id string) (Backup, error) {
+	list, err := b.List(name)
 	if err != nil {
-		return false, err
+		return Backup{}, err
 	}
-	o.Create, o.MkdirAll, o.Perm = true, true, from.Mode
-	f, err := Open(from.Original, o)
-	if err != nil {
-		return false, err
+	plain := strings.NewReplacer(":", "", "-", "")
+	var found []Backup
+	for _, have := range list {
+		if have.ID() == id {
+			return have, nil
+		}
+		if strings.HasPrefix(plain.Replace(have.ID()), plain.Replace(id)) {
+			found = append(found, have)
+		}
 	}
-	if !f.Exists() {
-		f.Chmod(from.Mode)
+	switch len(found) {
+	case 0:
+		return Backup{}, fmt.Errorf("backup %q of %q: %w", id, name, fs.ErrNotExist)
+	case 1:
+		return found[0], nil
 	}
-	batch := Batch{Backups: b}
-	batch.Add(f, data)
-	changed = batch.Len() > 0
-	if err := batch.Commit(ctx); err != nil {
-		return false, err
-	}
-	return changed, nil
+	return Backup{}, fmt.Errorf("backup %q of %q: %d begin so, from %s to %s", id, name, len(found), found[0].ID(), found[len(found)-1].ID())
 }
 
-// Read returns the content of the copy.
-func (b Backup) Read() ([]byte, error) {
-	f, err := Open(b.Path, Options{NoFollow: true})
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if !f.regular() {
-		return nil, fmt.Errorf("read backup %q: %w", b.Path, ErrNotRegular)
-	}
-	return f.Data(), nil
-}
-
-// Originals returns the absolute paths, sorted, of the files of which backups
-// are kept. The files themselves need not exist any more.
+// Originals returns the absolute paths of all files that have backups in the
+// store, sorted; none when there is no store.
 func (b *Backups) Originals() ([]string, error) {
 	var all []string
 	err := filepath.WalkDir(b.Dir, func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // there is none yet, or it is being pruned
 		}
-		if err != nil || !d.Type().IsRegular() {
+		if err != nil {
 			return err
 		}
-		rel, err := filepath.Rel(b.Dir, filepath.Dir(path))
-		if _, ok := parseBackup(d.Name()); !ok || err != nil {
-			return err
-		}
-		if original := "/" + rel; len(all) == 0 || all[len(all)-1] != original {
+		original := "/" + strings.TrimPrefix(strings.TrimPrefix(filepath.Dir(path), filepath.Clean(b.Dir)), "/")
+		if _, ok := parseBackup(d.Name()); ok && d.Type().IsRegular() {
 			all = append(all, original)
 		}
 		return nil
@@ -143,6 +153,56 @@ func (b *Backups) Originals() ([]string, error) {
 	}
 	slices.Sort(all)
 	return slices.Compact(all), nil
+}
+
+// Restore puts the content of a copy back where it came from, by the same
+// sequence as any replacement. What is there now is saved first, so that a
+// restoration can be undone as well. The file keeps the mode and owner that it
+// has; one that is gone is made anew, with the mode it had and the owner and
+// attributes of the copy. It reports whether anything changed.
+func (b *Backups) Restore(ctx context.Context, from Backup, o Options) (changed bool, err error) {
+	saved, err := from.open()
+	if err != nil {
+		return false, err
+	}
+	defer saved.Close()
+	o.Create, o.MkdirAll = true, true
+	f, err := Open(from.Original, o)
+	if err != nil {
+		return false, err
+	}
+	if !f.Exists() {
+		bits := unixMode(from.Mode)
+		f.like, f.perm = saved, &bits
+	}
+	batch := Batch{Backups: b}
+	batch.Add(f, saved.Data())
+	changed = batch.Len() > 0
+	if err := batch.Commit(ctx); err != nil {
+		return false, err
+	}
+	return changed, nil
+}
+
+// Read returns the content of the copy.
+func (b Backup) Read() ([]byte, error) {
+	f, err := b.open()
+	if err != nil {
+		return nil, err
+	}
+	return f.Data(), f.Close()
+}
+
+func (b Backup) open() (*File, error) {
+	f, err := Open(b.Path, Options{NoFollow: true, MaxSize: -1})
+	if err != nil {
+		return nil, err
+	}
+	if !f.regular() {
+		f.Close()
+		return nil, fmt.Errorf("read backup %q: %w", b.Path, ErrNotRegular)
+	}
+	return f, nil
 }
 
 func backupName(t time.Time, mode uint32) string {
@@ -159,123 +219,5 @@ func parseBackup(name string) (Backup, bool) {
 	if err != nil || err2 != nil {
 		return Backup{}, false
 	}
-	return Backup{Time: t, Mode: fs.FileMode(mode & 0o777)}, true
-}
-
-// store is an open backup directory.
-type store struct {
-	Backups
-	root *dir
-}
-
-func (b *Backups) open() (*store, error) {
-	fail := func(err error) (*store, error) {
-		return nil, fmt.Errorf("open backup directory %q: %w", b.Dir, err)
-	}
-	if b.Dir == "" {
-		return fail(fs.ErrNotExist)
-	}
-	p, err := locate(b.Dir, Options{Create: true, MkdirAll: true})
-	if err != nil {
-		return fail(err)
-	}
-	root, err := p.dir.descend(append(p.missing, p.base), true)
-	p.dir.close()
-	if err != nil {
-		return fail(err)
-	}
-	var st unix.Stat_t
-	if err = unix.Fstat(root.fd(), &st); err == nil && st.Mode&0o077 != 0 {
-		err = unix.Fchmod(root.fd(), 0o700)
-	}
-	if err != nil {
-		root.close()
-		return fail(err)
-	}
-	return &store{Backups{Dir: root.path, Keep: b.Keep}, root}, nil
-}
-
-func (s *store) close() error { return s.root.close() }
-
-func (s *store) save(f *File, sync bool) (Backup, error) {
-	backup, err := s.write(f, sync)
-	if err != nil {
-		return Backup{}, fmt.Errorf("back up %q: %w", f.Path(), err)
-	}
-	return backup, nil
-}
-
-func (s *store) write(f *File, sync bool) (Backup, error) {
-	if !f.regular() {
-		return Backup{}, ErrNotRegular
-	}
-	d, err := s.root.descend(strings.Split(strings.Trim(f.Path(), "/"), "/"), sync)
-	if err != nil {
-		return Backup{}, err
-	}
-	defer d.close()
-	old, err := s.List(f.Path())
-	if err != nil {
-		return Backup{}, err
-	}
-	at := time.Now().UTC()
-	if n := len(old); n > 0 && !at.After(old[n-1].Time) {
-		at = old[n-1].Time.Add(1) // the clock went back, or is coarse
-	}
-	mode := f.id.mode & 0o7777
-	name := backupName(at, mode)
-	if err := s.place(f, d, name, sync); err != nil {
-		return Backup{}, err
-	}
-	s.prune(f, d, old)
-	return Backup{Path: d.join(name), Original: f.Path(), Time: at, Mode: fs.FileMode(mode & 0o777)}, nil
-}
-
-// place writes the copy as a replacement of f would be written, but in d.
-func (s *store) place(f *File, d *dir, name string, sync bool) error {
-	twin := *f
-	twin.place = place{dir: d, base: name}
-	twin.opts.Owner = OwnerBestEffort
-	twin.opts.Warn = nil
-	perm := f.id.mode & 0o770
-	if unix.Geteuid() != 0 && f.id.gid != uint32(unix.Getegid()) {
-		perm &= 0o700 // the group may not be ours to give
-	}
-	twin.perm = &perm
-	temp, _, err := twin.stageData(f.data, sync)
-	if err == nil {
-		err = d.rename(temp, name, unix.RENAME_NOREPLACE)
-		if noFlags(err) {
-			err = d.rename(temp, name, 0)
-		}
-	}
-	if err != nil {
-		if temp != "" {
-			err = errors.Join(err, ignoreMissing(d.unlink(temp)))
-		}
-		return err
-	}
-	if sync {
-		return d.sync()
-	}
-	return nil
-}
-
-func ignoreMissing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
-}
-
-// prune removes the oldest copies, so that with the new one Keep are left.
-func (s *store) prune(f *File, d *dir, old []Backup) {
-	if s.Keep <= 0 || len(old) < s.Keep {
-		return
-	}
-	for _, b := range old[:len(old)-s.Keep+1] {
-		if err := ignoreMissing(d.unlink(filepath.Base(b.Path))); err != nil {
-			f.opts.warn(fmt.Sprintf("old backup not removed: %v", err))
-		}
-	}
+	return Backup{Time: t, Mode: fileMode(uint32(mode))}, true
 }

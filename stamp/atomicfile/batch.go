@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ type Batch struct {
 
 	entries []*entry
 	dirs    map[dirID]*dir
+	store   *store // of Backups, open until Close
 	made    []madeDir
 	errs    []error
 }
@@ -41,7 +43,7 @@ func (b *Batch) Add(f *File, data []byte) {
 		b.errs = append(b.errs, fmt.Errorf("replace %q: %w", f.name, fs.ErrClosed))
 		return
 	}
-	same := f.regular() && string(f.data) == string(data) && (f.perm == nil || *f.perm == f.id.mode&0o7777)
+	same := f.regular() && bytes.Equal(f.data, data) && (f.perm == nil || *f.perm == f.bits())
 	if same {
 		f.Close()
 		return
@@ -116,7 +118,10 @@ func (b *Batch) Close() error {
 	for _, d := range b.dirs {
 		errs = append(errs, d.close())
 	}
-	b.dirs, b.entries = nil, nil
+	if b.store != nil {
+		errs = append(errs, b.store.close())
+	}
+	b.dirs, b.entries, b.store = nil, nil, nil
 	return errors.Join(errs...)
 }
 
@@ -153,6 +158,9 @@ func (b *Batch) Commit(ctx context.Context) (err error) {
 			return e.explain(err)
 		}
 	}
+	for _, e := range b.entries {
+		e.drop()
+	}
 	return b.syncDirs()
 }
 
@@ -171,6 +179,9 @@ func (b *Batch) ready(ctx context.Context) error {
 			return fmt.Errorf("%s %q: twice in one batch", e.op, path)
 		}
 		seen[path] = true
+		if err := e.possible(b.Backups != nil); err != nil {
+			return e.explain(err)
+		}
 	}
 	return nil
 }
@@ -187,17 +198,15 @@ func (b *Batch) ordered() []*entry {
 	return append(first, last...)
 }
 
-func (b *Batch) many() bool { return len(b.entries) >= manyFiles }
+func (b *Batch) many() bool { return len(b.entries) >= manyFiles && syncfsTells() }
 
-func (b *Batch) backup(ctx context.Context) error {
+func (b *Batch) backup(ctx context.Context) (err error) {
 	if b.Backups == nil || len(b.entries) == 0 {
 		return nil
 	}
-	s, err := b.Backups.open()
-	if err != nil {
+	if b.store, err = b.Backups.open(); err != nil {
 		return err
 	}
-	defer s.close()
 	for _, e := range b.entries {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
@@ -205,14 +214,14 @@ func (b *Batch) backup(ctx context.Context) error {
 		if !e.file.regular() {
 			continue
 		}
-		saved, err := s.save(e.file, !b.many())
+		saved, crowded, err := b.store.save(e.file, !b.many())
 		if err != nil {
 			return err
 		}
-		e.saved = &saved
+		e.saved, e.crowded = &saved, crowded
 	}
 	if b.many() {
-		return s.root.syncfs()
+		return b.store.root.syncfs()
 	}
 	return nil
 }
@@ -272,7 +281,7 @@ func (b *Batch) lock(ctx context.Context) error {
 }
 
 func (b *Batch) syncDirs() error {
-	if len(b.dirs) >= manyFiles {
+	if len(b.dirs) >= manyFiles && syncfsTells() {
 		return b.syncFileSystems()
 	}
 	for _, d := range b.dirs {
@@ -298,27 +307,27 @@ func (b *Batch) syncFileSystems() error {
 }
 
 // settle ends a commit: after an error it puts everything back, last change
-// first; in any case it removes the temporary files.
+// first; in any case it removes the temporary files, and the backups that are
+// not needed.
 func (b *Batch) settle(err error) error {
 	errs := []error{err}
 	if err != nil {
-		ordered := b.ordered()
-		touched := false
-		for i := len(ordered) - 1; i >= 0; i-- {
-			e := ordered[i]
-			touched = touched || e.state != staged
-			if err := e.undo(); err != nil {
-				errs = append(errs, fmt.Errorf("put back %q: %w", e.file.Path(), err))
-			}
-		}
-		if touched {
-			if err := b.syncDirs(); err != nil {
-				errs = append(errs, err)
-			}
-		}
+		errs = append(errs, b.putBack()...)
 	}
 	for _, e := range b.entries {
 		e.clean()
+	}
+	switch {
+	case err == nil:
+		b.eachBackup(func(e *entry) {
+			if e.crowded {
+				b.store.prune(e.file)
+			}
+		})
+	case len(errs) == 1:
+		// Of what is in place again. In the long run these would push out the
+		// backups that are of use.
+		b.eachBackup(func(e *entry) { b.store.forget(e.file, *e.saved) })
 	}
 	if err != nil {
 		b.unmake()
@@ -327,6 +336,32 @@ func (b *Batch) settle(err error) error {
 		return err
 	}
 	return errors.Join(errs...)
+}
+
+func (b *Batch) eachBackup(do func(*entry)) {
+	for _, e := range b.entries {
+		if e.saved != nil {
+			do(e)
+		}
+	}
+}
+
+func (b *Batch) putBack() (errs []error) {
+	ordered := b.ordered()
+	touched := false
+	for i := len(ordered) - 1; i >= 0; i-- {
+		e := ordered[i]
+		touched = touched || e.state != staged
+		if err := e.undo(); err != nil {
+			errs = append(errs, fmt.Errorf("put back %q: %w", e.file.Path(), err))
+		}
+	}
+	if touched {
+		if err := b.syncDirs(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errs
 }
 
 // unmake removes the directories that were made, unless somebody uses them.

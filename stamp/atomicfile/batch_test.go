@@ -102,7 +102,7 @@ func TestBatchPutsAllBack(t *testing.T) {
 	t.Parallel()
 	dir, b := site(t)
 	before := tree(t, dir)
-	id := mustOpen(t, filepath.Join(dir, "a.css"), Options{}).id
+	id := mustOpen(t, filepath.Join(dir, "a.css"), Options{}).identity
 	last := write(t, filepath.Join(t.TempDir(), "last"), "old", 0o644)
 	mountOver(t, last)
 	b.Add(mustOpen(t, last, Options{}), []byte("new"))
@@ -112,7 +112,7 @@ func TestBatchPutsAllBack(t *testing.T) {
 	if diff := cmp.Diff(before, tree(t, dir)); diff != "" {
 		t.Errorf("tree (-want +got):\n%s", diff)
 	}
-	if now := mustOpen(t, filepath.Join(dir, "a.css"), Options{}).id; !now.moved(id) {
+	if now := mustOpen(t, filepath.Join(dir, "a.css"), Options{}).identity; !now.moved(id) {
 		t.Errorf("a.css came back as %+v, want %+v", now, id)
 	}
 	wantContent(t, last, "old")
@@ -236,7 +236,7 @@ func TestLockIsWaitedForUntilCancelled(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir()
 	open := func() *dir {
-		d, err := openDir(path, "")
+		d, err := openDir(path)
 		if err != nil {
 			t.Fatal(err)
 		}

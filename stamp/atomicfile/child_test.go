@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,7 +22,8 @@ const childEnv = "REVSTAMP_ATOMICFILE_CHILD"
 
 // job is what a child does.
 type job struct {
-	Files      []string // all replaced by "new" and their own base name, in one batch
+	Dir        string   // absolute; the names of changes are relative to it
+	Changes    []change // in one batch
 	Backups    string
 	BestEffort bool
 	InPlace    bool
@@ -29,33 +31,80 @@ type job struct {
 	Journal    string
 }
 
+// change is one member of a batch. Before and After are absent, a link
+// ("-> target"), or a word of which the content consists.
+type change struct {
+	Name, Before, After string
+}
+
+const absent = ""
+
+func content(name, word string) string {
+	return strings.Repeat(word+" "+filepath.Base(name)+"\n", 600)
+}
+
+// want is what shows returns for a change that has been made, or not.
+func (c change) want(after bool) string {
+	what := c.Before
+	if after {
+		what = c.After
+	}
+	if what == absent || strings.HasPrefix(what, "-> ") {
+		return what
+	}
+	return content(c.Name, what)
+}
+
+// shows is what is at a name: absent, a link, or content.
+func shows(name string) string {
+	if target, err := os.Readlink(name); err == nil {
+		return "-> " + target
+	}
+	data, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return absent
+	}
+	if err != nil {
+		return "unreadable: " + err.Error()
+	}
+	return string(data)
+}
+
+func init() {
+	if os.Getenv(childEnv) != "" {
+		runtime.LockOSThread() // on the first thread: strace counts the calls of each
+	}
+}
+
 func TestMain(m *testing.M) {
 	if text := os.Getenv(childEnv); text != "" {
-		runtime.LockOSThread() // strace counts the calls of each thread
-		if err := runChild(text); err != nil {
-			fmt.Println(err)
-			for status, sentinel := range map[int]error{3: ErrOwner, 4: ErrBusy, 5: ErrChanged} {
-				if errors.Is(err, sentinel) {
-					os.Exit(status)
-				}
-			}
-			os.Exit(1)
-		}
-		os.Exit(0)
+		os.Exit(runChild(text))
 	}
 	os.Exit(m.Run())
 }
 
-func runChild(text string) error {
+func runChild(text string) int {
 	var j job
-	if err := json.Unmarshal([]byte(text), &j); err != nil {
-		return err
+	err := json.Unmarshal([]byte(text), &j)
+	if err == nil && j.UID != 0 {
+		err = errors.Join(syscall.Setgroups(nil), syscall.Setgid(j.UID), syscall.Setuid(j.UID))
 	}
-	if j.UID != 0 {
-		if err := errors.Join(syscall.Setgroups(nil), syscall.Setgid(j.UID), syscall.Setuid(j.UID)); err != nil {
-			return err
+	if err == nil {
+		err = j.run()
+	}
+	if err == nil {
+		return 0
+	}
+	fmt.Println(err)
+	for status, sentinel := range map[int]error{3: ErrOwner, 4: ErrBusy, 5: ErrChanged} {
+		if errors.Is(err, sentinel) {
+			return status
 		}
 	}
+	return 1
+}
+
+func (j job) run() error {
 	o := Options{InPlace: j.InPlace, Warn: func(msg string) { fmt.Println("warning:", msg) }}
 	if j.BestEffort {
 		o.Owner = OwnerBestEffort
@@ -65,27 +114,47 @@ func runChild(text string) error {
 		if err != nil {
 			return err
 		}
-		o.Record = func(temp string) error {
-			_, err := journal.WriteString(temp + "\n")
+		defer journal.Close()
+		note := func(kind, path string) error {
+			_, err := journal.WriteString(kind + path + "\n")
 			return err
 		}
+		o.Record = func(temp string) error { return note("temp ", temp) }
+		o.RecordInPlace = func(path string, b Backup) error { return note("in place ", b.Path) }
 	}
 	var b Batch
+	defer b.Close()
 	if j.Backups != "" {
 		b.Backups = &Backups{Dir: j.Backups, Keep: 1}
 	}
-	for _, name := range j.Files {
-		f, err := Open(name, o)
-		if err != nil {
+	for _, c := range j.Changes {
+		if err := c.add(&b, j.Dir, o); err != nil {
 			return err
 		}
-		b.Add(f, []byte(newContent(name)))
 	}
 	return b.Commit(context.Background())
 }
 
-func newContent(name string) string { return strings.Repeat("new "+filepath.Base(name)+"\n", 700) }
-func oldContent(name string) string { return strings.Repeat("old "+filepath.Base(name)+"\n", 900) }
+func (c change) add(b *Batch, dir string, o Options) error {
+	name := filepath.Join(dir, c.Name)
+	if c.After == absent {
+		b.Remove(name, o)
+		return nil
+	}
+	if target, ok := strings.CutPrefix(c.After, "-> "); ok {
+		b.Symlink(name, target, o)
+		return nil
+	}
+	if c.Before == absent {
+		o.Create, o.MkdirAll = true, true
+	}
+	f, err := Open(name, o)
+	if err != nil {
+		return err
+	}
+	b.Add(f, []byte(c.want(true)))
+	return nil
+}
 
 // child returns a command that does j, under the words of before, if any.
 func child(t testing.TB, j job, before ...string) *exec.Cmd {
@@ -110,7 +179,7 @@ func run(t testing.TB, cmd *exec.Cmd) (int, string) {
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
+		t.Error(err)
 	}
 	return cmd.ProcessState.ExitCode(), string(out)
 }

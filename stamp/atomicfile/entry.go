@@ -24,8 +24,9 @@ const (
 	staged    state = iota // the original is untouched
 	created                // there was none, ours is there
 	exchanged              // ours is there, the original has the temporary name
-	renamed                // ours is there, the original is gone but for its bytes
+	replaced               // ours is there, the original is gone but for its bytes
 	aside                  // nothing is there, the original has the temporary name
+	removed                // nothing is there, the original is gone but for its bytes
 	inPlace                // the original holds our bytes
 )
 
@@ -38,16 +39,40 @@ type entry struct {
 	temp   string // a name in file.dir that is ours to remove; "" for none
 	ours   identity
 	state  state
-	saved  *Backup
+
+	saved   *Backup
+	crowded bool // there are more backups now than are to be kept
 }
 
 func (e *entry) explain(err error) error {
 	return fmt.Errorf("%s %q: %w", e.op, e.file.Path(), err)
 }
 
+// possible refuses what is known to fail, before anything is touched.
+func (e *entry) possible(backups bool) error {
+	for _, of := range []struct {
+		what  string
+		flags uint64
+	}{{"the file", e.file.flags}, {"its directory", e.file.dir.flags}} {
+		switch {
+		case of.flags&unix.STATX_ATTR_IMMUTABLE != 0:
+			return fmt.Errorf("%s is immutable (see chattr(1), +i): %w", of.what, unix.EPERM)
+		case of.flags&unix.STATX_ATTR_APPEND != 0:
+			return fmt.Errorf("%s is append-only (see chattr(1), +a): %w", of.what, unix.EPERM)
+		}
+	}
+	if e.file.mounted() {
+		return e.mayOverwrite(backups)
+	}
+	return nil
+}
+
 // stage makes the temporary file. For a removal it only chooses the name that
 // the original is moved to.
 func (e *entry) stage(sync bool) (err error) {
+	if e.file.mounted() {
+		return nil // there is nothing to rename; its directory may be read-only
+	}
 	switch e.op {
 	case replace:
 		e.temp, e.ours, err = e.file.stageData(e.data, sync)
@@ -66,6 +91,8 @@ func (e *entry) apply() error {
 	}
 	var err error
 	switch {
+	case e.file.mounted():
+		return e.overwrite()
 	case e.op == remove:
 		err = e.moveAside()
 	case !e.file.exists:
@@ -73,31 +100,26 @@ func (e *entry) apply() error {
 	default:
 		err = e.exchange()
 	}
-	if !errors.Is(err, unix.EBUSY) {
+	if !errors.Is(err, unix.EBUSY) || e.state != staged {
 		return err
 	}
-	if e.op == replace && e.file.regular() {
-		return e.overwrite(err)
+	// Before Linux 5.8 only the rename tells that it is a mount point.
+	if err := e.mayOverwrite(e.saved != nil); err != nil {
+		return err
 	}
-	return fmt.Errorf("%w: %w", ErrBusy, err)
+	return e.overwrite()
 }
 
 // create refuses to replace a file that appeared meanwhile.
 func (e *entry) create() error {
-	err := e.file.dir.rename(e.temp, e.file.base, unix.RENAME_NOREPLACE)
+	err := e.file.dir.renameNew(e.temp, e.file.base)
 	if errors.Is(err, unix.EEXIST) {
 		return ErrChanged
 	}
-	if noFlags(err) {
-		if err = e.file.verify(); err == nil {
-			err = e.file.dir.rename(e.temp, e.file.base, 0)
-		}
+	if err == nil {
+		e.state = created
 	}
-	if err != nil {
-		return err
-	}
-	e.state, e.temp = created, ""
-	return nil
+	return err
 }
 
 // exchange swaps the temporary file and the original, and swaps back when it
@@ -116,22 +138,19 @@ func (e *entry) exchange() error {
 		return err
 	}
 	e.state = exchanged
-	if err := e.cameOut(); err != nil {
-		return errors.Join(err, e.undo())
-	}
-	return nil
+	return e.cameOut()
 }
 
 // cameOut fails with ErrChanged unless the original has the temporary name.
 func (e *entry) cameOut() error {
-	st, err := e.file.dir.stat(e.temp)
+	now, err := e.file.dir.look(e.temp)
 	if err != nil {
 		return err
 	}
-	if !identityOf(&st).moved(e.file.id) {
+	if !now.moved(e.file.identity) {
 		return ErrChanged
 	}
-	return nil
+	return e.file.reread(e.temp)
 }
 
 // rename is for file systems that cannot exchange.
@@ -139,22 +158,19 @@ func (e *entry) rename() error {
 	if err := e.file.verify(); err != nil {
 		return err
 	}
+	if err := e.file.reread(e.file.base); err != nil {
+		return err
+	}
 	if err := e.file.dir.rename(e.temp, e.file.base, 0); err != nil {
 		return err
 	}
-	e.state, e.temp = renamed, ""
+	e.state, e.temp = replaced, ""
 	return nil
 }
 
 // moveAside takes the name away and keeps the file until all is well.
 func (e *entry) moveAside() error {
-	d := e.file.dir
-	err := d.rename(e.file.base, e.temp, unix.RENAME_NOREPLACE)
-	if noFlags(err) {
-		if err = e.file.verify(); err == nil {
-			err = d.rename(e.file.base, e.temp, 0)
-		}
-	}
+	err := e.file.dir.renameNew(e.file.base, e.temp)
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrChanged
 	}
@@ -162,95 +178,165 @@ func (e *entry) moveAside() error {
 		return err
 	}
 	e.state = aside
-	if err := e.cameOut(); err != nil {
-		return errors.Join(err, e.undo())
+	return e.cameOut()
+}
+
+// drop removes the original that was displaced. That comes before the last
+// sync, or a power cut after it would bring back a file that nobody knows of.
+func (e *entry) drop() {
+	var gone state
+	switch e.state {
+	case exchanged:
+		gone = replaced
+	case aside:
+		gone = removed
+	default:
+		return
 	}
-	return nil
+	if e.file.dir.unlink(e.temp) == nil {
+		e.state, e.temp = gone, ""
+	}
 }
 
-// noFlags reports whether renameat2 is not known to the kernel or its flag not
-// to the file system.
-func noFlags(err error) bool {
-	return errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS)
-}
-
-// undo puts the original back. It leaves a file alone that somebody else has
-// changed since, and keeps the original under its temporary name then.
-func (e *entry) undo() (err error) {
-	d, base := e.file.dir, e.file.base
+// undo puts the original back. It leaves a name alone that somebody else has
+// changed since, and keeps the original beside it then.
+func (e *entry) undo() error {
 	was := e.state
 	e.state = staged
+	var err error
 	switch was {
+	case staged:
+		return nil
 	case created:
-		if err = e.stillOurs(); err == nil {
-			err = d.unlink(base)
-		}
-	case exchanged:
-		if err = e.stillOurs(); err == nil {
-			err = d.rename(e.temp, base, unix.RENAME_EXCHANGE)
-		}
-	case renamed:
-		if err = e.stillOurs(); err == nil {
-			err = e.restore()
-		}
-	case aside:
-		err = d.rename(e.temp, base, unix.RENAME_NOREPLACE)
-		if noFlags(err) {
-			err = d.rename(e.temp, base, 0)
-		}
-		if err == nil {
-			e.temp = ""
-		}
+		return e.takeAway()
 	case inPlace:
-		err = e.writeInPlace(e.file.data, e.file.id.mode&0o7777)
+		return e.name(e.writeInPlace(e.file.data, e.file.bits()), "")
+	case replaced, removed:
+		if err := e.remake(); err != nil {
+			return e.name(err, "")
+		}
 	}
-	if err != nil && (was == exchanged || was == aside) {
-		err = fmt.Errorf("%w; its earlier content is in %q", err, d.join(e.temp))
-		e.temp = ""
-	} else if err != nil && e.saved != nil {
-		err = fmt.Errorf("%w; its earlier content is in %q", err, e.saved.Path)
+	if was == aside || was == removed {
+		err = e.bringBack()
+	} else {
+		err = e.putBack()
+	}
+	if err != nil && e.temp != "" {
+		return e.name(err, e.keep())
 	}
 	return err
 }
 
-// stillOurs fails with ErrChanged unless the file we put in place is there.
-func (e *entry) stillOurs() error {
-	st, err := e.file.dir.stat(e.file.base)
+// name says where the earlier content is of a file that could not be put back.
+func (e *entry) name(err error, where string) error {
+	if where == "" && e.saved != nil {
+		where = e.saved.Path
+	}
+	if err == nil || where == "" {
+		return err
+	}
+	return fmt.Errorf("%w; its earlier content is in %q", err, where)
+}
+
+// takeAway removes the file that we created, and no other that has come to its
+// name.
+func (e *entry) takeAway() error {
+	err := e.file.dir.renameNew(e.file.base, e.temp)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // somebody else did it
+	}
 	if err != nil {
 		return err
 	}
-	if !identityOf(&st).moved(e.ours) {
+	if err := e.stillOurs(e.temp); err != nil {
+		return errors.Join(err, e.bringBack())
+	}
+	return nil
+}
+
+// putBack brings the original from its temporary name to where it was. When it
+// is not ours that comes out, that is put back in turn.
+func (e *entry) putBack() error {
+	d, base := e.file.dir, e.file.base
+	if err := e.stillOurs(base); err != nil {
+		return err
+	}
+	err := d.rename(e.temp, base, unix.RENAME_EXCHANGE)
+	if noFlags(err) {
+		if err = d.rename(e.temp, base, 0); err == nil {
+			e.temp = ""
+		}
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	if err := e.stillOurs(e.temp); err != nil {
+		return errors.Join(err, d.rename(e.temp, base, unix.RENAME_EXCHANGE))
+	}
+	return nil
+}
+
+// bringBack gives the temporary file its name again, unless that is taken.
+func (e *entry) bringBack() error {
+	err := e.file.dir.renameNew(e.temp, e.file.base)
+	if errors.Is(err, unix.EEXIST) {
 		return ErrChanged
 	}
-	return nil
+	if err == nil {
+		e.temp = ""
+	}
+	return err
 }
 
-// restore makes the original anew from what was read of it.
-func (e *entry) restore() (err error) {
-	if e.file.regular() {
-		original := *e.file
-		original.perm = nil
-		e.temp, _, err = original.stageData(e.file.data, true)
-	} else {
-		e.temp, _, err = e.file.stageLink(e.file.link)
+// stillOurs fails with ErrChanged unless the file that we put in place has
+// the name.
+func (e *entry) stillOurs(name string) error {
+	now, err := e.file.dir.look(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrChanged
 	}
 	if err != nil {
 		return err
 	}
-	if err := e.file.dir.rename(e.temp, e.file.base, 0); err != nil {
-		return err
+	if !now.moved(e.ours) {
+		return ErrChanged
 	}
-	e.temp = ""
+	if e.op == replace {
+		return e.file.holds(name, e.data)
+	}
 	return nil
 }
 
-// clean removes the temporary file: ours after a failure, the original after a
-// success.
+// remake makes the original anew, from what was read of it, under a temporary
+// name.
+func (e *entry) remake() (err error) {
+	original := *e.file
+	original.perm = nil
+	if original.regular() {
+		e.temp, _, err = original.stageData(original.data, true)
+	} else {
+		e.temp, _, err = original.stageLink(original.link)
+	}
+	return err
+}
+
+// keep saves the displaced original from Sweep, and returns where it is.
+func (e *entry) keep() (path string) {
+	d, kept := e.file.dir, e.temp
+	if name := keptName(e.temp); d.rename(e.temp, name, unix.RENAME_NOREPLACE) == nil {
+		kept = name
+	}
+	e.temp = ""
+	return d.join(kept)
+}
+
+// clean removes the temporary file that is left.
 func (e *entry) clean() {
-	if e.temp == "" {
+	if e.temp == "" || e.state == created {
 		return
 	}
-	if err := e.file.dir.unlink(e.temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := ignoreMissing(e.file.dir.unlink(e.temp)); err != nil {
 		e.file.opts.warn(fmt.Sprintf("temporary file left behind: %v", err))
 	}
 }

@@ -130,32 +130,32 @@ func TestOwner(t *testing.T) {
 	need.Root(t)
 	const nobody = 65534
 	dir := openTempDir(t)
-	name := write(t, filepath.Join(dir, "a"), oldContent("a"), 0o644)
+	name := write(t, filepath.Join(dir, "a"), content("a", "earlier"), 0o644)
 	if err := os.Chown(name, nobody, nobody); err != nil {
 		t.Fatal(err)
 	}
 	// Root keeps the owner.
-	mustReplace(t, name, Options{}, oldContent("a")+"x")
-	if id := mustOpen(t, name, Options{}).id; id.uid != nobody || id.gid != nobody {
+	mustReplace(t, name, Options{}, content("a", "earlier")+"x")
+	if id := mustOpen(t, name, Options{}); id.uid != nobody || id.gid != nobody {
 		t.Errorf("owner = %d:%d, want %d:%d", id.uid, id.gid, nobody, nobody)
 	}
 	// Nobody cannot give a file to root.
-	if err := errors.Join(os.Chown(name, 0, 0), os.WriteFile(name, []byte(oldContent("a")), 0), os.Chmod(name, 0o644|fs.ModeSetuid)); err != nil {
+	if err := errors.Join(os.Chown(name, 0, 0), os.WriteFile(name, []byte(content("a", "earlier")), 0), os.Chmod(name, 0o644|fs.ModeSetuid)); err != nil {
 		t.Fatal(err)
 	}
-	if status, out := run(t, child(t, job{Files: []string{name}, UID: nobody})); status != 3 {
+	if status, out := run(t, child(t, job{Dir: dir, Changes: replaces("a"), UID: nobody})); status != 3 {
 		t.Errorf("as nobody: status %d, %s, want ErrOwner", status, out)
 	}
-	wantContent(t, name, oldContent("a"))
+	wantContent(t, name, content("a", "earlier"))
 	wantNoLeftovers(t, dir)
-	status, out := run(t, child(t, job{Files: []string{name}, UID: nobody, BestEffort: true}))
+	status, out := run(t, child(t, job{Dir: dir, Changes: replaces("a"), UID: nobody, BestEffort: true}))
 	if status != 0 || !strings.Contains(out, "warning:") {
 		t.Errorf("as nobody, best effort: status %d, %s, want a warning", status, out)
 	}
-	wantContent(t, name, newContent("a"))
+	wantContent(t, name, content("a", "new"))
 	f := mustOpen(t, name, Options{})
-	if got, want := f.Mode(), fs.FileMode(0o644); f.id.uid != nobody || got != want {
-		t.Errorf("owner %d, mode %v, want %d, %v: no set-user-ID bit for another user", f.id.uid, got, nobody, want)
+	if got, want := f.Mode(), fs.FileMode(0o644); f.uid != nobody || got != want {
+		t.Errorf("owner %d, mode %v, want %d, %v: no set-user-ID bit for another user", f.uid, got, nobody, want)
 	}
 	wantNoLeftovers(t, dir)
 }

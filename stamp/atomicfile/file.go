@@ -1,41 +1,21 @@
 package atomicfile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
+	"math"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// identity is what a name was when it was looked at. Two equal identities are
-// the same file with the same content, as far as the clock of the file system
-// can tell.
-type identity struct {
-	dev, ino     uint64
-	size         int64
-	mtime, ctime unix.Timespec
-	mode         uint32 // type and permission bits
-	uid, gid     uint32
-}
-
-func identityOf(st *unix.Stat_t) identity {
-	return identity{
-		dev: st.Dev, ino: st.Ino, size: st.Size,
-		mtime: st.Mtim, ctime: st.Ctim,
-		mode: st.Mode, uid: st.Uid, gid: st.Gid,
-	}
-}
-
-// moved reports whether id, seen after a rename, is the same unchanged file:
-// a rename sets ctime.
-func (id identity) moved(before identity) bool {
-	id.ctime = before.ctime
-	return id == before
-}
+// clockTick is longer than the steps in which any file system counts time, two
+// seconds being the longest: a file that changed within it can change again and
+// look the same.
+const clockTick = 3 * time.Second
 
 // File is a file as Open found it. It is not safe for concurrent use.
 type File struct {
@@ -43,20 +23,22 @@ type File struct {
 	name   string
 	opts   Options
 	exists bool
-	id     identity
-	nlink  uint64
+	info   // zero when nothing exists
 	data   []byte
 	link   string // where the symbolic link points that NoFollow keeps us from following
 	attrs  []attr
+	young  bool    // changed within clockTick before it was read
 	perm   *uint32 // Chmod
+	like   *File   // what a file that does not exist takes everything but its content from
 	closed bool    // the directory is closed, or a batch will close it
 }
 
 // Open resolves name, reads the file whole and remembers what it was. It
 // refuses with ErrNotRegular what is not a regular file, and never blocks on
-// it; with ErrOutsideRoot what lies outside Options.Root; with ErrChanged a
-// file that changes while it is read. A missing file is an error that matches
-// fs.ErrNotExist, unless Options.Create. Nothing is written.
+// it; with ErrOutsideRoot what lies outside Options.Root; with ErrTooLarge what
+// is larger than Options.MaxSize; with ErrChanged a file that changes while it
+// is read. A missing file is an error that matches fs.ErrNotExist, unless
+// Options.Create. Nothing is written.
 //
 // The caller closes the File, or hands it to Batch.Add, which does.
 func Open(name string, o Options) (*File, error) {
@@ -73,10 +55,10 @@ func open(name string, o Options) (*File, error) {
 		return nil, err
 	}
 	f := &File{place: p, name: name, opts: o}
-	if len(p.missing) == 0 {
+	if p.found != nil {
+		f.exists, f.info = true, *p.found
 		err = f.read()
-	}
-	if err == nil && !f.exists && !o.Create {
+	} else if !o.Create {
 		err = fs.ErrNotExist
 	}
 	if err != nil {
@@ -86,81 +68,67 @@ func open(name string, o Options) (*File, error) {
 	return f, nil
 }
 
-// read looks before it opens: opening a device can already do something.
-func (f *File) read() error {
-	st, err := f.dir.stat(f.base)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	f.exists, f.id, f.nlink = true, identityOf(&st), st.Nlink
-	switch st.Mode & unix.S_IFMT {
-	case unix.S_IFREG:
+// read follows a look at the name: opening a device can already do something.
+func (f *File) read() (err error) {
+	switch {
+	case f.is(unix.S_IFREG):
 		return f.readRegular()
-	case unix.S_IFLNK:
-		if f.opts.NoFollow {
-			f.link, err = f.dir.readlink(f.base)
-			return err
-		}
+	case f.is(unix.S_IFLNK) && f.opts.NoFollow:
+		f.link, err = f.dir.readlink(f.base)
+		return err
+	case f.is(unix.S_IFLNK):
 		return ErrChanged // it was no link when the name was resolved
 	}
-	return fmt.Errorf("%s: %w", typeName(st.Mode), ErrNotRegular)
+	return fmt.Errorf("%s: %w", typeName(f.mode), ErrNotRegular)
 }
 
 func (f *File) readRegular() error {
-	// Non-blocking, should a FIFO have come between stat and open.
-	in, err := f.dir.open(f.base, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	limit := f.opts.maxSize()
+	if f.size > limit {
+		return tooLarge(f.size, limit)
+	}
+	f.young = time.Since(time.Unix(0, max(f.ctime, f.mtime))) < clockTick
+	// Non-blocking, should a FIFO have come between look and open.
+	fd, err := f.dir.open(f.base, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	if errors.Is(err, unix.ELOOP) || errors.Is(err, fs.ErrNotExist) {
+		return ErrChanged
+	}
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	if err := f.unchanged(in); err != nil {
+	defer closeFD(fd)
+	if err := f.unchanged(fd); err != nil {
 		return err
 	}
-	if f.data, err = readAll(in, f.id.size); err != nil {
-		return err
+	if f.data, err = readAll(fd, f.size, limit); err != nil {
+		return f.dir.fail("read", f.base, err)
 	}
-	if f.attrs, err = readAttrs(int(in.Fd())); err != nil {
-		return fmt.Errorf("read attributes: %w", err)
+	if f.attrs, err = readAttrs(fd); err != nil {
+		return f.dir.fail("read attributes of", f.base, err)
 	}
-	return f.unchanged(in)
+	return f.unchanged(fd)
 }
 
-// unchanged fails with ErrChanged when in is not the file that f remembers.
-func (f *File) unchanged(in *os.File) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(int(in.Fd()), &st); err != nil {
-		return err
+func tooLarge(size, limit int64) error {
+	return fmt.Errorf("%d bytes, and the limit is %d: %w", size, limit, ErrTooLarge)
+}
+
+// unchanged fails with ErrChanged when fd is not the file that f remembers.
+func (f *File) unchanged(fd int) error {
+	now, err := look(fd, "")
+	if err != nil {
+		return f.dir.fail("stat", f.base, err)
 	}
-	if identityOf(&st) != f.id {
+	if now.identity != f.identity {
 		return ErrChanged
 	}
 	return nil
 }
 
-func readAll(in io.Reader, size int64) ([]byte, error) {
-	data := make([]byte, 0, size+1) // one more, so that EOF is met without growing
-	for {
-		if len(data) == cap(data) {
-			data = append(data, 0)[:len(data)]
-		}
-		n, err := in.Read(data[len(data):cap(data)])
-		data = data[:len(data)+n]
-		if err == io.EOF {
-			return data, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-}
-
 // verify looks again at the name and fails with ErrChanged when it is not what
 // Open found.
 func (f *File) verify() error {
-	st, err := f.dir.stat(f.base)
+	now, err := f.dir.look(f.base)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if f.exists {
@@ -169,14 +137,41 @@ func (f *File) verify() error {
 		return nil
 	case err != nil:
 		return err
-	case !f.exists || identityOf(&st) != f.id:
+	case !f.exists || now.identity != f.identity:
+		return ErrChanged
+	}
+	return nil
+}
+
+// reread fails with ErrChanged unless name in f's directory has the content
+// that f has. Only a young file needs that: for others the clock tells.
+func (f *File) reread(name string) error {
+	if !f.young || !f.regular() {
+		return nil
+	}
+	return f.holds(name, f.data)
+}
+
+// holds fails with ErrChanged unless the regular file name in f's directory
+// has the content data.
+func (f *File) holds(name string, data []byte) error {
+	fd, err := f.dir.open(name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer closeFD(fd)
+	got, err := readAll(fd, int64(len(data)), math.MaxInt64)
+	if err != nil {
+		return f.dir.fail("read", name, err)
+	}
+	if !bytes.Equal(got, data) {
 		return ErrChanged
 	}
 	return nil
 }
 
 // regular reports whether there is a regular file at the name.
-func (f *File) regular() bool { return f.exists && f.id.mode&unix.S_IFMT == unix.S_IFREG }
+func (f *File) regular() bool { return f.exists && f.is(unix.S_IFREG) }
 
 // Name returns the name that was given to Open.
 func (f *File) Name() string { return f.name }
@@ -199,14 +194,7 @@ func (f *File) Mode() fs.FileMode {
 	if !f.exists {
 		return 0
 	}
-	mode := fs.FileMode(f.id.mode & 0o777)
-	for bit, m := range map[uint32]fs.FileMode{
-		unix.S_ISUID: fs.ModeSetuid, unix.S_ISGID: fs.ModeSetgid, unix.S_ISVTX: fs.ModeSticky,
-	} {
-		if f.id.mode&bit != 0 {
-			mode |= m
-		}
-	}
+	mode := fileMode(f.mode)
 	if !f.regular() {
 		mode |= fs.ModeSymlink
 	}
@@ -228,4 +216,30 @@ func (f *File) Close() error {
 	}
 	f.closed = true
 	return f.dir.close()
+}
+
+// special are the permission bits that the kernel and fs.FileMode have in
+// different places.
+var special = map[uint32]fs.FileMode{
+	unix.S_ISUID: fs.ModeSetuid, unix.S_ISGID: fs.ModeSetgid, unix.S_ISVTX: fs.ModeSticky,
+}
+
+func fileMode(mode uint32) fs.FileMode {
+	m := fs.FileMode(mode & 0o777)
+	for bit, to := range special {
+		if mode&bit != 0 {
+			m |= to
+		}
+	}
+	return m
+}
+
+func unixMode(m fs.FileMode) uint32 {
+	mode := uint32(m.Perm())
+	for bit, from := range special {
+		if m&from != 0 {
+			mode |= bit
+		}
+	}
+	return mode
 }

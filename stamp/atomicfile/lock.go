@@ -31,20 +31,18 @@ func lockDirs(ctx context.Context, dirs []*dir) error {
 }
 
 func (d *dir) lock(ctx context.Context) error {
-	tick := time.NewTicker(lockPoll)
-	defer tick.Stop()
 	for {
-		err := unix.Flock(d.fd(), unix.LOCK_EX|unix.LOCK_NB)
-		switch {
-		case err == nil, noLocks(err):
+		err := retry(func() error { return unix.Flock(d.fd, unix.LOCK_EX|unix.LOCK_NB) })
+		if err == nil || noLocks(err) {
 			return nil
-		case err != unix.EWOULDBLOCK && err != unix.EINTR:
+		}
+		if err != unix.EWOULDBLOCK {
 			return err
 		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-tick.C:
+		case <-time.After(lockPoll):
 		}
 	}
 }

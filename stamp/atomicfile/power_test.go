@@ -52,13 +52,13 @@ func TestPowerCutAfterSuccess(t *testing.T) {
 			var names []string
 			for i := range files {
 				names = append(names, fmt.Sprintf("d%d/f%d", i%18, i))
-				write(t, filepath.Join(disk, names[i]), oldContent(names[i]), 0o644)
+				write(t, filepath.Join(disk, names[i]), content(names[i], "earlier"), 0o644)
 			}
 			unix.Sync()
 			for _, name := range names {
-				b.Add(mustOpen(t, filepath.Join(disk, name), Options{}), []byte(newContent(name)))
+				b.Add(mustOpen(t, filepath.Join(disk, name), Options{}), []byte(content(name, "new")))
 			}
-			b.Add(mustOpen(t, filepath.Join(disk, "made/here"), Options{Create: true, MkdirAll: true}), []byte(newContent("here")))
+			b.Add(mustOpen(t, filepath.Join(disk, "made/here"), Options{Create: true, MkdirAll: true}), []byte(content("here", "new")))
 			if err := b.Commit(context.Background()); err != nil {
 				t.Fatal(err)
 			}
@@ -70,14 +70,14 @@ func TestPowerCutAfterSuccess(t *testing.T) {
 			copyFile(t, image, cut)
 			after := loopDisk(t, cut)
 			for _, name := range names {
-				wantContent(t, filepath.Join(after, name), newContent(name))
+				wantContent(t, filepath.Join(after, name), content(name, "new"))
 			}
-			wantContent(t, filepath.Join(after, "made/here"), newContent("here"))
+			wantContent(t, filepath.Join(after, "made/here"), content("here", "new"))
 			backup, err := filepath.Rel(disk, list[0].Path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			wantContent(t, filepath.Join(after, backup), oldContent(names[0]))
+			wantContent(t, filepath.Join(after, backup), content(names[0], "earlier"))
 		})
 	}
 }

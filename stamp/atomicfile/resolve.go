@@ -7,30 +7,82 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // place is where a name leads: an open directory, the directories still to be
-// made below it, and the last element.
+// made below it, the last element and what is there.
 type place struct {
 	dir     *dir
 	missing []string
 	base    string
+	found   *info // nil for nothing
 }
 
 // locate resolves name and opens its directory, or the deepest one that
 // exists when the others may be made.
 func locate(name string, o Options) (place, error) {
-	path, missing, err := resolve(name, o)
+	name, err := absolute(name)
 	if err != nil {
 		return place{}, err
 	}
-	root := ""
-	if o.Root != "" {
-		if root, err = realRoot(path, o.Root); err != nil {
+	p, ok := direct(name, o)
+	if !ok {
+		if p, err = indirect(name, o); err != nil {
 			return place{}, err
 		}
+	}
+	if o.Root != "" {
+		path := filepath.Join(p.dir.path, filepath.Join(p.missing...), p.base)
+		if err := within(path, o.Root); err != nil {
+			p.dir.close()
+			return place{}, err
+		}
+	}
+	return p, nil
+}
+
+func absolute(name string) (string, error) {
+	if name == "" {
+		return "", fmt.Errorf("empty file name: %w", fs.ErrNotExist)
+	}
+	if filepath.IsAbs(name) {
+		return name, nil
+	}
+	wd, err := os.Getwd()
+	return wd + "/" + name, err // not Join: "link/.." is not "."
+}
+
+// direct is for what most names are: no symbolic link on the way, no directory
+// missing. The kernel says so in one call.
+func direct(name string, o Options) (p place, ok bool) {
+	parent, base := filepath.Split(name)
+	if base == "" || base == "." || base == ".." {
+		return p, false
+	}
+	d, err := openDir(parent)
+	if err != nil {
+		return p, false
+	}
+	p = place{dir: d, base: base}
+	at, err := d.look(base)
+	switch {
+	case err == nil && (o.NoFollow || !at.is(unix.S_IFLNK)):
+		p.found = &at
+		return p, true
+	case errors.Is(err, fs.ErrNotExist):
+		return p, true
+	}
+	d.close()
+	return place{}, false
+}
+
+// indirect is for all other names, and knows what is wrong with a wrong one.
+func indirect(name string, o Options) (place, error) {
+	path, missing, err := resolve(name, o)
+	if err != nil {
+		return place{}, err
 	}
 	p := place{base: filepath.Base(path)}
 	parent := filepath.Dir(path)
@@ -39,29 +91,36 @@ func locate(name string, o Options) (place, error) {
 		parent = filepath.Dir(parent)
 	}
 	slices.Reverse(p.missing)
-	p.dir, err = openDir(parent, root)
-	return p, err
+	if p.dir, err = openDir(parent); err != nil {
+		if errors.Is(err, unix.ELOOP) {
+			err = ErrChanged // there was no link in it a moment ago
+		}
+		return place{}, err
+	}
+	if missing > 0 {
+		return p, nil
+	}
+	at, err := p.dir.look(p.base)
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, nil
+	}
+	if err != nil {
+		p.dir.close()
+		return place{}, err
+	}
+	p.found = &at
+	return p, nil
 }
 
-// resolve returns the absolute path of name without symbolic links and how
-// many of its parent directories do not exist.
+// resolve returns the absolute path of the absolute name without symbolic
+// links and how many of its parent directories do not exist.
 func resolve(name string, o Options) (path string, missing int, err error) {
-	if name == "" {
-		return "", 0, fmt.Errorf("empty file name: %w", fs.ErrNotExist)
-	}
-	if !filepath.IsAbs(name) {
-		wd, err := os.Getwd()
-		if err != nil {
-			return "", 0, err
-		}
-		name = wd + "/" + name // not Join: "link/.." is not "."
-	}
 	if !o.NoFollow {
 		switch path, err := filepath.EvalSymlinks(name); {
 		case err == nil:
 			return path, 0, nil
 		case !errors.Is(err, fs.ErrNotExist):
-			return "", 0, linkError(err)
+			return "", 0, linkError(name, err)
 		}
 		if err := refuseLink(name); err != nil {
 			return "", 0, err
@@ -74,7 +133,7 @@ func resolve(name string, o Options) (path string, missing int, err error) {
 			return filepath.Join(append([]string{path}, rest...)...), missing, nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) || !o.Create || !o.MkdirAll || parent == "/" {
-			return "", 0, linkError(err)
+			return "", 0, linkError(parent, err)
 		}
 		if err := refuseLink(parent); err != nil {
 			return "", 0, err
@@ -94,25 +153,29 @@ func refuseLink(name string) error {
 	return fmt.Errorf("symbolic link to %q, which is missing: %w", target, ErrNotRegular)
 }
 
-// linkError names a loop of links, for which EvalSymlinks has no error value.
-func linkError(err error) error {
-	if errors.Is(err, syscall.ELOOP) || strings.Contains(err.Error(), "too many links") {
+// linkError names a loop of links, for which EvalSymlinks has no error value
+// and the kernel has one.
+func linkError(name string, err error) error {
+	var st unix.Stat_t
+	if unix.Stat(name, &st) == unix.ELOOP {
 		return fmt.Errorf("symbolic links lead round in a circle: %w", ErrNotRegular)
 	}
 	return err
 }
 
-// realRoot resolves root and fails unless path lies under it.
-func realRoot(path, root string) (string, error) {
+// within fails unless path, which has no symbolic links in it, lies under root.
+func within(path, root string) error {
 	root, err := filepath.Abs(root)
 	if err != nil {
-		return "", err
+		return err
 	}
-	if root, err = filepath.EvalSymlinks(root); err != nil {
-		return "", err
+	if fd, err := openReal(root); err == nil {
+		closeFD(fd) // no links in it
+	} else if root, err = filepath.EvalSymlinks(root); err != nil {
+		return err
 	}
 	if rel, err := filepath.Rel(root, path); err != nil || !filepath.IsLocal(rel) {
-		return "", fmt.Errorf("%q is not under %q: %w", path, root, ErrOutsideRoot)
+		return fmt.Errorf("%q is not under %q: %w", path, root, ErrOutsideRoot)
 	}
-	return root, nil
+	return nil
 }

@@ -4,8 +4,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -17,6 +15,7 @@ import (
 const (
 	randomLen  = 16 // of base32: 80 bits, so that a name is never met twice
 	tempSuffix = ".revstamp"
+	keptSuffix = ".kept" + tempSuffix
 	nameMax    = 255 // bytes in one element of a path, on every file system we meet
 )
 
@@ -24,7 +23,7 @@ var tempPattern = regexp.MustCompile(`^\..+\.[a-z2-7]{16}\.revstamp$`)
 
 // tempName is hidden, says what it belongs to, and cannot be guessed.
 func tempName(base string) string {
-	if room := nameMax - len("..") - randomLen - len(tempSuffix); len(base) > room {
+	if room := nameMax - len("..") - randomLen - len(keptSuffix); len(base) > room {
 		base = base[:room]
 		for !utf8.ValidString(base) && len(base) > room-utf8.UTFMax {
 			base = base[:len(base)-1] // some file systems take no broken UTF-8
@@ -32,6 +31,9 @@ func tempName(base string) string {
 	}
 	return "." + base + "." + strings.ToLower(rand.Text()[:randomLen]) + tempSuffix
 }
+
+// keptName is what a temporary file is called that must not be swept.
+func keptName(temp string) string { return strings.TrimSuffix(temp, tempSuffix) + keptSuffix }
 
 // recordTemp chooses a name for a temporary file in f's directory and tells
 // the caller's journal of it.
@@ -54,7 +56,7 @@ func (f *File) stageData(data []byte, sync bool) (temp string, id identity, err 
 		return "", id, err
 	}
 	perm := uint32(0o600)
-	if !f.regular() {
+	if f.model() == nil {
 		// Created with the bits that it will have: the kernel takes the umask
 		// off, or applies the directory's default ACL instead.
 		perm = uint32(f.opts.Perm.Perm())
@@ -62,29 +64,47 @@ func (f *File) stageData(data []byte, sync bool) (temp string, id identity, err 
 			perm = 0o644
 		}
 	}
-	out, err := f.dir.open(temp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, perm)
+	fd, err := f.dir.open(temp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, perm)
 	if err != nil {
-		return "", id, err
+		return f.ifThere(temp), id, fmt.Errorf("make a file in its directory: %w", err)
 	}
-	id, err = f.fill(out, data, sync)
-	if cerr := out.Close(); err == nil {
-		err = cerr // network file systems tell of a full disk here
+	id, err = f.fill(fd, data, sync)
+	if cerr := unix.Close(fd); err == nil && cerr != nil {
+		err = f.dir.fail("close", temp, cerr) // network file systems tell of a full disk here
 	}
 	return temp, id, err
 }
 
-func (f *File) fill(out *os.File, data []byte, sync bool) (id identity, err error) {
-	fd := int(out.Fd())
+// ifThere is temp if a call that failed has made it all the same.
+func (f *File) ifThere(temp string) string {
+	if _, err := f.dir.look(temp); err != nil {
+		return ""
+	}
+	return temp
+}
+
+// model is the file from which the replacement takes everything but its
+// content; nil for none.
+func (f *File) model() *File {
+	if f.regular() {
+		return f
+	}
+	return f.like
+}
+
+func (f *File) fill(fd int, data []byte, sync bool) (id identity, err error) {
 	if err := reserve(fd, int64(len(data)), 0); err != nil {
 		return id, f.dir.fail("reserve space for", f.base, err)
 	}
-	if _, err := out.Write(data); err != nil {
-		return id, err
+	if err := writeAll(fd, data); err != nil {
+		return id, f.dir.fail("write", f.base, err)
 	}
-	if f.regular() {
-		err = f.takeOver(fd)
-	} else if f.perm != nil {
-		err = unix.Fchmod(fd, *f.perm)
+	if like := f.model(); like != nil {
+		as := *like
+		as.place, as.opts, as.perm = f.place, f.opts, f.perm
+		id, err = as.takeOver(fd)
+	} else {
+		id, err = f.chmodNew(fd)
 	}
 	if err != nil {
 		return id, err
@@ -92,13 +112,19 @@ func (f *File) fill(out *os.File, data []byte, sync bool) (id identity, err erro
 	if sync {
 		// Once: after an error the kernel drops the pages, and a second fsync
 		// would say that all is well.
-		if err := unix.Fsync(fd); err != nil {
-			return id, f.dir.fail("sync", f.base, err)
+		err = unix.Fsync(fd)
+	}
+	return id, f.dir.fail("sync", f.base, err)
+}
+
+func (f *File) chmodNew(fd int) (identity, error) {
+	if f.perm != nil {
+		if err := retry(func() error { return unix.Fchmod(fd, *f.perm) }); err != nil {
+			return identity{}, f.dir.fail("chmod", f.base, err)
 		}
 	}
-	var st unix.Stat_t
-	err = unix.Fstat(fd, &st)
-	return identityOf(&st), err
+	is, err := look(fd, "")
+	return is.identity, f.dir.fail("stat", f.base, err)
 }
 
 // reserve takes the space before anything is changed, so that a full disk or
@@ -120,11 +146,11 @@ func (f *File) stageLink(target string) (temp string, id identity, err error) {
 	if err != nil {
 		return "", id, err
 	}
-	if err := retry(func() error { return unix.Symlinkat(target, f.dir.fd(), temp) }); err != nil {
-		return "", id, f.dir.fail("symlink", temp, err)
+	if err := retry(func() error { return unix.Symlinkat(target, f.dir.fd, temp) }); err != nil {
+		return f.ifThere(temp), id, f.dir.fail("symlink", temp, err)
 	}
-	st, err := f.dir.stat(temp)
-	return temp, identityOf(&st), err
+	is, err := f.dir.look(temp)
+	return temp, is.identity, err
 }
 
 // Sweep removes the temporary files of a killed process, whose names its
@@ -146,27 +172,30 @@ func Sweep(temps []string) error {
 }
 
 func sweep(temp string) error {
-	base := filepath.Base(temp)
+	parent, base := filepath.Split(temp)
 	if !filepath.IsAbs(temp) || !tempPattern.MatchString(base) {
 		return errors.New("not the name of a temporary file of revstamp")
 	}
-	d, err := openDir(filepath.Dir(temp), "")
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+	// Through links too: the directory may have been moved and linked since,
+	// and nobody else has a file of this name.
+	fd, err := unix.Open(parent, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err == unix.ENOENT || err == unix.ENOTDIR {
 		return nil
 	}
+	if err != nil {
+		return err
+	}
+	d, err := newDir(fd, parent)
 	if err != nil {
 		return err
 	}
 	defer d.close()
-	st, err := d.stat(base)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+	at, err := d.look(base)
 	if err != nil {
-		return err
+		return ignoreMissing(err)
 	}
-	if t := st.Mode & unix.S_IFMT; t != unix.S_IFREG && t != unix.S_IFLNK {
-		return fmt.Errorf("%s: %w", typeName(st.Mode), ErrNotRegular)
+	if !at.is(unix.S_IFREG) && !at.is(unix.S_IFLNK) {
+		return fmt.Errorf("%s: %w", typeName(at.mode), ErrNotRegular)
 	}
-	return d.unlink(base)
+	return ignoreMissing(d.unlink(base))
 }
