@@ -7,8 +7,8 @@ import (
 
 // env is the text that both a shell and the dotenv libraries read: lines of
 // [export] NAME=value, comments, and values in no, single or double quotes.
-// Where they read differently (blanks around =, text after a value) the value
-// is no literal.
+// Blanks around = are for dotenv alone, as are names with dots. Where text
+// follows a value they read differently, and it is no literal.
 type env struct{}
 
 var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
@@ -20,32 +20,82 @@ func (env) selector(key string) (selector, error) {
 	return func(k string) bool { return k == key }, nil
 }
 
-// Dotted names are dotenv's alone; no shell has them.
-var envLine = regexp.MustCompile(`^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.]*)([ \t]*=[ \t]*)`)
-
-var envNoValue = regexp.MustCompile(`^[ \t]*(?:export([ \t]+[A-Za-z_][A-Za-z0-9_]*)+)?[ \t]*(?:#[^\n]*)?\r?(?:\n|$)`)
-
-func (e env) scan(src string) ([]literal, error) {
-	var found []literal
-	at := bomLen(src)
-	for at < len(src) {
-		if span := envNoValue.FindStringIndex(src[at:]); span != nil {
-			at += span[1]
-			continue
+func (env) scan(src string) ([]literal, error) {
+	found := make([]literal, 0, strings.Count(src, "="))
+	for at := bomLen(src); at < len(src); {
+		start := at + leading(src[at:], " \t")
+		name, exported := start, false
+		if rest, ok := strings.CutPrefix(src[start:], "export"); ok && leading(rest, " \t") > 0 {
+			name, exported = len(src)-len(rest)+leading(rest, " \t"), true
 		}
-		m := envLine.FindStringSubmatchIndex(src[at:])
-		if m == nil {
-			return nil, refuse(ParseError, at, "the line is not NAME=value")
+		end := name + envNameLen(src[name:])
+		equals := end + leading(src[end:], " \t")
+		switch {
+		case end > name && strings.HasPrefix(src[equals:], "="):
+			l := literal{key: src[name:end], start: equals + 1 + leading(src[equals+1:], " \t")}
+			next, err := envValue(src, &l)
+			if err != nil {
+				return nil, err
+			}
+			found, at = append(found, l), next
+		case exported && envNames(src[name:]) > 0:
+			at = name + envNames(src[name:])
+		default:
+			n := envEmpty(src[start:])
+			if n < 0 {
+				return nil, refuse(ParseError, at, "the line is not NAME=value")
+			}
+			at = start + n
 		}
-		l := literal{key: src[at+m[2] : at+m[3]], start: at + m[1]}
-		next, err := envValue(src, &l)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, l)
-		at = next
 	}
 	return found, nil
+}
+
+// leading returns how many of the first bytes of s are in set.
+func leading(s, set string) int { return span(s, len(s), set) }
+
+// envNameLen returns the length of the name that s begins with.
+func envNameLen(s string) int {
+	for i := range len(s) {
+		c := s[i]
+		letter := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		if !letter && (i == 0 || c != '.' && (c < '0' || c > '9')) {
+			return i
+		}
+	}
+	return len(s)
+}
+
+// envEmpty returns the length of the blanks and the comment that s is up to the
+// next line, or -1 when it holds more.
+func envEmpty(s string) int {
+	n := leading(s, " \t")
+	line, _, fed := strings.Cut(s[n:], "\n")
+	if line != "" && line[0] != '#' && line != "\r" {
+		return -1
+	}
+	n += len(line)
+	if fed {
+		n++
+	}
+	return n
+}
+
+// envNames returns the length of names to export, and what is empty after them,
+// up to the next line, or 0 when s is not that.
+func envNames(s string) int {
+	n := 0
+	for {
+		w := envNameLen(s[n:])
+		if w == 0 || strings.Contains(s[n:n+w], ".") {
+			return 0
+		}
+		n += w
+		if empty := envEmpty(s[n:]); empty >= 0 {
+			return n + empty
+		}
+		n += leading(s[n:], " \t")
+	}
 }
 
 // envValue reads the value at l.start, which blanks may precede, and returns
@@ -82,55 +132,69 @@ func envValue(src string, l *literal) (next int, err error) {
 	return next, nil
 }
 
-// envBare reads one word.
+// envBare reads one word. A shell puts a directory in the place of a ~ that
+// begins it or a part of it.
 func envBare(src string, l *literal) {
-	at := l.start
-	for at < len(src) && strings.IndexByte(" \t\r\n", src[at]) < 0 {
-		if src[at] == '\\' && at+1 < len(src) {
-			at++
+	end := l.start
+	for ; end < len(src) && strings.IndexByte(" \t\r\n", src[end]) < 0; end++ {
+		switch src[end] {
+		case '\\':
+			end++
+			l.refused = envMore
+		case '$', '`', '\'', '"', '(', ')', ';', '&', '|', '<', '>':
+			l.refused = envMore
+		case '~':
+			if before := src[end-1]; end == l.start || before == ':' {
+				l.refused = envMore
+			}
 		}
-		at++
 	}
-	l.end = min(at, len(src))
+	l.end = min(end, len(src))
 	l.text = src[l.start:l.end]
-	if strings.ContainsAny(l.text, "$`\\'\"();&|<>") {
-		l.refused = "more than a word: it holds characters that a shell acts upon"
-	}
 }
+
+const envMore = "more than a word: it holds characters that a shell acts upon"
 
 // envQuoted reads a quoted value, which may go over several lines.
 func envQuoted(src string, l *literal) error {
-	var text []byte
-	for i := l.start + 1; i < len(src); i++ {
-		c := src[i]
-		switch {
+	first := l.start + 1
+	for i := first; i < len(src); i++ {
+		switch c := src[i]; {
 		case c == l.style:
-			l.end, l.text = i+1, string(text)
-			if strings.Contains(l.text, "\n") {
+			l.end, l.text = i+1, src[first:i]
+			if l.style == '"' && strings.IndexByte(l.text, '\\') >= 0 {
+				l.text = envUnescaper.Replace(l.text)
+			}
+			if strings.IndexByte(l.text, '\n') >= 0 {
 				l.refused = "a text of several lines"
 			}
 			return nil
 		case l.style == '"' && (c == '$' || c == '`'):
 			l.refused = "interpolated"
-		case l.style == '"' && c == '\\' && i+1 < len(src) && strings.IndexByte("\"\\$`", src[i+1]) >= 0:
+		case l.style == '"' && c == '\\':
 			i++
-			c = src[i]
 		}
-		text = append(text, c)
 	}
 	return refuse(ParseError, l.start, "the quote is never closed")
 }
 
-var envWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-]*$`)
+var (
+	envWord      = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-]*$`)
+	envEscaper   = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "`", "\\`")
+	envUnescaper = strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\$`, `$`, "\\`", "`")
+)
 
 // encode keeps the quotes. A shell takes nothing for special in single quotes,
-// so what is no plain word goes there, unless it holds one.
+// so what is no plain word goes there, unless it holds one. In double quotes
+// the dotenv libraries know different escapes (python-dotenv none for a $), so
+// they are left where there is one to write.
 func (e env) encode(old literal, value string, _ bool) (string, error) {
+	double := old.style == '"' && !strings.ContainsAny(value, "$`\\")
 	switch {
 	case old.style == 0 && envWord.MatchString(value):
 		return value, nil
-	case old.style != '"' && !strings.Contains(value, "'"):
+	case !double && !strings.Contains(value, "'"):
 		return "'" + value + "'", nil
 	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "`", "\\`").Replace(value) + `"`, nil
+	return `"` + envEscaper.Replace(value) + `"`, nil
 }
