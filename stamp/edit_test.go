@@ -35,6 +35,8 @@ func TestEditKeepsEveryOtherByte(t *testing.T) {
 		{"xml, CRLF", "a.xml", "/a/b/@r", "<?xml version='1.0'?>\r\n<a>\r\n\t<b r = ", `"x"`, "\r\n/></a>\r\n"},
 		{"xml, BOM", "a.xml", "@r", "\xef\xbb\xbf<a  r=", `"x"`, "\t>\r\n</a >"},
 		{"xml, Latin-1", "a.csproj", "b/@r", "<?xml version='1.0' encoding='ISO-8859-1'?><!--\xe9--><a>\xe9<b\tr=", `"x"`, " c='\xe9'/></a>"},
+		{"toml, CRLF", "a.toml", "a.r", "# ü\r\n[a]\r\nl = [1,\r\n\t2]\r\nr\t=  ", `"x"`, "\t# c\r\n"},
+		{"toml, BOM", "Pipfile", "r", "\xef\xbb\xbfr = ", `"x"`, ""},
 		{"env, CRLF", ".env", "R", "A=1\r\nexport R=", `"x"`, " # c\r\nB=\r\n"},
 		{"env, BOM", ".env", "R", "\xef\xbb\xbfR=", `"x"`, ""},
 		{"env, Latin-1", ".env.local", "R", "A='\xe9'\nR=", `"x"`, "\n# \xe9"},
@@ -131,6 +133,7 @@ func TestFormatOf(t *testing.T) {
 		"package.json": "json", "composer.lock": "json",
 		"a.jsonc": "jsonc", "tsconfig.json": "jsonc", "tsconfig.app.json": "jsonc", ".babelrc": "jsonc", "app.code-workspace": "jsonc",
 		"settings.py": "python", "a.PYI": "python", "a.pyc": "",
+		"pyproject.toml": "toml", "Cargo.toml": "toml", "Cargo.lock": "", "Pipfile": "toml", "Pipfile.lock": "json",
 		"VERSION": "", "a.txt": "", "env": "", "php": "", ".environment": "", "": "",
 		"pom.xml": "xml", "Web.config": "xml", "App.csproj": "xml", "logo.svg": "xml",
 	} {
@@ -264,6 +267,7 @@ func FuzzPHP(f *testing.F)   { fuzz(f, "php") }
 func FuzzYAML(f *testing.F)  { fuzz(f, "yaml") }
 func FuzzJSON(f *testing.F)  { fuzz(f, "json") }
 func FuzzJSONC(f *testing.F) { fuzz(f, "jsonc") }
+func FuzzTOML(f *testing.F)  { fuzz(f, "toml") }
 func FuzzEnv(f *testing.F)   { fuzz(f, "env") }
 
 func FuzzPython(f *testing.F) { fuzz(f, "python") }

@@ -31,6 +31,7 @@ var formats = []format{
 		"*.xml", "*.xsd", "*.xsl", "*.xslt", "*.xhtml", "*.svg", "*.pom", "*.config", "*.csproj", "*.fsproj", "*.vbproj",
 		"*.vcxproj", "*.props", "*.targets", "*.nuspec", "*.resx", "*.plist",
 	}, true},
+	{tomlLang{}, "toml", "assets.rev", []string{"*.toml", "pipfile"}, true},
 	{env{}, "env", "ASSETS_REV", []string{".env", ".env.*", "*.env"}, false},
 }
 

@@ -28,8 +28,8 @@ var nasty = []string{
 	`99999999999999999999`, `-0`, `ä`, `ünïcødé/分支`, `🚀`, "a\u00a0b", "\ufeffx", `feature/x`, `release-1.2`, `3fa9c1e2b0d4`, ` x`, `x `, `a b`, `%%`, `$$`, `\n`, `\x41`, `\u0041`, `\0`, `$&`, "", "!!str x", "&a x", "*a", "[]", "{}", "|", ">", "%YAML",
 }
 
-// severalLines are values for the formats that write a line feed as an escape.
-var severalLines = []string{"a\nb", "\n", "a\n", "\n\na", "\\\n\"'\n"}
+// multiline are values for the formats that write a line feed as an escape.
+var multiline = []string{"a\nb", "\n", "a\n", "\n\na", "\\\n\"'\n"}
 
 var bytesOnly = []string{"Latin\xe9", "\xff\xfe"}
 
@@ -126,7 +126,7 @@ func TestValuesInShell(t *testing.T) {
 
 func TestValuesInJSON(t *testing.T) {
 	t.Parallel()
-	values := append(severalLines, nasty...)
+	values := append(multiline, nasty...)
 	src := stampAll(t, "json", "[\n\"x\"", "]\n", values,
 		func(int) string { return ",\n{\"rev\": \"x\"}" },
 		func(int) string { return "[1].rev" })

@@ -230,7 +230,7 @@ func TestJSONCCorpus(t *testing.T) {
 
 func TestValuesInJSONC(t *testing.T) {
 	t.Parallel()
-	values := append(severalLines, nasty...)
+	values := append(multiline, nasty...)
 	src := stampAll(t, "jsonc", "[ // list\n\"x\"", ",]\n// end", values,
 		func(int) string { return `,/* " */ {"rev": /*"x"*/ "x" /* , */, /* "rev": 1 */}` + " // \"rev\"\n" },
 		func(int) string { return "[1].rev" })

@@ -4,17 +4,18 @@
 // A [Target] names the value by its key, never by what it is now, so that a
 // second stamp finds it as well as the first:
 //
-//	php    $config['svn'], $config['assets']['rev'] as a subscript assignment
-//	       or inside an array literal, return['assets']['rev'], NAME (define
-//	       or const), App\Build::REV, App\Build::$property['key']
-//	yaml   assets.rev, "quoted.key".rev, hosts[0].rev, doc[1]:assets.rev
-//	json   the same, without doc[n]; jsonc has comments and trailing commas
-//	python REV, CONFIG['assets']['rev'] as a subscript assignment or inside
-//	       dicts and lists, app.version, Settings.REV in a class
-//	xml    /project/version, c/module/@version at any depth, server[2]/@port,
-//	       add[@key='Rev']/@value, dependency[artifactId='shop']/version
-//	env    NAME, with or without export
-//	plain  no key: the whole file, or Match, or Placeholder
+//	php         $config['svn'], $config['assets']['rev'] as a subscript
+//	            assignment or inside an array literal, return['assets']['rev'],
+//	            NAME (define or const), App\Build::REV, App\Build::$property['key']
+//	yaml        assets.rev, "quoted.key".rev, hosts[0].rev, doc[1]:assets.rev
+//	json        the same, without doc[n]; jsonc has comments and trailing commas
+//	toml        the same; servers[0].rev for the first [[servers]]
+//	env         NAME, with or without export
+//	python      REV, CONFIG['assets']['rev'] as a subscript assignment or inside
+//	            dicts and lists, app.version, Settings.REV in a class
+//	xml         /project/version, c/module/@version at any depth, server[2]/@port,
+//	            add[@key='Rev']/@value, dependency[artifactId='shop']/version
+//	plain       no key: the whole file, or Match, or Placeholder
 //
 // The value is found by a parser that knows where in the file it stands, and
 // must be one whole literal. It is written in the quotes that are there,
@@ -65,7 +66,10 @@ type Value struct {
 	Line       int    // of Start, from 1
 	Column     int    // of Start, from 1, in characters
 	Text       string // decoded
-	Type       string // string, int, float, number (json), bool, null, timestamp (yaml), bytes (python)
+	// Type is string, int, float, bool or null; in some formats also number
+	// (json), timestamp (yaml), datetime, local-datetime, date and time (toml),
+	// bytes (python).
+	Type string
 }
 
 // Change is a value that another replaced.

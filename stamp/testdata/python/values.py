@@ -1,9 +1,10 @@
 # Prints what Python reads. Each line on standard input is a JSON object: the
 # "format", the source as "text" (base64), and "steps", the way to one value.
 # Each line on standard output is one of the answers: [type, text] of the value
-# there, or, without steps, a list of [steps, type, text] of every value in the
-# order of the file; or null for a source that is not of its format.
-import base64, json, sys
+# there, or, without steps, a list of [steps, type, text] of every value (of JSON
+# in the order of the file); or null for a source that is not of its format. A
+# float is written as its bits.
+import base64, datetime, json, struct, sys, tomllib
 
 
 class Object(list):
@@ -23,7 +24,11 @@ def read_json(text):
                       parse_int=lambda s: ("number", s), parse_float=lambda s: ("number", s))
 
 
-READERS = {"json": read_json}
+def read_toml(text):
+    return tomllib.loads(text.decode("utf-8-sig"))
+
+
+READERS = {"json": read_json, "toml": read_toml}
 
 
 def describe(value):
@@ -36,6 +41,16 @@ def describe(value):
             return "null", "null"
         case str():
             return "string", value
+        case int():
+            return "int", str(value)
+        case float():
+            return "float", "nan" if value != value else struct.pack(">d", value).hex()
+        case datetime.datetime():
+            return ("datetime" if value.tzinfo else "local-datetime"), value.isoformat(timespec="microseconds")
+        case datetime.date():
+            return "date", value.isoformat()
+        case datetime.time():
+            return "time", value.isoformat(timespec="microseconds")
     return "other", ""
 
 
@@ -43,6 +58,9 @@ def walk(steps, value, out):
     if isinstance(value, Object):
         out.append([steps, "an object", ""])
         members = value
+    elif isinstance(value, dict):
+        out.append([steps, "a table", ""])
+        members = value.items()
     elif isinstance(value, list):
         out.append([steps, "an array", ""])
         members = enumerate(value)
