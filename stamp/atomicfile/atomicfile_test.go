@@ -1,18 +1,15 @@
 package atomicfile
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
-	"revstamp/testdata/need"
 )
 
 func TestReplaceKeepsTheRest(t *testing.T) {
@@ -182,38 +179,6 @@ func TestSetgidKept(t *testing.T) {
 	}
 }
 
-// acl is user:65534:r--, in the form the kernel keeps.
-var acl = []byte("\x02\x00\x00\x00" +
-	"\x01\x00\x06\x00\xff\xff\xff\xff" + "\x02\x00\x04\x00\xfe\xff\x00\x00" +
-	"\x04\x00\x00\x00\xff\xff\xff\xff" + "\x10\x00\x04\x00\xff\xff\xff\xff" + "\x20\x00\x00\x00\xff\xff\xff\xff")
-
-func TestACL(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	name := write(t, filepath.Join(dir, "with"), "old", 0o640)
-	plain := write(t, filepath.Join(dir, "without"), "old", 0o640)
-	if err := unix.Setxattr(name, aclAttr, acl, 0); err != nil {
-		t.Skip("no access lists here:", err)
-	}
-	// From now on every new file in dir inherits one.
-	if err := unix.Setxattr(dir, "system.posix_acl_default", acl, 0); err != nil {
-		t.Fatal(err)
-	}
-	mustReplace(t, name, Options{}, "new")
-	mustReplace(t, plain, Options{}, "new")
-	buf := make([]byte, 256)
-	n, err := unix.Getxattr(name, aclAttr, buf)
-	if err != nil || !bytes.Equal(buf[:n], acl) {
-		t.Errorf("access list = %x, %v, want %x", buf[:max(n, 0)], err, acl)
-	}
-	if n, err := unix.Getxattr(plain, aclAttr, buf); err != unix.ENODATA {
-		t.Errorf("inherited access list = %x, %v, want none", buf[:max(n, 0)], err)
-	}
-	if got, want := mustOpen(t, plain, Options{}).Mode(), fs.FileMode(0o640); got != want {
-		t.Errorf("Mode = %v, want %v", got, want)
-	}
-}
-
 func TestHardLinksWarn(t *testing.T) {
 	t.Parallel()
 	name := write(t, filepath.Join(t.TempDir(), "a"), "old", 0o644)
@@ -307,39 +272,4 @@ func TestReadOnlyFileIsReplaced(t *testing.T) {
 	if got, want := mustOpen(t, name, Options{}).Mode(), fs.FileMode(0o444); got != want {
 		t.Errorf("Mode = %v, want %v", got, want)
 	}
-}
-
-func TestImmutable(t *testing.T) {
-	t.Parallel()
-	need.Root(t)
-	dir := t.TempDir()
-	name := write(t, filepath.Join(dir, "a"), "old", 0o644)
-	if !setImmutable(t, name, true) {
-		t.Skip("no immutable flag here")
-	}
-	defer setImmutable(t, name, false)
-	_, err := Replace(context.Background(), name, Options{}, set("new"))
-	if !errors.Is(err, syscall.EPERM) {
-		t.Errorf("Replace: %v, want %v", err, syscall.EPERM)
-	}
-	wantContent(t, name, "old")
-	wantNoLeftovers(t, dir)
-}
-
-func setImmutable(t *testing.T, name string, on bool) bool {
-	t.Helper()
-	f, err := os.Open(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	flags, err := unix.IoctlGetInt(int(f.Fd()), unix.FS_IOC_GETFLAGS)
-	if err != nil {
-		return false
-	}
-	flags &^= unix.STATX_ATTR_IMMUTABLE
-	if on {
-		flags |= unix.STATX_ATTR_IMMUTABLE
-	}
-	return unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, flags) == nil
 }

@@ -104,18 +104,20 @@ func (b *Backups) list(name string, noFollow bool) ([]Backup, error) {
 	return list, nil
 }
 
-// Find returns the one backup of the file name whose ID begins with id.
-// Colons and hyphens do not matter, so that "2026-11-23T10:15" finds it too. An
-// error that matches fs.ErrNotExist says that there is none.
+// Find returns the one backup of the file name whose ID begins with id, or
+// whose time is id in the format of RFC 3339. Colons and hyphens do not matter,
+// so that "2026-11-23T10:15" finds it too. An error that matches
+// fs.ErrNotExist says that there is none.
 func (b *Backups) Find(name, id string) (Backup, error) {
 	list, err := b.List(name)
 	if err != nil {
 		return Backup{}, err
 	}
 	plain := strings.NewReplacer(":", "", "-", "")
+	at, notTime := time.Parse(time.RFC3339Nano, id)
 	var found []Backup
 	for _, have := range list {
-		if have.ID() == id {
+		if have.ID() == id || notTime == nil && have.Time.Equal(at) {
 			return have, nil
 		}
 		if strings.HasPrefix(plain.Replace(have.ID()), plain.Replace(id)) {

@@ -121,13 +121,13 @@ func TestBatchPutsAllBack(t *testing.T) {
 
 func TestBatchOfMany(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := fastDir(t)
 	const files, dirs = 600, 30
 	name := func(i int) string { return filepath.Join(dir, fmt.Sprintf("d%d/f%d", i%dirs, i)) }
 	for i := range files {
 		write(t, name(i), fmt.Sprint("old ", i), 0o644)
 	}
-	b := Batch{Backups: &Backups{Dir: filepath.Join(t.TempDir(), "backups")}}
+	b := Batch{Backups: &Backups{Dir: filepath.Join(fastDir(t), "backups")}}
 	for i := range files {
 		b.Add(mustOpen(t, name(i), Options{}), fmt.Append(nil, "new ", i))
 	}

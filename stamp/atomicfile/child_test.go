@@ -29,6 +29,7 @@ type job struct {
 	InPlace    bool
 	UID        int // to run as; 0 stays
 	Journal    string
+	Count      *counting // instead of all that
 }
 
 // change is one member of a batch. Before and After are absent, a link
@@ -105,6 +106,9 @@ func runChild(text string) int {
 }
 
 func (j job) run() error {
+	if j.Count != nil {
+		return j.Count.run()
+	}
 	o := Options{InPlace: j.InPlace, Warn: func(msg string) { fmt.Println("warning:", msg) }}
 	if j.BestEffort {
 		o.Owner = OwnerBestEffort

@@ -2,6 +2,7 @@ package atomicfile
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -10,7 +11,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 	"revstamp/testdata/need"
@@ -216,7 +219,7 @@ func trace(t testing.TB, j job, rules ...string) (found []point, others map[stri
 	t.Helper()
 	need.Program(t, "strace")
 	out := filepath.Join(t.TempDir(), "trace")
-	words := []string{"strace", "-f", "-qq", "-s", "300", "-e", "trace=all", "-e", "signal=none", "-o", out}
+	words := []string{"strace", "-f", "-y", "-qq", "-s", "300", "-e", "trace=all", "-e", "signal=none", "-o", out}
 	for _, rule := range rules {
 		words = append(words, "-e", rule)
 	}
@@ -262,7 +265,7 @@ func trace(t testing.TB, j job, rules ...string) (found []point, others map[stri
 }
 
 // inject runs the job with one fault, besides the rules.
-func inject(t testing.TB, j job, p point, fault string, rules ...string) (status int, out string) {
+func inject(ctx context.Context, t testing.TB, j job, p point, fault string, rules ...string) (status int, out string) {
 	t.Helper()
 	words := []string{"strace", "-f", "-qq", "-e", "signal=none", "-o", "/dev/null"}
 	if !strings.HasPrefix(fault, "signal=") { // with which strace 6.1 sends none
@@ -274,7 +277,11 @@ func inject(t testing.TB, j job, p point, fault string, rules ...string) (status
 		calls = append(calls, strings.Split(strings.TrimPrefix(rule, "inject="), ":")[0])
 	}
 	words = append(words, "-e", "trace="+strings.Join(calls, ","))
-	return run(t, child(t, j, words...))
+	cmd := child(t, j, words...)
+	stop := context.AfterFunc(ctx, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	defer stop()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return run(t, cmd)
 }
 
 // fastDir is in memory where it can be: to a killed process it is the same, and
@@ -364,7 +371,7 @@ func TestKilled(t *testing.T) {
 			s.each(t, points, func(i int, j job, what string) {
 				p := points[i]
 				what = "killed at " + what
-				if status, out := inject(t, j, p, fmt.Sprint("signal=SIGKILL:when=", p.nth), s.rules...); status >= 0 {
+				if status, out := inject(t.Context(), t, j, p, fmt.Sprint("signal=SIGKILL:when=", p.nth), s.rules...); status >= 0 {
 					t.Errorf("%s: it lived: %s", what, out)
 				}
 				left := len(leftovers(t, filepath.Dir(j.Dir)))
@@ -441,7 +448,7 @@ func TestFailing(t *testing.T) {
 			s.each(t, trials, func(i int, j job, what string) {
 				p, fault := trials[i], faults[i]
 				what = fault + " at " + what
-				status, out := inject(t, j, p, fmt.Sprintf("error=%s:when=%d", fault, p.nth), s.rules...)
+				status, out := inject(t.Context(), t, j, p, fmt.Sprintf("error=%s:when=%d", fault, p.nth), s.rules...)
 				made := j.whole(t, what)
 				if want := map[bool]int{true: len(j.Changes)}[status == 0]; made != want {
 					t.Errorf("%s: status %d, but %d of %d changes are made: %s", what, status, made, len(j.Changes), out)
@@ -490,5 +497,102 @@ func (j job) wantBackups(t testing.TB, what string, success, warned bool) {
 		if data, err := list[len(list)-1].Read(); err != nil || string(data) != want {
 			t.Errorf("%s: the backup of %s holds %.30q, %v, want %.30q", what, c.Name, data, err, want)
 		}
+	}
+}
+
+// TestInterruptedForEver lets a call fail with EINTR from its first time on. It
+// is made so often and no oftener.
+func TestInterruptedForEver(t *testing.T) {
+	t.Parallel()
+	for _, s := range scenarios[:slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == "no exchange" })] {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			// The journal of the child, and links, are read and written by Go's own
+			// library, which asks for ever.
+			tried := map[string]bool{"write": true, "newfstatat": true, "readlinkat": true, "exit_group": true}
+			var first []point
+			for _, p := range s.points(t) {
+				if !tried[p.call] && !strings.Contains(p.line, "/journal") {
+					tried[p.call] = true
+					first = append(first, p)
+				}
+			}
+			s.each(t, first, func(i int, j job, what string) {
+				p := first[i]
+				what = "EINTR for ever at " + what
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				status, out := inject(ctx, t, j, p, fmt.Sprintf("error=EINTR:when=%d+", p.nth))
+				if ctx.Err() != nil {
+					t.Errorf("%s: it did not end", what)
+				}
+				if made := j.whole(t, what); made != map[bool]int{true: len(j.Changes)}[status == 0] {
+					t.Errorf("%s: status %d, but %d of %d changes are made: %s", what, status, made, len(j.Changes), out)
+				}
+				if p.call != "unlinkat" { // of which the leftovers are the matter
+					wantNoLeftovers(t, filepath.Dir(j.Dir))
+				}
+				j.sweep(t, what)
+			})
+			t.Logf("%d calls", len(first))
+		})
+	}
+}
+
+// modifying are the calls that fail on a disk that has become read-only, as
+// ext4 makes it after an error.
+var modifying = []string{
+	"openat", "pwrite64", "fallocate", "ftruncate", "fsetxattr", "fremovexattr", "fchown", "fchmod", "fsync", "syncfs",
+	"renameat", "renameat2", "linkat", "unlinkat", "mkdirat", "symlinkat",
+}
+
+// TestDyingDisk lets everything fail from one call on, so that nothing can be
+// put back either: no file is torn, and what could not be put back is where
+// the error says.
+func TestDyingDisk(t *testing.T) {
+	t.Parallel()
+	place := regexp.MustCompile(`put back "([^"]*)": .*; its earlier content is in "([^"]*)"`)
+	for _, s := range []scenario{{name: "files", changes: files}, {name: "links", changes: links}} {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			points := slices.DeleteFunc(s.points(t), func(p point) bool { return !slices.Contains(modifying, p.call) })
+			var mu sync.Mutex
+			named := 0
+			s.each(t, points, func(i int, j job, what string) {
+				p := points[i]
+				what = "everything fails from " + what
+				var rules []string
+				for _, call := range modifying {
+					if call != p.call {
+						rules = append(rules, fmt.Sprintf("inject=%s:error=EROFS:when=%d+", call, p.count[call]+1))
+					}
+				}
+				status, out := inject(t.Context(), t, j, p, fmt.Sprintf("error=EROFS:when=%d+", p.nth), rules...)
+				kept := map[string]string{}
+				for _, m := range place.FindAllStringSubmatch(out, -1) {
+					kept[m[1]] = m[2]
+				}
+				for _, c := range j.Changes {
+					name := filepath.Join(j.Dir, c.Name)
+					switch got := shows(name); {
+					case got == c.want(false) && status != 0, got == c.want(true) && status == 0:
+					case got != c.want(true) && got != absent:
+						t.Errorf("%s: %s is neither old nor new: %.40q", what, name, got)
+					case shows(kept[name]) == c.want(false):
+						mu.Lock()
+						named++
+						mu.Unlock()
+					case c.Before == absent || strings.Contains(out, "the change stays"):
+					default:
+						t.Errorf("%s: %s has changed, and its earlier content is not where it is said: %s", what, name, out)
+					}
+				}
+				j.sweep(t, what)
+			})
+			t.Logf("%d disks died, with %d files that could not be put back", len(points), named)
+			if named == 0 {
+				t.Error("everything could be put back on a dead disk")
+			}
+		})
 	}
 }

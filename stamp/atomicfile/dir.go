@@ -249,7 +249,7 @@ func (d *dir) close() error {
 
 // interrupts is how often a call is made that signals interrupt. Go's scheduler
 // sends some; a file system that says EINTR for ever is broken.
-const interrupts = 1000
+const interrupts = 200
 
 // retry repeats a call that a signal interrupted. It is not for fsync, whose
 // second answer means nothing, nor for close, which has closed.

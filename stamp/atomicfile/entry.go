@@ -213,7 +213,7 @@ func (e *entry) undo() error {
 		return e.name(e.writeInPlace(e.file.data, e.file.bits()), "")
 	case replaced, removed:
 		if err := e.remake(); err != nil {
-			return e.name(err, "")
+			return e.name(fmt.Errorf("%w; the change stays", err), "")
 		}
 	}
 	if was == aside || was == removed {
@@ -309,14 +309,18 @@ func (e *entry) stillOurs(name string) error {
 }
 
 // remake makes the original anew, from what was read of it, under a temporary
-// name.
+// name. Where it cannot be synced, as may be why we are here, it is better than
+// nothing all the same.
 func (e *entry) remake() (err error) {
 	original := *e.file
 	original.perm = nil
-	if original.regular() {
-		e.temp, _, err = original.stageData(original.data, true)
-	} else {
+	if !original.regular() {
 		e.temp, _, err = original.stageLink(original.link)
+		return err
+	}
+	if e.temp, _, err = original.stageData(original.data, true); err != nil {
+		e.clean()
+		e.temp, _, err = original.stageData(original.data, false)
 	}
 	return err
 }
