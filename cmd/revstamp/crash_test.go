@@ -1,14 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -339,55 +341,278 @@ func pathWithout(t *testing.T, name string) string {
 	return dir
 }
 
-// TestStampKilled kills "revstamp stamp" at each system call that its main
-// thread makes: the file is wholly old or wholly new each time, and the next
-// run leaves nothing behind.
-func TestStampKilled(t *testing.T) {
+// stamping is a file that "revstamp stamp" is to change, with a state
+// directory, both in a directory of their own.
+type stamping struct {
+	program, dir string
+}
+
+const unstamped, stamped = "<?php\n$config['svn'] = '1';\n", "<?php\n$config['svn'] = '2';\n"
+
+func (s stamping) file() string  { return filepath.Join(s.dir, "site", "config.php") }
+func (s stamping) state() string { return filepath.Join(s.dir, "state") }
+
+// run stamps, under strace if it is given options.
+func (s stamping) run(t *testing.T, options ...string) (status int, output string) {
+	t.Helper()
+	var args []string
+	if len(options) > 0 {
+		args = append([]string{"strace", "-f", "-qq", "-e", "signal=none"}, options...)
+	}
+	args = append(args, s.program, "stamp", "--file", s.file(), "--key", "$config['svn']", "--value", "2", "--backups", filepath.Join(s.dir, "backups"))
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+s.state(), "GOMAXPROCS=1", lockThread+"=1")
+	out, err := cmd.CombinedOutput()
+	if _, ok := err.(*exec.ExitError); err != nil && !ok {
+		t.Error(err)
+	}
+	return cmd.ProcessState.ExitCode(), string(out)
+}
+
+// point is the nth call of a name in the first thread.
+type point struct {
+	call string
+	nth  int
+	line string
+}
+
+// inert are the calls of Go's runtime, which touch no file.
+var inert = map[string]bool{
+	"futex": true, "mmap": true, "munmap": true, "madvise": true, "rt_sigaction": true, "rt_sigprocmask": true, "rt_sigreturn": true,
+	"sigaltstack": true, "nanosleep": true, "getrandom": true, "sched_yield": true, "tgkill": true, "getpid": true, "gettid": true,
+	"clone": true, "clone3": true, "epoll_create1": true, "epoll_ctl": true, "epoll_pwait": true, "eventfd2": true, "fcntl": true,
+	"prlimit64": true, "restart_syscall": true, "geteuid": true, "getegid": true, "uname": true,
+}
+
+// points returns the calls on files that stamping makes, from the first one on
+// that names the directory.
+func (s stamping) points(t *testing.T) (points []point) {
+	t.Helper()
+	trace := filepath.Join(t.TempDir(), "trace")
+	s.make(t)
+	if status, out := s.run(t, "-s", "200", "-o", trace); status != 0 {
+		t.Fatalf("status %d, %s", status, out)
+	}
+	data, err := os.ReadFile(trace)
+	check(t, err)
+	count, thread, begun := map[string]int{}, "", false
+	for line := range strings.Lines(string(data)) {
+		m := regexp.MustCompile(`^(\d+) +([a-z0-9_]+)\(`).FindStringSubmatch(line)
+		if m == nil || thread != "" && m[1] != thread {
+			continue
+		}
+		thread = m[1]
+		count[m[2]]++
+		begun = begun || strings.Contains(line, s.dir) && m[2] != "execve"
+		if begun && !inert[m[2]] {
+			points = append(points, point{m[2], count[m[2]], strings.TrimSpace(line)})
+		}
+	}
+	if len(points) < 50 {
+		t.Fatalf("only %d calls in %s", len(points), data)
+	}
+	return points
+}
+
+// make makes the directory anew.
+func (s stamping) make(t *testing.T) {
+	t.Helper()
+	write(t, s.dir, map[string]string{"site/config.php": unstamped})
+}
+
+// each disturbs a stamp at each of the points, a few at a time, in a directory
+// of its own.
+func (s stamping) each(points []point, disturb func(p point, s stamping)) {
+	var wg sync.WaitGroup
+	next := make(chan int)
+	for range 3 {
+		wg.Go(func() {
+			for i := range next {
+				disturb(points[i], stamping{s.program, filepath.Join(s.dir, fmt.Sprint(i))})
+			}
+		})
+	}
+	for i := range points {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+}
+
+// whole reports whether the file is stamped, and fails if it is torn.
+func (s stamping) whole(t *testing.T, what string) bool {
+	t.Helper()
+	data, err := os.ReadFile(s.file())
+	if err != nil || string(data) != unstamped && string(data) != stamped {
+		t.Errorf("%s: %q, %v", what, data, err)
+	}
+	return string(data) == stamped
+}
+
+// left lists temporary files and lists of them.
+func (s stamping) left(t *testing.T) (left []string) {
+	t.Helper()
+	for name := range contents(t, s.dir) {
+		if strings.HasSuffix(name, ".revstamp") || strings.Contains(name, "/temps-") {
+			left = append(left, name)
+		}
+	}
+	return left
+}
+
+// fastDir is in memory where it can be.
+func fastDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "revstamp-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// TestStamp disturbs "revstamp stamp" in every way.
+func TestStamp(t *testing.T) {
 	need.Program(t, "strace")
 	program := buildStatic(t)
-	dir := t.TempDir()
-	file := filepath.Join(dir, "config.php")
-	const old, want = "<?php\n$config['svn'] = '1';\n", "<?php\n$config['svn'] = '2';\n"
-	stamp := func(options ...string) ([]byte, error) {
-		check(t, os.WriteFile(file, []byte(old), 0o640))
-		args := append(append([]string{"-f", "-qq"}, options...), program, "stamp", "--file", file, "--key", "$config['svn']", "--value", "2")
-		cmd := exec.Command("strace", args...)
-		cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+dir+"/state", "GOMAXPROCS=1", lockThread+"=1")
-		return cmd.CombinedOutput()
-	}
-	trace := filepath.Join(t.TempDir(), "trace")
-	if out, err := stamp("-o", trace); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	calls := mainThreadCalls(t, trace)
+	t.Run("killed", func(t *testing.T) { stampKilled(t, stamping{program, fastDir(t)}) })
+	t.Run("failing", func(t *testing.T) { stampFailing(t, stamping{program, fastDir(t)}) })
+	t.Run("left behind", func(t *testing.T) { stampLeavesBehind(t, stamping{program, fastDir(t)}) })
+	t.Run("rivals", func(t *testing.T) { stampRivals(t, program) })
+}
+
+// stampKilled kills it before each system call on files that
+// its main thread makes: the file is wholly old or wholly new each time, and
+// the next run finishes the work and leaves nothing behind.
+func stampKilled(t *testing.T, s stamping) {
+	points := s.points(t)
+	var mu sync.Mutex
 	counts := map[string]int{}
-	for n := 1; n <= calls; n++ {
-		_, err := stamp("-o", "/dev/null", "-e", fmt.Sprintf("inject=all:signal=SIGKILL:when=%d", n))
-		got, readErr := os.ReadFile(file)
-		check(t, readErr)
-		switch {
-		case string(got) == old && err != nil:
-			counts["old"]++
-		case string(got) == want:
-			counts["new"]++
-		default:
-			t.Fatalf("killed at system call %d (%v): %q", n, err, got)
+	s.each(points, func(p point, s stamping) {
+		s.make(t)
+		what := fmt.Sprintf("killed at %s #%d (%.150s)", p.call, p.nth, p.line)
+		if status, out := s.run(t, "-o", "/dev/null", "-e", "trace="+p.call, "-e", fmt.Sprintf("inject=%s:signal=SIGKILL:when=%d", p.call, p.nth)); status >= 0 {
+			t.Errorf("%s: it lived: %s", what, out)
+		}
+		result := map[bool]string{true: "new", false: "old"}[s.whole(t, what)]
+		left := len(s.left(t))
+		if status, out := s.run(t); status != 0 || !s.whole(t, what) {
+			t.Errorf("%s: the next run: status %d, %s", what, status, out)
+		}
+		if left := s.left(t); len(left) > 0 {
+			t.Errorf("%s: left behind by the next run: %q", what, left)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		counts[result]++
+		counts["left behind"] += left
+	})
+	t.Logf("killed at %d system calls: %v", len(points), counts)
+	if counts["old"] == 0 || counts["new"] == 0 || counts["left behind"] == 0 {
+		t.Error("the kills missed a stage of the work")
+	}
+}
+
+// stampFailing lets each of these calls fail: success and new, or an error
+// and old, and the next run leaves nothing behind.
+func stampFailing(t *testing.T, s stamping) {
+	points := s.points(t)
+	for i, errno := range []string{"EIO", "ENOSPC", "EINTR"} {
+		var mu sync.Mutex
+		statuses := map[int]int{}
+		top := stamping{s.program, filepath.Join(s.dir, errno)}
+		top.each(points, func(p point, s stamping) {
+			if p.call == "exit_group" {
+				return
+			}
+			s.make(t)
+			what := fmt.Sprintf("%s at %s #%d (%.150s)", errno, p.call, p.nth, p.line)
+			status, out := s.run(t, "--seccomp-bpf", "-o", "/dev/null", "-e", "trace="+p.call, "-e", fmt.Sprintf("inject=%s:error=%s:when=%d", p.call, errno, p.nth))
+			// The work is done by then.
+			printing := strings.Contains(p.line, "write(1, ") || strings.Contains(p.line, "write(2, ")
+			if made := s.whole(t, what); made != (status == exitDone) && !(made && printing) {
+				t.Errorf("%s: status %d, but stamped: %v: %s", what, status, made, out)
+			}
+			if left := s.left(t); len(left) > 0 && i == 0 {
+				s.run(t)
+				if left := s.left(t); len(left) > 0 {
+					t.Errorf("%s: left behind by the next run: %q", what, left)
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			statuses[status]++
+		})
+		t.Logf("%s at %d system calls: %v by exit status", errno, len(points), statuses)
+		if statuses[exitDone] == 0 || statuses[exitFailed] == 0 {
+			t.Error("the failures missed a stage of the work")
 		}
 	}
-	if counts["old"] == 0 || counts["new"] == 0 {
-		t.Errorf("killed at %d system calls: %v, want some of each", calls, counts)
+}
+
+// stampLeavesBehind has a temporary file that cannot be removed: the list
+// keeps it, and the next run that can removes it.
+func stampLeavesBehind(t *testing.T, s stamping) {
+	s.make(t)
+	// Every removal fails: of the temporary file, and of the list at the end.
+	status, out := s.run(t, "--seccomp-bpf", "-o", "/dev/null", "-e", "trace=unlinkat", "-e", "inject=unlinkat:error=EIO")
+	if status != exitDone || !s.whole(t, "unlinkat") || !strings.Contains(out, "temporary file left behind") {
+		t.Errorf("status %d, %s, want a warning", status, out)
 	}
-	t.Logf("killed at %d system calls: %v", calls, counts)
-	if _, err := stamp("-o", "/dev/null"); err != nil {
-		t.Fatal(err)
+	if left := s.left(t); len(left) != 2 {
+		t.Errorf("left behind: %q, want the file and its list", left)
 	}
-	entries, err := os.ReadDir(dir)
-	check(t, err)
-	for _, e := range entries {
-		if e.Name() != "config.php" && e.Name() != "state" {
-			t.Errorf("%s was left behind", e.Name())
+	// Nor can the next run, which does its work all the same and remembers both.
+	check(t, os.WriteFile(s.file(), []byte(unstamped), 0o644))
+	if status, out := s.run(t, "--seccomp-bpf", "-o", "/dev/null", "-e", "trace=unlinkat", "-e", "inject=unlinkat:error=EIO"); status != exitDone || !s.whole(t, "unlinkat") {
+		t.Errorf("the next run: status %d, %s", status, out)
+	}
+	if left := s.left(t); len(left) != 4 {
+		t.Errorf("left behind: %q, want two files and two lists", left)
+	}
+	if status, out := s.run(t); status != exitDone {
+		t.Errorf("the run after: status %d, %s", status, out)
+	}
+	if left := s.left(t); len(left) != 0 {
+		t.Errorf("left behind: %q, want nothing", left)
+	}
+}
+
+// stampRivals runs two commands on one file at once, each for its own key
+// and again when it is told that somebody else was quicker. Neither loses the
+// other's value.
+func stampRivals(t *testing.T, program string) {
+	const rounds = 40
+	dir := fastDir(t)
+	file := filepath.Join(dir, ".env")
+	check(t, os.WriteFile(file, []byte("A=000\nB=000\n"), 0o644))
+	var again atomic.Int32
+	for n := 1; n <= rounds; n++ {
+		value := fmt.Sprintf("%03d", n)
+		var wg sync.WaitGroup
+		for _, key := range []string{"A", "B"} {
+			wg.Go(func() {
+				for {
+					r := revstamp(t, dir, []string{programVar + "=" + program}, "stamp", "--file", file, "--key", key, "--value", value)
+					if r.status == exitDone {
+						return
+					}
+					if r.status != exitFailed || !strings.Contains(r.output, "changed by somebody else") {
+						t.Errorf("round %d: %+v", n, r)
+						return
+					}
+					again.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		data, err := os.ReadFile(file)
+		if want := "A=" + value + "\nB=" + value + "\n"; err != nil || string(data) != want {
+			t.Fatalf("round %d: %q, %v, want %q", n, data, err, want)
 		}
 	}
+	leftovers(t, dir)
+	t.Logf("%d rounds, %d times somebody else was quicker", rounds, again.Load())
 }
 
 // buildStatic builds the command without the race detector, which makes system
@@ -401,19 +626,4 @@ func buildStatic(t *testing.T) string {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return program
-}
-
-// mainThreadCalls counts the system calls of the first thread in trace.
-func mainThreadCalls(t *testing.T, trace string) int {
-	t.Helper()
-	data, err := os.ReadFile(trace)
-	check(t, err)
-	pid, _, _ := bytes.Cut(data, []byte(" "))
-	n := 0
-	for line := range bytes.Lines(data) {
-		if bytes.HasPrefix(line, pid) && !bytes.Contains(line, []byte("resumed>")) && bytes.Contains(line, []byte("(")) {
-			n++
-		}
-	}
-	return n
 }

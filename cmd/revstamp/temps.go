@@ -41,9 +41,9 @@ func openTemps(ctx context.Context) (*temps, error) {
 		return nil, err
 	}
 	for _, list := range lists {
-		if err := sweepDead(list); err != nil {
-			return nil, err
-		}
+		// What cannot be removed today stays in its list for another run, and is
+		// no reason for this one to go without.
+		_ = sweepDead(list)
 	}
 	return beginTemps(dir)
 }
@@ -93,11 +93,18 @@ func sweepDead(list string) error {
 		return err
 	}
 	defer lock.Close()
+	return sweepList(list)
+}
+
+// sweepList removes the temporary files of list, and it when none is left.
+func sweepList(list string) error {
 	data, err := os.ReadFile(list)
 	if err != nil {
 		return err
 	}
-	if err := atomicfile.Sweep(strings.FieldsFunc(string(data), func(r rune) bool { return r == 0 })); err != nil {
+	// A name without its end was not wholly recorded, and so its file not made.
+	names := strings.Split(string(data), "\x00")
+	if err := atomicfile.Sweep(names[:len(names)-1]); err != nil {
 		return err
 	}
 	if err := os.Remove(list); !errors.Is(err, fs.ErrNotExist) {
@@ -119,10 +126,11 @@ func (t *temps) record(path string) error {
 	return errors.Join(err, file.Close())
 }
 
-// Close ends the list: every temporary file has been dealt with.
+// Close ends the list. Every temporary file has been dealt with, or it stays in
+// the list, which stays for the next run, and the error tells of it.
 func (t *temps) Close() error {
 	if t.list == nil {
 		return nil
 	}
-	return errors.Join(os.Remove(t.list.Path()), t.list.Close())
+	return errors.Join(sweepList(t.list.Path()), t.list.Close())
 }
