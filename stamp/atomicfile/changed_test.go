@@ -188,6 +188,52 @@ func TestChangedAfterTheLastLook(t *testing.T) {
 	}
 }
 
+// On a file system that cannot exchange, the very last look is all there is.
+func TestChangedBeforePlainRename(t *testing.T) {
+	t.Parallel()
+	meddle(t, func(t *testing.T, name string, theirs func()) error {
+		e := step(t, name, replace)
+		defer e.clean()
+		theirs()
+		return errors.Join(e.rename(), e.undo())
+	})
+}
+
+// Nor does a second name replace what is there.
+func TestLinkNew(t *testing.T) {
+	t.Parallel()
+	d, err := openDir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	write(t, d.join("ours"), "ours", 0o644)
+	write(t, d.join("theirs"), "theirs", 0o644)
+	if err := os.Mkdir(d.join("directory"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range []string{"theirs", "directory"} {
+		if err := d.linkNew("ours", to); !errors.Is(err, unix.EEXIST) {
+			t.Errorf("linkNew to %s: %v, want %v", to, err, unix.EEXIST)
+		}
+	}
+	if err := d.linkNew("missing", "new"); !errors.Is(err, unix.ENOENT) {
+		t.Errorf("linkNew from nothing: %v, want %v", err, unix.ENOENT)
+	}
+	// A directory has no second name, so that this is the look and the rename.
+	if err := d.linkNew("directory", "theirs"); !errors.Is(err, unix.EEXIST) {
+		t.Errorf("linkNew of a directory: %v, want %v", err, unix.EEXIST)
+	}
+	if err := errors.Join(d.linkNew("directory", "new directory"), d.linkNew("ours", "new")); err != nil {
+		t.Error(err)
+	}
+	wantContent(t, d.join("new"), "ours")
+	wantContent(t, d.join("theirs"), "theirs")
+	if names, err := d.names(); len(names) != 3 {
+		t.Errorf("names = %q, %v, want 3", names, err)
+	}
+}
+
 // Ours is in place, somebody else changes it, and the batch fails.
 func TestChangedBeforeUndo(t *testing.T) {
 	t.Parallel()

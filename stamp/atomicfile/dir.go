@@ -106,15 +106,20 @@ func (d *dir) rename(from, to string, flags uint) error {
 	return nil
 }
 
-// renameNew fails with EEXIST rather than replace what is there. Where the
-// file system has no such rename, a second name and the removal of the first are
-// as good; where it has no hard links either, there is a look and then a rename.
+// renameNew fails with EEXIST rather than replace what is there.
 func (d *dir) renameNew(from, to string) error {
 	err := d.rename(from, to, unix.RENAME_NOREPLACE)
-	if !noFlags(err) {
-		return err
+	if noFlags(err) {
+		return d.linkNew(from, to)
 	}
-	err = d.fail("link", to, retry(func() error { return unix.Linkat(d.fd, from, d.fd, to, 0) }))
+	return err
+}
+
+// linkNew is renameNew for file systems without such a rename: a second name
+// and the removal of the first are as good. Where there are no hard links
+// either, there is a look and then a rename.
+func (d *dir) linkNew(from, to string) error {
+	err := d.fail("link", to, retry(func() error { return unix.Linkat(d.fd, from, d.fd, to, 0) }))
 	switch {
 	case err == nil:
 		if err := d.unlink(from); err != nil {
