@@ -341,19 +341,19 @@ func pathWithout(t *testing.T, name string) string {
 	return dir
 }
 
-// stamping is a file that "revstamp stamp" is to change, with a state
+// stampRun is a file that "revstamp stamp" is to change, with a state
 // directory, both in a directory of their own.
-type stamping struct {
+type stampRun struct {
 	program, dir string
 }
 
 const unstamped, stamped = "<?php\n$config['svn'] = '1';\n", "<?php\n$config['svn'] = '2';\n"
 
-func (s stamping) file() string  { return filepath.Join(s.dir, "site", "config.php") }
-func (s stamping) state() string { return filepath.Join(s.dir, "state") }
+func (s stampRun) file() string  { return filepath.Join(s.dir, "site", "config.php") }
+func (s stampRun) state() string { return filepath.Join(s.dir, "state") }
 
 // run stamps, under strace if it is given options.
-func (s stamping) run(t *testing.T, options ...string) (status int, output string) {
+func (s stampRun) run(t *testing.T, options ...string) (status int, output string) {
 	t.Helper()
 	var args []string
 	if len(options) > 0 {
@@ -384,9 +384,9 @@ var inert = map[string]bool{
 	"prlimit64": true, "restart_syscall": true, "geteuid": true, "getegid": true, "uname": true,
 }
 
-// points returns the calls on files that stamping makes, from the first one on
+// points returns the calls on files that a stamp makes, from the first one on
 // that names the directory.
-func (s stamping) points(t *testing.T) (points []point) {
+func (s stampRun) points(t *testing.T) (points []point) {
 	t.Helper()
 	trace := filepath.Join(t.TempDir(), "trace")
 	s.make(t)
@@ -415,20 +415,20 @@ func (s stamping) points(t *testing.T) (points []point) {
 }
 
 // make makes the directory anew.
-func (s stamping) make(t *testing.T) {
+func (s stampRun) make(t *testing.T) {
 	t.Helper()
 	write(t, s.dir, map[string]string{"site/config.php": unstamped})
 }
 
 // each disturbs a stamp at each of the points, a few at a time, in a directory
 // of its own.
-func (s stamping) each(points []point, disturb func(p point, s stamping)) {
+func (s stampRun) each(points []point, disturb func(p point, s stampRun)) {
 	var wg sync.WaitGroup
 	next := make(chan int)
 	for range 3 {
 		wg.Go(func() {
 			for i := range next {
-				disturb(points[i], stamping{s.program, filepath.Join(s.dir, fmt.Sprint(i))})
+				disturb(points[i], stampRun{s.program, filepath.Join(s.dir, fmt.Sprint(i))})
 			}
 		})
 	}
@@ -440,7 +440,7 @@ func (s stamping) each(points []point, disturb func(p point, s stamping)) {
 }
 
 // whole reports whether the file is stamped, and fails if it is torn.
-func (s stamping) whole(t *testing.T, what string) bool {
+func (s stampRun) whole(t *testing.T, what string) bool {
 	t.Helper()
 	data, err := os.ReadFile(s.file())
 	if err != nil || string(data) != unstamped && string(data) != stamped {
@@ -450,7 +450,7 @@ func (s stamping) whole(t *testing.T, what string) bool {
 }
 
 // left lists temporary files and lists of them.
-func (s stamping) left(t *testing.T) (left []string) {
+func (s stampRun) left(t *testing.T) (left []string) {
 	t.Helper()
 	for name := range contents(t, s.dir) {
 		if strings.HasSuffix(name, ".revstamp") || strings.Contains(name, "/temps-") {
@@ -475,20 +475,20 @@ func fastDir(t *testing.T) string {
 func TestStamp(t *testing.T) {
 	need.Program(t, "strace")
 	program := buildStatic(t)
-	t.Run("killed", func(t *testing.T) { stampKilled(t, stamping{program, fastDir(t)}) })
-	t.Run("failing", func(t *testing.T) { stampFailing(t, stamping{program, fastDir(t)}) })
-	t.Run("left behind", func(t *testing.T) { stampLeavesBehind(t, stamping{program, fastDir(t)}) })
+	t.Run("killed", func(t *testing.T) { stampKilled(t, stampRun{program, fastDir(t)}) })
+	t.Run("failing", func(t *testing.T) { stampFailing(t, stampRun{program, fastDir(t)}) })
+	t.Run("left behind", func(t *testing.T) { stampLeavesBehind(t, stampRun{program, fastDir(t)}) })
 	t.Run("rivals", func(t *testing.T) { stampRivals(t, program) })
 }
 
 // stampKilled kills it before each system call on files that
 // its main thread makes: the file is wholly old or wholly new each time, and
 // the next run finishes the work and leaves nothing behind.
-func stampKilled(t *testing.T, s stamping) {
+func stampKilled(t *testing.T, s stampRun) {
 	points := s.points(t)
 	var mu sync.Mutex
 	counts := map[string]int{}
-	s.each(points, func(p point, s stamping) {
+	s.each(points, func(p point, s stampRun) {
 		s.make(t)
 		what := fmt.Sprintf("killed at %s #%d (%.150s)", p.call, p.nth, p.line)
 		if status, out := s.run(t, "-o", "/dev/null", "-e", "trace="+p.call, "-e", fmt.Sprintf("inject=%s:signal=SIGKILL:when=%d", p.call, p.nth)); status >= 0 {
@@ -515,13 +515,13 @@ func stampKilled(t *testing.T, s stamping) {
 
 // stampFailing lets each of these calls fail: success and new, or an error
 // and old, and the next run leaves nothing behind.
-func stampFailing(t *testing.T, s stamping) {
+func stampFailing(t *testing.T, s stampRun) {
 	points := s.points(t)
 	for i, errno := range []string{"EIO", "ENOSPC", "EINTR"} {
 		var mu sync.Mutex
 		statuses := map[int]int{}
-		top := stamping{s.program, filepath.Join(s.dir, errno)}
-		top.each(points, func(p point, s stamping) {
+		top := stampRun{s.program, filepath.Join(s.dir, errno)}
+		top.each(points, func(p point, s stampRun) {
 			if p.call == "exit_group" {
 				return
 			}
@@ -552,7 +552,7 @@ func stampFailing(t *testing.T, s stamping) {
 
 // stampLeavesBehind has a temporary file that cannot be removed: the list
 // keeps it, and the next run that can removes it.
-func stampLeavesBehind(t *testing.T, s stamping) {
+func stampLeavesBehind(t *testing.T, s stampRun) {
 	s.make(t)
 	// Every removal fails: of the temporary file, and of the list at the end.
 	status, out := s.run(t, "--seccomp-bpf", "-o", "/dev/null", "-e", "trace=unlinkat", "-e", "inject=unlinkat:error=EIO")
