@@ -58,11 +58,17 @@ func (b *Backups) Save(f *File) (Backup, error) {
 		return Backup{}, err
 	}
 	defer s.close()
-	saved, crowded, err := s.save(f, true)
-	if crowded {
-		s.prune(f)
+	c, err := s.stage(f, true)
+	if err != nil {
+		return Backup{}, err
 	}
-	return saved, err
+	if err := c.enter(true); err != nil {
+		return Backup{}, err
+	}
+	if err := c.prune(); err != nil {
+		f.opts.warn(fmt.Sprintf("old backup not removed: %v", err))
+	}
+	return c.saved, nil
 }
 
 // List returns the backups of the file name, which need not exist any more,

@@ -99,7 +99,7 @@ func TestBackupRefusesDirectory(t *testing.T) {
 	write(t, filepath.Join(public, "css/site.css"), "a{}", 0o644)
 	write(t, filepath.Join(public, ".old/x", backupName(time.Now(), 0o644)), "a backup", 0o600)
 	for what, store := range map[string]string{
-		"a document root": public, "the directory of the file": filepath.Dir(name), "one above it": dir, "none": "", "all": "/",
+		"a document root": public, "the directory of the file": filepath.Dir(name), "one above it": dir, "none": "",
 		"a file": name, "below a file": name + "/backups",
 	} {
 		b := Batch{Backups: &Backups{Dir: store}}

@@ -214,16 +214,39 @@ func (b *Batch) backup(ctx context.Context) (err error) {
 		if !e.file.regular() {
 			continue
 		}
-		saved, crowded, err := b.store.save(e.file, !b.many())
+		if e.copy, err = b.store.stage(e.file, !b.many()); err != nil {
+			return err
+		}
+		if b.many() {
+			err = e.copy.close()
+		} else {
+			err = e.copy.enter(true)
+		}
 		if err != nil {
 			return err
 		}
-		e.saved, e.crowded = &saved, crowded
 	}
 	if b.many() {
-		return b.store.root.syncfs()
+		return b.enterAll()
 	}
 	return nil
+}
+
+// enterAll gives the copies their names after their content is on the disk:
+// what bears the name of a backup is one, also after a power cut.
+func (b *Batch) enterAll() error {
+	if err := b.store.root.syncfs(); err != nil {
+		return err
+	}
+	for _, e := range b.entries {
+		if e.copy == nil {
+			continue
+		}
+		if err := e.copy.enter(false); err != nil {
+			return err
+		}
+	}
+	return b.store.root.syncfs()
 }
 
 func (b *Batch) stage(ctx context.Context) error {
@@ -319,15 +342,11 @@ func (b *Batch) settle(err error) error {
 	}
 	switch {
 	case err == nil:
-		b.eachBackup(func(e *entry) {
-			if e.crowded {
-				b.store.prune(e.file)
-			}
-		})
+		b.eachCopy((*copied).prune, "old backup not removed")
 	case len(errs) == 1:
 		// Of what is in place again. In the long run these would push out the
 		// backups that are of use.
-		b.eachBackup(func(e *entry) { b.store.forget(e.file, *e.saved) })
+		b.eachCopy((*copied).discard, "useless backup not removed")
 	}
 	if err != nil {
 		b.unmake()
@@ -338,10 +357,13 @@ func (b *Batch) settle(err error) error {
 	return errors.Join(errs...)
 }
 
-func (b *Batch) eachBackup(do func(*entry)) {
+func (b *Batch) eachCopy(do func(*copied) error, failure string) {
 	for _, e := range b.entries {
-		if e.saved != nil {
-			do(e)
+		if e.copy == nil {
+			continue
+		}
+		if err := do(e.copy); err != nil {
+			e.file.opts.warn(fmt.Sprintf("%s: %v", failure, err))
 		}
 	}
 }

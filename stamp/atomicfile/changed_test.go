@@ -3,8 +3,10 @@ package atomicfile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -381,43 +383,37 @@ func TestUndoFromMemory(t *testing.T) {
 	wantNoLeftovers(t, dir)
 }
 
-// A file that changes while it is read is not taken for what was read of it.
-func TestChangedWhileOpening(t *testing.T) {
+// A file that changes while it is read is not taken for what was read of it,
+// not even until it is written.
+func TestChangedWhileReading(t *testing.T) {
 	t.Parallel()
-	name := write(t, filepath.Join(t.TempDir(), "a"), strings.Repeat("x", 1<<20), 0o644)
-	stop := make(chan bool)
-	done := make(chan error)
+	s := scenario{changes: replaces("a")}
+	found, _ := trace(t, s.fresh(t, fastDir(t)))
+	i := slices.IndexFunc(found, func(p point) bool { return strings.Contains(p.line, `"a", O_RDONLY`) })
+	for i >= 0 && found[i].call != "read" {
+		i++
+	}
+	if i < 0 {
+		t.Fatalf("no read of the file in %v", found)
+	}
+	j := s.fresh(t, fastDir(t))
+	name := filepath.Join(j.Dir, "a")
+	done := make(chan bool)
 	go func() {
-		for i := 0; ; i++ {
+		for {
 			select {
-			case <-stop:
-				done <- nil
+			case <-done:
 				return
-			default:
-			}
-			if err := os.WriteFile(name, []byte(strings.Repeat(string(rune('a'+i%26)), 1<<20)), 0o644); err != nil {
-				done <- err
-				return
+			case <-time.After(50 * time.Millisecond):
+				if err := os.WriteFile(name, []byte(time.Now().String()), 0o640); err != nil {
+					t.Error(err)
+				}
 			}
 		}
 	}()
-	changed := 0
-	for range 200 {
-		f, err := Open(name, Options{})
-		switch {
-		case errors.Is(err, ErrChanged):
-			changed++
-		case err != nil:
-			t.Error(err)
-		default:
-			f.Close()
-		}
-	}
-	close(stop)
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	if changed == 0 {
-		t.Error("200 reads of a file that is being written, and none noticed")
+	status, out := inject(t.Context(), t, j, found[i], fmt.Sprintf("delay_exit=500000:when=%d", found[i].nth))
+	done <- true
+	if temps, _ := j.journaled(t); status != 5 || len(temps) > 0 {
+		t.Errorf("status %d, %s, temporary files %q, want ErrChanged before any", status, out, temps)
 	}
 }

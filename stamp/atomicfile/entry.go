@@ -39,9 +39,7 @@ type entry struct {
 	temp   string // a name in file.dir that is ours to remove; "" for none
 	ours   identity
 	state  state
-
-	saved   *Backup
-	crowded bool // there are more backups now than are to be kept
+	copy   *copied // nil for none
 }
 
 func (e *entry) explain(err error) error {
@@ -104,7 +102,7 @@ func (e *entry) apply() error {
 		return err
 	}
 	// Before Linux 5.8 only the rename tells that it is a mount point.
-	if err := e.mayOverwrite(e.saved != nil); err != nil {
+	if err := e.mayOverwrite(e.copy != nil); err != nil {
 		return err
 	}
 	return e.overwrite()
@@ -229,8 +227,8 @@ func (e *entry) undo() error {
 
 // name says where the earlier content is of a file that could not be put back.
 func (e *entry) name(err error, where string) error {
-	if where == "" && e.saved != nil {
-		where = e.saved.Path
+	if where == "" && e.copy != nil {
+		where = e.copy.saved.Path
 	}
 	if err == nil || where == "" {
 		return err

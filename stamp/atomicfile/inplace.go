@@ -27,7 +27,7 @@ func (e *entry) mayOverwrite(backup bool) error {
 // overwrite writes over the bytes of a file, once its backup is on the disk.
 func (e *entry) overwrite() error {
 	if record := e.file.opts.RecordInPlace; record != nil {
-		if err := record(e.file.Path(), *e.saved); err != nil {
+		if err := record(e.file.Path(), e.copy.saved); err != nil {
 			return fmt.Errorf("record write in place: %w", err)
 		}
 	}

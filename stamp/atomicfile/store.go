@@ -78,69 +78,87 @@ func (s *store) ours() (bool, error) {
 	return err == nil, err
 }
 
-// save reports also whether there are now more copies than are to be kept.
-func (s *store) save(f *File, sync bool) (saved Backup, crowded bool, err error) {
-	saved, crowded, err = s.write(f, sync)
-	if err != nil {
-		return Backup{}, false, fmt.Errorf("back up %q: %w", f.Path(), err)
-	}
-	return saved, crowded, nil
+// copied is a copy on its way into the store.
+type copied struct {
+	store   *store
+	file    *File
+	dir     *dir   // of all copies of the file
+	temp    string // its name until it is entered
+	saved   Backup // once it is entered
+	crowded bool   // there are more copies then than are to be kept
 }
 
-func (s *store) write(f *File, sync bool) (saved Backup, crowded bool, err error) {
-	if !f.regular() {
-		return saved, false, ErrNotRegular
+// stage writes a copy of f under a temporary name.
+func (s *store) stage(f *File, sync bool) (*copied, error) {
+	c := &copied{store: s, file: f}
+	if err := c.stage(sync); err != nil {
+		return nil, c.explain(errors.Join(err, c.discard()))
 	}
-	if rel, err := filepath.Rel(s.root.path, f.Path()); err == nil && filepath.IsLocal(rel) {
-		return saved, false, fmt.Errorf("it lies in the backup directory %q itself", s.root.path)
-	}
-	if len(s.root.path)+len(f.Path())+len(stampLayout)+len("/-0640\x00") > unix.PathMax {
-		return saved, false, fmt.Errorf("the path in the backup directory is too long: %w", unix.ENAMETOOLONG)
-	}
-	d, err := s.root.descend(elements(f.Path()), sync)
-	if err != nil {
-		return saved, false, err
-	}
-	defer d.close()
-	temp, _, err := twin(f, d).stageData(f.data, sync)
-	if err != nil {
-		return saved, false, errors.Join(err, d.discard(temp))
-	}
-	name, older, err := enter(d, temp, f.bits())
-	if err != nil {
-		return saved, false, errors.Join(err, d.discard(temp))
-	}
-	if sync {
-		if err := d.sync(); err != nil {
-			return saved, false, errors.Join(err, d.discard(name))
-		}
-	}
-	saved, _ = parseBackup(name)
-	saved.Path, saved.Original = d.join(name), f.Path()
-	return saved, s.Keep > 0 && older >= s.Keep, nil
+	return c, nil
 }
 
-// twin is f as a file of d, as its copy will look.
-func twin(f *File, d *dir) *File {
-	twin := *f
-	twin.place = place{dir: d, base: f.base}
-	twin.opts.Owner = OwnerBestEffort
-	twin.opts.Warn = nil
-	perm := f.mode & 0o770
-	if unix.Geteuid() != 0 && f.gid != uint32(unix.Getegid()) {
-		perm &= 0o700 // the group may not be ours to give
-	}
-	twin.perm = &perm
-	return &twin
+func (c *copied) explain(err error) error {
+	return fmt.Errorf("back up %q: %w", c.file.Path(), err)
 }
 
-// enter gives a copy its name, of a time after that of every older one.
-func enter(d *dir, temp string, mode uint32) (name string, older int, err error) {
-	names, err := d.names()
-	if err != nil {
-		return "", 0, err
+func (c *copied) stage(sync bool) (err error) {
+	top, path := c.store.root, c.file.Path()
+	if !c.file.regular() {
+		return ErrNotRegular
 	}
-	at := time.Now().UTC()
+	if rel, err := filepath.Rel(top.path, path); err == nil && filepath.IsLocal(rel) {
+		return fmt.Errorf("it lies in the backup directory %q itself", top.path)
+	}
+	if len(top.path)+len(path)+len(stampLayout)+len("/-0640\x00") > unix.PathMax {
+		return fmt.Errorf("the path in the backup directory is too long: %w", unix.ENAMETOOLONG)
+	}
+	if c.dir, err = top.descend(elements(path), sync); err != nil {
+		return err
+	}
+	c.temp, _, err = c.twin().stageData(c.file.data, sync)
+	return err
+}
+
+// enter gives the copy its name.
+func (c *copied) enter(sync bool) error {
+	err := c.open()
+	if err == nil {
+		err = c.name()
+	}
+	if err == nil && sync {
+		err = c.dir.sync()
+	}
+	if err != nil {
+		return c.explain(errors.Join(err, c.discard()))
+	}
+	return c.close()
+}
+
+func (c *copied) open() (err error) {
+	if c.dir == nil {
+		c.dir, err = c.store.root.descend(elements(c.file.Path()), false)
+	}
+	return err
+}
+
+// close lets go of the directory: a batch of thousands must not run out of
+// descriptors.
+func (c *copied) close() error {
+	if c.dir == nil {
+		return nil
+	}
+	d := c.dir
+	c.dir = nil
+	return d.close()
+}
+
+// name chooses a time after that of every older copy.
+func (c *copied) name() error {
+	names, err := c.dir.names()
+	if err != nil {
+		return err
+	}
+	at, older := time.Now().UTC(), 0
 	for _, name := range names {
 		have, ok := parseBackup(name)
 		if !ok {
@@ -152,22 +170,91 @@ func enter(d *dir, temp string, mode uint32) (name string, older int, err error)
 		}
 	}
 	for range interrupts {
-		name = backupName(at, mode)
-		if err = d.renameNew(temp, name); !errors.Is(err, unix.EEXIST) {
-			break
+		name := backupName(at, c.file.bits())
+		if err = c.dir.renameNew(c.temp, name); err == nil {
+			c.saved, _ = parseBackup(name)
+			c.saved.Path, c.saved.Original = c.dir.join(name), c.file.Path()
+			c.temp, c.crowded = "", c.store.Keep > 0 && older >= c.store.Keep
+			return nil
+		}
+		if !errors.Is(err, unix.EEXIST) {
+			return err
 		}
 		at = at.Add(1) // somebody else was as quick
 	}
-	return name, older, err
+	return err
 }
 
-// discard removes a file that came to nothing; an empty name is none.
-func (d *dir) discard(name string) error {
+// discard removes the copy.
+func (c *copied) discard() error {
+	name := c.temp
+	if c.saved.Path != "" {
+		name = c.saved.ID()
+	}
 	if name == "" {
+		return c.close()
+	}
+	err := c.open()
+	if err == nil {
+		err = ignoreMissing(c.dir.unlink(name))
+	}
+	c.temp, c.saved = "", Backup{}
+	return errors.Join(err, c.close())
+}
+
+// prune removes the oldest copies of the file beyond those to be kept.
+func (c *copied) prune() error {
+	if !c.crowded {
 		return nil
 	}
-	return ignoreMissing(d.unlink(name))
+	if err := c.open(); err != nil {
+		return err
+	}
+	copies, err := c.dir.copies()
+	errs := []error{err}
+	for ; len(copies) > c.store.Keep; copies = copies[1:] {
+		errs = append(errs, ignoreMissing(c.dir.unlink(copies[0])))
+	}
+	return errors.Join(append(errs, c.close())...)
 }
+
+// copies are the names of the copies in d, the oldest first.
+func (d *dir) copies() (copies []string, err error) {
+	names, err := d.names()
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if _, ok := parseBackup(name); !ok {
+			continue
+		}
+		at, err := d.look(name)
+		if err != nil {
+			return nil, err
+		}
+		if at.is(unix.S_IFREG) { // and not the directory of a file that lies below this one's name
+			copies = append(copies, name)
+		}
+	}
+	return copies, nil
+}
+
+// twin is the file as its copy will look.
+func (c *copied) twin() *File {
+	twin := *c.file
+	twin.place = place{dir: c.dir, base: c.file.base}
+	twin.opts.Owner = OwnerBestEffort
+	twin.opts.Warn = nil
+	perm := twin.mode & 0o770
+	if unix.Geteuid() != 0 && twin.gid != uint32(unix.Getegid()) {
+		perm &= 0o700 // the group may not be ours to give
+	}
+	twin.perm = &perm
+	return &twin
+}
+
+func elements(path string) []string { return strings.Split(strings.Trim(path, "/"), "/") }
 
 func ignoreMissing(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
@@ -175,54 +262,3 @@ func ignoreMissing(err error) error {
 	}
 	return err
 }
-
-// prune removes the oldest copies of f beyond Keep.
-func (s *store) prune(f *File) {
-	err := s.in(f, func(d *dir) error {
-		names, err := d.names()
-		if err != nil {
-			return err
-		}
-		slices.Sort(names)
-		var copies []string
-		for _, name := range names {
-			if _, ok := parseBackup(name); !ok {
-				continue
-			}
-			at, err := d.look(name)
-			if err != nil {
-				return err
-			}
-			if at.is(unix.S_IFREG) { // and not the directory of a file that lies below f's name
-				copies = append(copies, name)
-			}
-		}
-		var errs []error
-		for ; len(copies) > s.Keep; copies = copies[1:] {
-			errs = append(errs, d.discard(copies[0]))
-		}
-		return errors.Join(errs...)
-	})
-	if err != nil {
-		f.opts.warn(fmt.Sprintf("old backup not removed: %v", err))
-	}
-}
-
-// forget removes a copy.
-func (s *store) forget(f *File, saved Backup) {
-	if err := s.in(f, func(d *dir) error { return d.discard(saved.ID()) }); err != nil {
-		f.opts.warn(fmt.Sprintf("useless backup not removed: %v", err))
-	}
-}
-
-// in opens the directory of f's copies for do.
-func (s *store) in(f *File, do func(*dir) error) error {
-	d, err := s.root.descend(elements(f.Path()), false)
-	if err != nil {
-		return err
-	}
-	defer d.close()
-	return do(d)
-}
-
-func elements(path string) []string { return strings.Split(strings.Trim(path, "/"), "/") }
