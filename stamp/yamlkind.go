@@ -3,6 +3,8 @@ package stamp
 import (
 	"regexp"
 	"strings"
+
+	"gopkg.in/yaml.v3"
 )
 
 var yamlKinds = map[string]string{
@@ -15,6 +17,64 @@ func yamlKind(tag string) string {
 		return kind
 	}
 	return tag
+}
+
+// yamlPlainKind returns what yaml.v3 takes a plain scalar for. It knows the
+// shapes that files are full of and asks yaml.v3 about the others.
+func yamlPlainKind(text string) string {
+	switch c := text[0]; {
+	case c >= '0' && c <= '9' || c == '+' || c == '-':
+		return yamlDigitsKind(text)
+	case c == '.' || c == '<':
+		return yamlAskKind(text)
+	}
+	switch text {
+	case "true", "True", "TRUE", "false", "False", "FALSE":
+		return "bool"
+	case "~", "null", "Null", "NULL":
+		return "null"
+	}
+	return "string"
+}
+
+// yamlDigitsKind tells decimal numbers and what only begins like one: with a
+// second dot or another character, but no sign, exponent or leading zero that
+// could make it a time or a number all the same.
+func yamlDigitsKind(text string) string {
+	digits := text
+	if text[0] == '+' || text[0] == '-' {
+		digits = text[1:]
+	}
+	dots, others := 0, 0
+	for i := 0; i < len(digits); i++ {
+		switch c := digits[i]; {
+		case c >= '0' && c <= '9':
+		case c == '.':
+			dots++
+		case c == '_' || c == 'e' || c == 'E' || c == '+' || c == '-':
+			return yamlAskKind(text)
+		default:
+			others++
+		}
+	}
+	switch {
+	case digits == "" || digits[0] == '0' && len(digits) > 1 || digits[0] == '.' || len(digits) > 18:
+		return yamlAskKind(text)
+	case others > 0 || dots > 1:
+		return "string"
+	case dots == 1:
+		return "float"
+	}
+	return "int"
+}
+
+// yamlAskKind asks yaml.v3.
+func yamlAskKind(text string) string {
+	if text == "<<" {
+		return "!!merge" // only the parser knows it
+	}
+	n := yaml.Node{Kind: yaml.ScalarNode, Value: text}
+	return yamlKind(n.ShortTag())
 }
 
 // yamlWord tells what a plain scalar on one line is to readers of YAML 1.1 too,
