@@ -7,17 +7,18 @@
 // original (".config.php.<random>.revstamp", mode 0600), has its space
 // reserved first, takes over the owner, the permission bits, the user.*
 // attributes, the POSIX ACL and the SELinux label of the original, is synced,
-// and is then exchanged with the original by one renameat2 call; the directory
-// is synced after it. Symbolic links stay and their targets are replaced.
-// Everything happens on an open directory, so that a parent that is renamed
-// meanwhile leads nowhere else.
+// and is then exchanged with the original by one renameat2 call; the original
+// is removed, and the directory synced. Symbolic links stay and their targets
+// are replaced. Everything happens on an open directory, so that a parent that
+// is renamed meanwhile leads nowhere else.
 //
 // # Who else may be writing
 //
 // Two processes that use this package cannot lose each other's work: from the
 // last look at the original until the exchange both hold flock(2) on the
 // directory, and whoever comes second finds the file changed and fails with
-// [ErrChanged]. Where the file system has no such locks they are left out.
+// [ErrChanged]. Where the file system has no such locks they are left out, and
+// so is one that somebody else holds for ten seconds.
 //
 // An editor takes no lock. If it puts its own file in place, or finishes
 // writing into the original, at any time up to the exchange, that is seen: what
@@ -34,8 +35,10 @@
 // process killed between two of them leaves the first new and the second old,
 // each whole. A killed process also leaves its temporary files; their names
 // were given to Options.Record first, and [Sweep] removes them. Such a file may
-// hold the new content or the one that it displaced. A disk that says it has
-// written what it has not is beyond any program.
+// hold the new content or the one that it displaced. An original that a batch
+// displaced and could not put back is kept as
+// ".config.php.<random>.kept.revstamp", which the error names and Sweep leaves
+// alone. A disk that says it has written what it has not is beyond any program.
 //
 // The package needs Linux.
 package atomicfile

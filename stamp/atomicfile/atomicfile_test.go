@@ -38,14 +38,24 @@ func TestReplaceKeepsTheRest(t *testing.T) {
 
 func TestReplaceTouchesNothingWithoutChange(t *testing.T) {
 	t.Parallel()
-	name := write(t, filepath.Join(t.TempDir(), "a"), "same", 0o600)
+	dir := t.TempDir()
+	name := write(t, filepath.Join(dir, "a"), "same", 0o600)
 	before := mustOpen(t, name, Options{}).identity
-	changed, err := Replace(context.Background(), name, Options{}, set("same"))
+	o := Options{Record: func(temp string) error { t.Errorf("%q is made", temp); return nil }}
+	changed, err := Replace(context.Background(), name, o, set("same"))
 	if changed || err != nil {
 		t.Errorf("Replace = %v, %v, want false, nil", changed, err)
 	}
+	b := Batch{Backups: &Backups{Dir: filepath.Join(dir, "state")}}
+	b.Add(mustOpen(t, name, o), []byte("same"))
+	if err := b.Commit(context.Background()); err != nil {
+		t.Errorf("Commit: %v", err)
+	}
 	if after := mustOpen(t, name, Options{}).identity; after != before {
 		t.Errorf("identity = %+v, want %+v", after, before)
+	}
+	if _, err := os.Stat(b.Backups.Dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a backup directory was made: %v", err)
 	}
 }
 
@@ -250,19 +260,34 @@ func TestRelativeNameThroughLink(t *testing.T) {
 
 func TestDirectoryMovedMeanwhile(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	name := write(t, filepath.Join(dir, "site/a"), "old", 0o644)
-	var b Batch
-	b.Add(mustOpen(t, name, Options{}), []byte("new"))
-	if err := os.Rename(filepath.Join(dir, "site"), filepath.Join(dir, "moved")); err != nil {
-		t.Fatal(err)
+	for _, staging := range []bool{false, true} {
+		dir := t.TempDir()
+		name := write(t, filepath.Join(dir, "site/a"), "old", 0o644)
+		move := func(string) error {
+			if err := os.Rename(filepath.Join(dir, "site"), filepath.Join(dir, "moved")); err != nil {
+				return err
+			}
+			write(t, name, "other", 0o644)
+			return nil
+		}
+		var o Options
+		if staging {
+			o.Record = move
+		}
+		var b Batch
+		b.Add(mustOpen(t, name, o), []byte("new"))
+		if !staging {
+			if err := move(""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := b.Commit(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		wantContent(t, filepath.Join(dir, "moved/a"), "new")
+		wantContent(t, name, "other")
+		wantNoLeftovers(t, dir)
 	}
-	write(t, name, "other", 0o644)
-	if err := b.Commit(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	wantContent(t, filepath.Join(dir, "moved/a"), "new")
-	wantContent(t, name, "other")
 }
 
 func TestReadOnlyFileIsReplaced(t *testing.T) {

@@ -289,7 +289,10 @@ func (b *Batch) lock(ctx context.Context) error {
 	for _, d := range b.dirs {
 		dirs = append(dirs, d)
 	}
-	if err := lockDirs(ctx, dirs); err != nil {
+	if len(dirs) == 0 {
+		return nil
+	}
+	if err := lockDirs(ctx, dirs, b.entries[0].file.opts.warn); err != nil {
 		return err
 	}
 	for _, e := range b.entries {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -246,16 +248,43 @@ func TestLockIsWaitedForUntilCancelled(t *testing.T) {
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
 	first, second := open(), open()
-	if err := lockDirs(cancelled, []*dir{first}); err != nil {
+	if err := lockDirs(cancelled, []*dir{first}, nil); err != nil {
 		t.Errorf("lockDirs of a free directory: %v", err)
 	}
-	if err := lockDirs(cancelled, []*dir{second}); !errors.Is(err, context.Canceled) {
+	if err := lockDirs(cancelled, []*dir{second}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("lockDirs of a locked directory: %v, want %v", err, context.Canceled)
 	}
 	first.close()
-	if err := lockDirs(cancelled, []*dir{second}); err != nil {
+	if err := lockDirs(cancelled, []*dir{second}, nil); err != nil {
 		t.Errorf("lockDirs after the holder closed: %v", err)
 	}
+}
+
+// A shell script may hold the lock while it runs us.
+func TestLockIsNotWaitedForForEver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		path := t.TempDir()
+		name := write(t, filepath.Join(path, "a"), "old", 0o644)
+		d, err := openDir(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.close()
+		if held, err := d.lock(t.Context()); held || err != nil {
+			t.Fatalf("lock = %v, %v, want false, nil", held, err)
+		}
+		var warned []string
+		begin := time.Now()
+		mustReplace(t, name, Options{Warn: func(msg string) { warned = append(warned, msg) }}, "new")
+		if took := time.Since(begin); took < lockPatience || took > 2*lockPatience {
+			t.Errorf("waited for %v, want %v", took, lockPatience)
+		}
+		if len(warned) != 1 || !strings.Contains(warned[0], "locked") {
+			t.Errorf("warnings = %q, want one of the lock", warned)
+		}
+		wantContent(t, name, "new")
+	})
 }
 
 // Cancelled when all is staged: nothing is put in place.

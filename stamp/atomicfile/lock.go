@@ -15,36 +15,48 @@ import (
 // together with a context, and another batch holds it for milliseconds.
 const lockPoll = 5 * time.Millisecond
 
+// lockPatience is how long a batch waits for a lock. Whoever holds it longer is
+// no batch: "flock /srv/shop deploy.sh" does, and may be what started this one.
+const lockPatience = 10 * time.Second
+
 // lockDirs takes flock on every directory, in the order of their inodes so
 // that two batches cannot wait for each other. Closing a directory unlocks it.
-func lockDirs(ctx context.Context, dirs []*dir) error {
+//
+// It does without a lock that it cannot get, and says so: an exchange notices
+// by itself when somebody else was quicker.
+func lockDirs(ctx context.Context, dirs []*dir, warn func(msg string)) error {
 	dirs = slices.Clone(dirs)
 	slices.SortFunc(dirs, func(a, b *dir) int {
 		return cmp.Or(cmp.Compare(a.dev, b.dev), cmp.Compare(a.ino, b.ino))
 	})
 	for _, d := range dirs {
-		if err := d.lock(ctx); err != nil {
+		switch held, err := d.lock(ctx); {
+		case err != nil:
 			return fmt.Errorf("lock directory %q: %w", d.path, err)
+		case held:
+			warn(fmt.Sprintf("another process has locked the directory %q for more than %v; went on without", d.path, lockPatience))
 		}
 	}
 	return nil
 }
 
-func (d *dir) lock(ctx context.Context) error {
-	for {
+// lock reports whether somebody else held the lock all the time.
+func (d *dir) lock(ctx context.Context) (held bool, err error) {
+	for end := time.Now().Add(lockPatience); time.Now().Before(end); {
 		err := retry(func() error { return unix.Flock(d.fd, unix.LOCK_EX|unix.LOCK_NB) })
 		if err == nil || noLocks(err) {
-			return nil
+			return false, nil
 		}
 		if err != unix.EWOULDBLOCK {
-			return err
+			return false, err
 		}
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return false, context.Cause(ctx)
 		case <-time.After(lockPoll):
 		}
 	}
+	return true, nil
 }
 
 // noLocks reports whether the file system has no locks to give: some network
