@@ -23,6 +23,7 @@ type literal struct {
 	style      byte   // the quote, or 0
 	flow       bool   // yaml: inside [] or {}
 	ascii      bool   // xml: the file's encoding cannot hold all other characters
+	room       int    // c: the bytes its array holds, or the bits of its type; 0 for any
 }
 
 // language reads and writes one format.

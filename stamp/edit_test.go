@@ -37,6 +37,9 @@ func TestEditKeepsEveryOtherByte(t *testing.T) {
 		{"xml, Latin-1", "a.csproj", "b/@r", "<?xml version='1.0' encoding='ISO-8859-1'?><!--\xe9--><a>\xe9<b\tr=", `"x"`, " c='\xe9'/></a>"},
 		{"toml, CRLF", "a.toml", "a.r", "# ü\r\n[a]\r\nl = [1,\r\n\t2]\r\nr\t=  ", `"x"`, "\t# c\r\n"},
 		{"toml, BOM", "Pipfile", "r", "\xef\xbb\xbfr = ", `"x"`, ""},
+		{"c, CRLF", "a.h", "R", "// x\r\n#define R \\\r\n\t", `"x"`, " /* c */\r\n#define S 1"},
+		{"c, BOM", "a.c", "R", "\xef\xbb\xbf#define R ", `"x"`, ""},
+		{"c, Latin-1", "a.cpp", "R", "// \xe9\nconst char a[] = \"\xe9\", *R = ", `"x"`, "; // \xff"},
 		{"env, CRLF", ".env", "R", "A=1\r\nexport R=", `"x"`, " # c\r\nB=\r\n"},
 		{"env, BOM", ".env", "R", "\xef\xbb\xbfR=", `"x"`, ""},
 		{"env, Latin-1", ".env.local", "R", "A='\xe9'\nR=", `"x"`, "\n# \xe9"},
@@ -86,6 +89,7 @@ func TestControlCharacters(t *testing.T) {
 			{File: "a.php", Key: "$a"}, {File: "a.yaml", Key: "a"}, {File: "a.json", Key: "a"}, {File: ".env", Key: "A"}, {File: "a.py", Key: "a"},
 			{File: "a", Format: "plain"}, {File: "a", Match: "(a)"}, {File: "a", Placeholder: "@"},
 			{File: "a.xml", Key: "a"},
+			{File: "a.h", Key: "a"},
 		} {
 			target.Value = value
 			var e *Error
@@ -135,6 +139,7 @@ func TestFormatOf(t *testing.T) {
 		"settings.py": "python", "a.PYI": "python", "a.pyc": "",
 		"pyproject.toml": "toml", "Cargo.toml": "toml", "Cargo.lock": "", "Pipfile": "toml", "Pipfile.lock": "json",
 		"VERSION": "", "a.txt": "", "env": "", "php": "", ".environment": "", "": "",
+		"a.h": "c", "Version.C": "c", "a.cpp": "c",
 		"pom.xml": "xml", "Web.config": "xml", "App.csproj": "xml", "logo.svg": "xml",
 	} {
 		if got, ok := FormatOf(file); got != want || ok != (want != "") {
@@ -272,6 +277,7 @@ func FuzzEnv(f *testing.F)   { fuzz(f, "env") }
 
 func FuzzPython(f *testing.F) { fuzz(f, "python") }
 func FuzzXML(f *testing.F)    { fuzz(f, "xml") }
+func FuzzC(f *testing.F)      { fuzz(f, "c") }
 
 func FuzzPlain(f *testing.F) {
 	f.Add([]byte("version = 41\n"), `version = (\d+)`, "42")

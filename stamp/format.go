@@ -32,6 +32,7 @@ var formats = []format{
 		"*.vcxproj", "*.props", "*.targets", "*.nuspec", "*.resx", "*.plist",
 	}, true},
 	{tomlLang{}, "toml", "assets.rev", []string{"*.toml", "pipfile"}, true},
+	{cLang{}, "c", "BUILD_REV", []string{"*.h", "*.c", "*.hh", "*.cc", "*.hpp", "*.cpp", "*.hxx", "*.cxx"}, true},
 	{env{}, "env", "ASSETS_REV", []string{".env", ".env.*", "*.env"}, false},
 }
 

@@ -15,6 +15,8 @@
 //	            dicts and lists, app.version, Settings.REV in a class
 //	xml         /project/version, c/module/@version at any depth, server[2]/@port,
 //	            add[@key='Rev']/@value, dependency[artifactId='shop']/version
+//	c           NAME, app::NAME, config.rev, list[0]; #define NAME for the macro
+//	            alone, const char NAME[] for the variable
 //	plain       no key: the whole file, or Match, or Placeholder
 //
 // The value is found by a parser that knows where in the file it stands, and
