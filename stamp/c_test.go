@@ -387,3 +387,36 @@ func TestWideValuesInC(t *testing.T) {
 	}
 	compareValues(t, "gcc", got, want)
 }
+
+func TestCCorpusKeys(t *testing.T) {
+	t.Parallel()
+	all := slices.DeleteFunc(cSources(t), func(s source) bool {
+		found, _ := cLang{}.scan(string(s.text))
+		return slices.ContainsFunc(found, func(l literal) bool { return l.kind == "string" && l.room > 0 }) // too small for most values
+	})
+	testCorpusKeys(t, "c", all, 1000, func(t *testing.T, done []stamped) []string {
+		var texts []string
+		for _, s := range done {
+			texts = append(texts, cIndented.ReplaceAllString(cSplicePattern.ReplaceAllString(string(s.text), ""), "#"))
+		}
+		macros := 0
+		program := "#include <cstdio>\n#include <string_view>\nusing namespace std::literals;\n" +
+			"static void p(std::string_view s) { for (unsigned char c : s) printf(\"%02x\", c); puts(\"\"); }\nint main() {\n"
+		for i, printed := range gccDirectives(t, texts) {
+			s := done[i]
+			literal := string(s.text[s.start:s.end])
+			if strings.HasPrefix(s.key, "#define ") { // as gcc found it; others as they stand there
+				macros++
+				literal = "\"gcc does not find it\""
+				for _, m := range cDefineLine.FindAllStringSubmatch(printed, -1) {
+					if "#define "+m[1] == s.key {
+						literal = m[2]
+					}
+				}
+			}
+			program += "p(" + strings.TrimPrefix(strings.TrimSpace(literal), "L") + ");\n"
+		}
+		t.Logf("%d of them are macros", macros)
+		return compileAndRun(t, []string{"g++", "-x", "c++", "-std=gnu++17"}, []byte(program+"}\n"))
+	})
+}
