@@ -60,9 +60,9 @@ var (
 )
 
 // TestCCorpus compares with gcc which macros there are, in whatever branch of
-// a conditional, and which have one literal for a value; and that gcc sees the
-// same tokens with the comments stripped, so comments and strings begin and end
-// where we think.
+// a conditional, and which have one literal for a value; and that we see the
+// same tokens when gcc has stripped the comments, so no comment begins or ends
+// elsewhere.
 func TestCCorpus(t *testing.T) {
 	t.Parallel()
 	all := cSources(t)
@@ -144,16 +144,17 @@ func compareCTokens(t *testing.T, name, src, printed string) {
 }
 
 // TestCOnPieces compares with gcc where tokens, comments and strings begin and
-// end, in sources put together at random from what is hard. What we refuse
-// gcc may read.
+// end, in sources put together at random from what is hard: gcc expands names
+// that are tokens of their own, and nothing in a string. What we refuse gcc may
+// read.
 func TestCOnPieces(t *testing.T) {
 	t.Parallel()
 	need.Program(t, "gcc")
-	pieces := strings.Split(`"|'|\|\"|//|/*|*/|/|*|a|L|u8|u|U|R|R"(|R"x(|)"|)x"|(|)|1|.5|1e+|0x1p-|1'0|.|+|-|=|==|<|>|<:|<::|<%|%>|%:|::|?|??|??/|??=|##|x|sv|_x|$|@| |\t`, "|")
+	pieces := strings.Split(`"|"|'|\|\"|//|/*|*/|/|*|a|b|L|u8|u|U|R|R"(|R"x(|)"|)x"|(|)|1|.5|1e+|0x1p-|1'0|.|+|-|=|==|<|>|<:|<::|<%|%>|%:|::|?|??|??/|??=|##|x|sv|_x|$|@| |\t|"\"a"|"a"|"/*"|/* " */|// '`, "|")
 	pieces = append(pieces, "\\\n", "\\ \n", "\\\r\n", "\n", "\r\n", "\r", "\n#pragma x ", "\n%:pragma y ", "\n#if 0\n", "\n#else\n", "\n#endif\n", "\n??=pragma", "\f", "||")
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, std := range []string{"gnu17", "c17"} {
-		var docs []string
+		var docs, want []string
 		tried := 40_000
 		for range tried {
 			var b strings.Builder
@@ -161,22 +162,65 @@ func TestCOnPieces(t *testing.T) {
 				b.WriteString(pieces[rng.IntN(len(pieces))])
 			}
 			b.WriteByte('\n')
-			l := cLexer{src: b.String()}
-			if l.run() != nil || cTrigraphs.MatchString(cSplicePattern.ReplaceAllString(l.src, "")) && !cTrigraphs.MatchString(l.src) || slices.ContainsFunc(l.tokens, func(t cToken) bool {
-				return t.trigraph || t.op == '\\' || std == "c17" && t.kind == cRaw || t.kind == cNumber && strings.Contains(l.src[t.start:t.end], "'") || cLiteralSuffix(l.src[t.start:t.end])
-			}) {
-				continue
+			if text, ok := expanded(b.String(), std); ok {
+				docs, want = append(docs, b.String()), append(want, text)
 			}
-			docs = append(docs, b.String())
 		}
 		t.Logf("%s: %d of %d sources compared", std, len(docs), tried)
 		if len(docs) < tried/5 {
 			t.Error("too few of them can be compared")
 		}
-		for i, printed := range gccPreprocessed(t, docs, "-std="+std) {
-			compareCTokens(t, fmt.Sprintf("%s, %d %q", std, i, docs[i]), docs[i], printed)
+		args := []string{"-std=" + std}
+		for _, name := range cMarked {
+			args = append(args, "-D"+name+"=EXPANDED_"+name)
+		}
+		for i, printed := range gccPreprocessed(t, docs, args...) {
+			var b strings.Builder
+			for line := range strings.Lines(printed) {
+				if !strings.HasPrefix(line, "#pragma") && !strings.HasPrefix(line, "%:pragma") {
+					b.WriteString(line)
+				}
+			}
+			if got := withoutBlanks(b.String()); got != want[i] {
+				t.Errorf("%s: %q: gcc reads %q, we read %q", std, docs[i], got, want[i])
+			}
 		}
 	}
+}
+
+var cMarked = []string{"a", "b", "L", "u8", "u", "U", "R", "x", "sv", "_x"}
+
+func withoutBlanks(s string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" \t\r\n\f\v", r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// expanded returns the tokens of a source as gcc prints them when it expands
+// the names of cMarked, without blanks. ok is false when standards or
+// compilers differ about it, and when gcc's output cannot be compared.
+func expanded(src, std string) (text string, ok bool) {
+	l := cLexer{src: src}
+	spliced := cSplicePattern.ReplaceAllString(src, "")
+	if l.run() != nil || cTrigraphs.MatchString(spliced) && !cTrigraphs.MatchString(src) {
+		return "", false
+	}
+	var b strings.Builder
+	for _, t := range l.tokens {
+		text := cText(src[t.start:t.end])
+		switch {
+		case t.trigraph, std == "c17" && t.kind == cRaw, t.kind == cRaw && strings.Contains(src[t.start:t.end], "\n"),
+			strings.HasPrefix(text, "u8'"), t.kind == cNumber && strings.Contains(text, "'"), cLiteralSuffix(text):
+			return "", false
+		case t.kind == cName && slices.Contains(cMarked, text):
+			text = "EXPANDED_" + text
+		}
+		b.WriteString(text)
+	}
+	return withoutBlanks(b.String()), true
 }
 
 // cLiteralSuffix reports whether a literal ends as only C++ knows it.

@@ -343,8 +343,12 @@ func (l *cLexer) quoted(start int) (cToken, error) {
 			}
 			escaped := l.past(i + 1)
 			t.spliced = t.spliced || escaped > i+1
-			if i = escaped; l.peek(i) == '?' && cTrigraph(l.src[i:]) {
-				t.trigraph = true
+			i = escaped
+			switch l.peek(i) {
+			case '?':
+				t.trigraph = t.trigraph || cTrigraph(l.src[i:])
+			case '\r':
+				return t, cError(i, "a carriage return without a line feed")
 			}
 		case '?':
 			t.trigraph = t.trigraph || cTrigraph(l.src[i:])
@@ -413,7 +417,7 @@ var cOps = []struct {
 	text string
 	op   byte
 }{
-	{"<=>", 0}, {"<<=", 0}, {">>=", 0}, {"->*", 0},
+	{"%:%:", 0}, {"<=>", 0}, {"<<=", 0}, {">>=", 0}, {"->*", 0},
 	{"<%", '{'}, {"%>", '}'}, {"<:", '['}, {":>", ']'}, {"%:", '#'},
 	{"::", cScope}, {">>", cShift}, {"&&", cAnd},
 	{"==", 0}, {"!=", 0}, {"<=", 0}, {">=", 0}, {"+=", 0}, {"-=", 0}, {"*=", 0}, {"/=", 0}, {"%=", 0}, {"&=", 0}, {"|=", 0}, {"^=", 0},
