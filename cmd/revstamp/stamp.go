@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"text/tabwriter"
 
@@ -51,6 +52,8 @@ the keys cannot be stamped.`,
   revstamp stamp --file - --format json --key rev --value 42 <in.json >out.json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			debug.SetGCPercent(-1)
+			debug.SetMemoryLimit(little)
 			s.hasValue = cmd.Flags().Changed("value")
 			if s.target.File == "" {
 				s.target.File = optional(args)
@@ -80,6 +83,10 @@ the keys cannot be stamped.`,
 	contextFlag(cmd, &s.context)
 	return cmd
 }
+
+// little is how much memory a stamp may take before any is collected: it is over
+// sooner than a collection would be.
+const little = 256 << 20
 
 // stdin is the file name that stands for standard input and output.
 const stdin = "-"
