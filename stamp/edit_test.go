@@ -40,6 +40,10 @@ func TestEditKeepsEveryOtherByte(t *testing.T) {
 		{"c, CRLF", "a.h", "R", "// x\r\n#define R \\\r\n\t", `"x"`, " /* c */\r\n#define S 1"},
 		{"c, BOM", "a.c", "R", "\xef\xbb\xbf#define R ", `"x"`, ""},
 		{"c, Latin-1", "a.cpp", "R", "// \xe9\nconst char a[] = \"\xe9\", *R = ", `"x"`, "; // \xff"},
+		{"properties, CRLF", "a.properties", "r", "! x\r\na:\\\r\n  b\r\n r\t: ", `x`, "\r\n#\r\n"},
+		{"properties, CR", "a.properties", "r", "#r=1\rr=", `x`, "\rb=2\r"},
+		{"properties, BOM", "a.properties", "r", "\xef\xbb\xbfr = ", `x`, ""},
+		{"properties, Latin-1", "a.properties", "a.r", "# \xe9\n\xe9=\xe9\na.r=", "\xe9", "\n\n"},
 		{"env, CRLF", ".env", "R", "A=1\r\nexport R=", `"x"`, " # c\r\nB=\r\n"},
 		{"env, BOM", ".env", "R", "\xef\xbb\xbfR=", `"x"`, ""},
 		{"env, Latin-1", ".env.local", "R", "A='\xe9'\nR=", `"x"`, "\n# \xe9"},
@@ -47,7 +51,7 @@ func TestEditKeepsEveryOtherByte(t *testing.T) {
 	for _, tt := range tests {
 		target := Target{File: tt.file, Key: tt.key, Value: "4168"}
 		out, changes, err := target.Edit([]byte(tt.before + tt.old + tt.after))
-		want := tt.before + `"4168"` + tt.after
+		want := tt.before + strings.Replace(tt.old, strings.Trim(tt.old, `"`), "4168", 1) + tt.after
 		if err != nil || string(out) != want || len(changes) != 1 {
 			t.Errorf("%s: Edit = %q, %v, %v, want %q", tt.name, out, changes, err, want)
 		}
@@ -268,12 +272,13 @@ func fuzz(f *testing.F, format string) {
 	})
 }
 
-func FuzzPHP(f *testing.F)   { fuzz(f, "php") }
-func FuzzYAML(f *testing.F)  { fuzz(f, "yaml") }
-func FuzzJSON(f *testing.F)  { fuzz(f, "json") }
-func FuzzJSONC(f *testing.F) { fuzz(f, "jsonc") }
-func FuzzTOML(f *testing.F)  { fuzz(f, "toml") }
-func FuzzEnv(f *testing.F)   { fuzz(f, "env") }
+func FuzzPHP(f *testing.F)        { fuzz(f, "php") }
+func FuzzYAML(f *testing.F)       { fuzz(f, "yaml") }
+func FuzzJSON(f *testing.F)       { fuzz(f, "json") }
+func FuzzJSONC(f *testing.F)      { fuzz(f, "jsonc") }
+func FuzzTOML(f *testing.F)       { fuzz(f, "toml") }
+func FuzzProperties(f *testing.F) { fuzz(f, "properties") }
+func FuzzEnv(f *testing.F)        { fuzz(f, "env") }
 
 func FuzzPython(f *testing.F) { fuzz(f, "python") }
 func FuzzXML(f *testing.F)    { fuzz(f, "xml") }

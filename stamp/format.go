@@ -33,6 +33,7 @@ var formats = []format{
 	}, true},
 	{tomlLang{}, "toml", "assets.rev", []string{"*.toml", "pipfile"}, true},
 	{cLang{}, "c", "BUILD_REV", []string{"*.h", "*.c", "*.hh", "*.cc", "*.hpp", "*.cpp", "*.hxx", "*.cxx"}, true},
+	{properties{}, "properties", "app.rev", []string{"*.properties"}, true},
 	{env{}, "env", "ASSETS_REV", []string{".env", ".env.*", "*.env"}, false},
 }
 

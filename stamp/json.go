@@ -1,9 +1,7 @@
 package stamp
 
 import (
-	"strconv"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -25,16 +23,6 @@ func (lang jsonLang) scan(src string) ([]literal, error) {
 		return nil, err
 	}
 	return s.found, nil
-}
-
-func (jsonLang) encode(old literal, value string, asString bool) (string, error) {
-	if !asString {
-		return encodeBare(old, value)
-	}
-	if !utf8.ValidString(value) {
-		return "", refuse(ControlCharacter, -1, "the value %q is not UTF-8, as JSON must be", value)
-	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(value) + `"`, nil
 }
 
 // jsonDepth is how deep arrays and objects go at most, as in encoding/json.
@@ -334,80 +322,4 @@ func jsonNumber(word string) bool {
 		}
 	}
 	return i == len(word)
-}
-
-// str reads a string. Without an escape in it, it is a part of the source.
-func (s *jsonScanner) str() (text string, err *Error) {
-	start, escaped := s.at+1, false
-	for i := start; i < len(s.src); i++ {
-		switch c := s.src[i]; {
-		case c == '"':
-			s.at = i + 1
-			if text = s.src[start:i]; escaped {
-				text = jsonDecode(text)
-			}
-			return text, nil
-		case c == '\\':
-			n := jsonEscape(s.src[i:])
-			if n == 0 {
-				s.at = i
-				return "", s.wrong("a \\ that begins no escape of JSON")
-			}
-			escaped = true
-			i += n - 1
-		case c == '\n' || c == '\r':
-			return "", s.wrong("the string is not closed in its line")
-		case c < ' ':
-			s.at = i
-			return "", s.wrong("the control character %U in a string", c)
-		}
-	}
-	return "", s.wrong("the string is never closed")
-}
-
-// jsonEscape returns the length of the escape that s begins with, or 0.
-func jsonEscape(s string) int {
-	switch {
-	case len(s) < 2:
-	case strings.IndexByte(`"\/bfnrt`, s[1]) >= 0:
-		return 2
-	case s[1] == 'u' && len(s) >= 6 && span(s[2:], 4, "0123456789abcdefABCDEF") == 4:
-		return 6
-	}
-	return 0
-}
-
-var jsonEscapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
-
-// jsonDecode decodes what stands between the quotes.
-func jsonDecode(text string) string {
-	out := make([]byte, 0, len(text))
-	for i := 0; i < len(text); {
-		switch {
-		case text[i] != '\\':
-			out = append(out, text[i])
-			i++
-		case text[i+1] != 'u':
-			out = append(out, jsonEscapes[text[i+1]])
-			i += 2
-		default:
-			r := jsonUnit(text[i:])
-			i += 6
-			if pair := utf16.DecodeRune(r, jsonUnit(text[i:])); pair != utf8.RuneError {
-				r = pair
-				i += 6
-			}
-			out = utf8.AppendRune(out, r) // U+FFFD for a surrogate
-		}
-	}
-	return string(out)
-}
-
-// jsonUnit returns the UTF-16 unit of the \u that text begins with, or 0.
-func jsonUnit(text string) rune {
-	if !strings.HasPrefix(text, `\u`) {
-		return 0
-	}
-	unit, _ := strconv.ParseUint(text[2:6], 16, 16)
-	return rune(unit)
 }

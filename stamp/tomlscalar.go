@@ -97,7 +97,7 @@ func tomlEscape(s string) int {
 		}
 		return 0
 	}
-	if span(s[2:], digits, "0123456789abcdefABCDEF") < digits {
+	if span(s[2:], digits, hexDigits) < digits {
 		return 0
 	}
 	if code, err := strconv.ParseUint(s[2:2+digits], 16, 31); err != nil || !utf8.ValidRune(rune(code)) {
