@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -296,5 +297,19 @@ func TestReadOnlyFileIsReplaced(t *testing.T) {
 	mustReplace(t, name, Options{}, "new")
 	if got, want := mustOpen(t, name, Options{}).Mode(), fs.FileMode(0o444); got != want {
 		t.Errorf("Mode = %v, want %v", got, want)
+	}
+}
+
+func BenchmarkReplace(b *testing.B) {
+	for what, dir := range map[string]string{"disk": b.TempDir(), "memory": fastDir(b)} {
+		b.Run(what, func(b *testing.B) {
+			name := write(b, filepath.Join(dir, "a"), "old", 0o640)
+			data := bytes.Repeat([]byte("x"), 1<<20)
+			b.SetBytes(int64(len(data)))
+			for b.Loop() {
+				data[0]++
+				mustReplace(b, name, Options{}, string(data))
+			}
+		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -81,8 +82,34 @@ func TestMain(m *testing.M) {
 	if text := os.Getenv(childEnv); text != "" {
 		os.Exit(runChild(text))
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	if built != "" {
+		os.RemoveAll(built)
+	}
+	os.Exit(status)
 }
+
+var built string // a directory with a program, to be removed at the end
+
+// program is what a child runs: this binary, without the race detector, which
+// makes thousands of processes slow and finds nothing in one thread.
+var program = sync.OnceValues(func() (string, error) {
+	if !raceDetector {
+		return os.Executable()
+	}
+	dir, err := os.MkdirTemp("", "revstamp-test-")
+	if err != nil {
+		return "", err
+	}
+	built = dir
+	path := filepath.Join(dir, "child")
+	cmd := exec.Command("go", "test", "-c", "-o", path, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return path, nil
+})
 
 func runChild(text string) int {
 	var j job
@@ -167,11 +194,11 @@ func child(t testing.TB, j job, before ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	self, err := os.Executable()
+	path, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
-	words := append(before, self)
+	words := append(before, path)
 	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Env = append(os.Environ(), childEnv+"="+string(text), "GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1", "GOGC=off")
 	return cmd

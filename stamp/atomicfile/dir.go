@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -302,6 +303,25 @@ func readAll(fd int, size, limit int64) ([]byte, error) {
 		case n == 0, int64(len(data)) == size && size > 0: // a byte more would show in the look that follows
 			return data, nil
 		}
+	}
+}
+
+// readsAs reports whether fd holds data and no more.
+func readsAs(fd int, data []byte) (bool, error) {
+	buf := make([]byte, min(len(data)+1, 64<<10))
+	for {
+		n := 0
+		err := retry(func() (err error) { n, err = unix.Read(fd, buf); return err })
+		if err != nil {
+			return false, err
+		}
+		if n == 0 {
+			return len(data) == 0, nil
+		}
+		if n > len(data) || !bytes.Equal(buf[:n], data[:n]) {
+			return false, nil
+		}
+		data = data[n:]
 	}
 }
 

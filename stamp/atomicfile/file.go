@@ -1,11 +1,9 @@
 package atomicfile
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"path/filepath"
 	"time"
 
@@ -160,11 +158,11 @@ func (f *File) holds(name string, data []byte) error {
 		return err
 	}
 	defer closeFD(fd)
-	got, err := readAll(fd, int64(len(data)), math.MaxInt64)
+	same, err := readsAs(fd, data)
 	if err != nil {
 		return f.dir.fail("read", name, err)
 	}
-	if !bytes.Equal(got, data) {
+	if !same {
 		return ErrChanged
 	}
 	return nil

@@ -1,0 +1,5 @@
+//go:build !race
+
+package atomicfile
+
+const raceDetector = false
