@@ -148,9 +148,6 @@ func (s *yamlScanner) toFlow() bool {
 			s.line, indent = at+1, true
 			s.breaks++
 		case '#':
-			if !s.blank(at - 1) {
-				return false
-			}
 			s.comment = true
 			n := strings.IndexByte(src[at:], '\n')
 			if n < 0 {

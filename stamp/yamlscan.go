@@ -80,7 +80,7 @@ func (s *yamlScanner) next() bool {
 	return ok && s.token(at)
 }
 
-// restOfLine returns where the next line begins. A comment follows a blank.
+// restOfLine returns where the next line begins.
 func (s *yamlScanner) restOfLine() (at int, ok bool) {
 	src := s.src
 	s.breaks, s.comment = 0, false
@@ -93,7 +93,7 @@ func (s *yamlScanner) restOfLine() (at int, ok bool) {
 			return at + 1, true
 		case '#':
 			s.comment = true
-			return s.lineBelow(at), s.blank(at - 1)
+			return s.lineBelow(at), true
 		default:
 			return at, false
 		}
@@ -168,7 +168,7 @@ func (s *yamlScanner) documents() bool {
 			if s.at += 3; !s.next() || s.column < 0 {
 				return false // an empty one
 			}
-		case doc > 0 || s.column < 0:
+		case s.column < 0:
 			return false
 		}
 		s.doc = yamlKey(doc, "")
@@ -185,10 +185,12 @@ func (s *yamlScanner) documents() bool {
 }
 
 // node reads what begins a line, or what follows "- ", in a collection whose
-// column is parent. start is where its anchor or tag is, if it has one.
+// column is parent. start is where its anchor or tag is, if it has one. It
+// leaves what is indented as nothing before is to its callers: none goes on
+// with that.
 func (s *yamlScanner) node(key string, start, parent int) bool {
 	if s.dash() {
-		return s.sequence(key, start, false)
+		return s.sequence(key, start)
 	}
 	if _, end := s.name(); end >= 0 {
 		return s.mapping(key, start)
@@ -220,7 +222,7 @@ func (s *yamlScanner) mapping(key string, start int) bool {
 		}
 	}
 	s.depth--
-	return s.column < column
+	return true
 }
 
 // entry reads what follows "key:" in a mapping. A list may begin in the
@@ -237,7 +239,7 @@ func (s *yamlScanner) entry(key string, column int) bool {
 	case s.column > column:
 		return s.node(key, s.at, column)
 	case s.column == column && s.dash():
-		return s.sequence(key, s.at, true)
+		return s.sequence(key, s.at)
 	}
 	s.empty(key, colon, false)
 	return true
@@ -256,10 +258,8 @@ func (s *yamlScanner) toValue() bool {
 	return true
 }
 
-// sequence reads a block sequence from its first "- " on (8.2.1). Below, in its
-// own column, an indentless one is followed by the next key of the mapping that
-// it is in.
-func (s *yamlScanner) sequence(key string, start int, indentless bool) bool {
+// sequence reads a block sequence from its first "- " on (8.2.1).
+func (s *yamlScanner) sequence(key string, start int) bool {
 	s.add(key, start, "a sequence")
 	if s.depth++; s.depth > yamlDepth {
 		return false
@@ -271,7 +271,7 @@ func (s *yamlScanner) sequence(key string, start int, indentless bool) bool {
 		}
 	}
 	s.depth--
-	return s.column < column || indentless && s.column == column
+	return true
 }
 
 // item reads an element of the sequence in column.
@@ -319,11 +319,7 @@ func (s *yamlScanner) name() (name string, end int) {
 		switch c := src[at]; {
 		case !yamlStop[c]:
 		case c == ':' && s.blank(at+1):
-			name = strings.TrimRight(src[start:at], " ")
-			if name[len(name)-1] == '\t' {
-				return "", -1
-			}
-			return name, at + 1
+			return src[start:s.trim(start, at)], at + 1
 		case c == '#' && s.blank(at-1), c == '\n':
 			return "", -1
 		}

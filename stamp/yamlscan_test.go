@@ -32,6 +32,42 @@ func agree(t *testing.T, name string, src []byte) bool {
 	return true
 }
 
+// A name of more than 1024 characters is none (7.4.2).
+func TestYAMLLongNames(t *testing.T) {
+	t.Parallel()
+	read := 0
+	for n := 990; n < 1030; n++ {
+		for _, form := range []string{"%s: x", "'%s': x", "- \"%s\" : x", "{%s: x}", "{\"%s\":x}", "{'%s' : x}", "[%s, 1]", "a: '%s'", "a: %s"} {
+			for _, letter := range []string{"a", "ä"} {
+				if agree(t, form, fmt.Appendf(nil, form+"\n", strings.Repeat(letter, n))) {
+					read++
+				}
+			}
+		}
+	}
+	if read < 250 {
+		t.Errorf("%d texts were read by yamlScan", read)
+	}
+}
+
+// The golden cases go through yamlScan, unless they are about what it leaves to
+// yaml.v3.
+func TestYAMLGoldenIsScanned(t *testing.T) {
+	t.Parallel()
+	for _, c := range goldenCases(t) {
+		if format, _ := FormatOf(c.target.File); format != "yaml" || c.in == nil || c.err == string(ParseError) {
+			continue
+		}
+		switch c.target.File {
+		case "in-directive.yaml", "in-explicit.yaml", "in-tag.yaml", "in-conflict.yaml":
+			continue
+		}
+		if !agree(t, c.name, c.in) {
+			t.Errorf("%s: not read by yamlScan", c.name)
+		}
+	}
+}
+
 func FuzzYAMLScan(f *testing.F) {
 	for _, c := range goldenCases(f) {
 		if got, _ := FormatOf(c.target.File); got == "yaml" && c.in != nil {
@@ -67,16 +103,20 @@ func FuzzYAMLKind(f *testing.F) {
 // yamlSoup returns lines that are made of what YAML is made of, with little
 // regard to its rules.
 func yamlSoup(rng *rand.Rand) string {
-	pieces := strings.Split(soupPieces, "\n")
-	one := func() string {
-		p := pieces[rng.IntN(len(pieces))]
-		return strings.NewReplacer("␤", "\n", "␍", "\r\n", "␉", "\t").Replace(p)
-	}
+	one := func(pieces []string) string { return pieces[rng.IntN(len(pieces))] }
 	var b strings.Builder
+	if rng.IntN(3) == 0 {
+		b.WriteString(one([]string{"[", "{", "a: [", "&a {", "- {", "  ["}))
+		for range 1 + rng.IntN(9) {
+			b.WriteString(one(flowPieces))
+		}
+		b.WriteString(one([]string{"]", "}", "\n]", "}\nb: x", "]]", " # c\n"}))
+		return b.String()
+	}
 	for range 1 + rng.IntN(7) {
 		b.WriteString(strings.Repeat(" ", []int{0, 0, 0, 2, 2, 2, 4, 1, 3, 6}[rng.IntN(10)]))
 		for range 1 + rng.IntN(4) {
-			b.WriteString(one())
+			b.WriteString(one(blockPieces))
 		}
 		if rng.IntN(12) > 0 {
 			b.WriteString("\n")
@@ -85,7 +125,9 @@ func yamlSoup(rng *rand.Rand) string {
 	return b.String()
 }
 
-const soupPieces = `a: 
+var soup = strings.NewReplacer("␤", "\n", "␍␊", "\r\n", "␍", "\r", "␉", "\t")
+
+var blockPieces = strings.Split(soup.Replace(`a: 
 b: 
 a:
 b:␤
@@ -117,11 +159,16 @@ b'
 ␤
 ␤
 ␤␤
+␍␊
+␍␊␍␊
 ␍
-␍␍
 
   
 ␉
+a␉: 
+"": 
+&a *a
+! 
 |␤
 |-␤
 >␤
@@ -181,7 +228,7 @@ null
 "ä
 \u0041"
 @
-` + "`" + `
+`+"`"+`
 %
 =
 -
@@ -200,7 +247,51 @@ x: |␤  text␤
 x: >␤  a␤  b␤␤  c␤
 x: >␤  a␤   b␤␤␤  c␤
 x:␤- 1␤- 2
-x: &a␤  y: z`
+x: &a␤  y: z`), "\n")
+
+var flowPieces = strings.Split(soup.Replace(`a
+b c
+: 
+:
+:a
+,
+, 
+, 
+, 
+a: b
+ 
+␤
+␤␉
+␉
+␤---␤
+# c␤
+ # c␤
+?
+-
+- 
+"k"
+"k": 
+"k":1
+'v'
+"a␤b"
+[
+]
+[]
+{
+}
+{c: d}
+*a
+&a x
+&a 
+!t x
+! 'x'
+! x
+&a *a
+12
+a:b
+a?b
+--
+`), "\n")
 
 func TestYAMLSoup(t *testing.T) {
 	t.Parallel()
@@ -244,7 +335,7 @@ func (w *yamlWriter) end() {
 
 func (w *yamlWriter) scalar() string {
 	return w.pick("x", "a b c", "12", "-1", "1.50", "true", "No", "~", "null", "2026-01-02", "12:30", "0x1f", "1e3", "1.2.3", "3fa9c1e2", "/a/b?c=d#e",
-		"http://x:80/y", "it's", `say "x"`, "a#b", "a:b", ":x", "-x", "?y", "ä ö", "🚀", "$HOME", "(x)", "<<", "=", "%d%"[1:], "a, b", "x]", "{x"[1:])
+		"http://x:80/y", "it's", `say "x"`, "a#b", "a:b", ":x", "-x", "?y", "ä ö", "🚀", "$HOME", "(x)", "<<", "=", "%d%"[1:], "a, b", "x]", "x}")
 }
 
 func (w *yamlWriter) quoted() string {
