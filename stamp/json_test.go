@@ -123,7 +123,7 @@ func TestJSONDepth(t *testing.T) {
 // TestJSONOnPieces compares on texts put together at random from what is hard.
 func TestJSONOnPieces(t *testing.T) {
 	t.Parallel()
-	pieces := strings.Split("{ } [ ] , : {} [] [[ ]] \"a\": \"a\" \"\" \" \\ \\\" \\\\ \\/ \\b \\u0041 \\ud83d \\ude80 \\u12 \\x \\U0041 a ä \xe9 \x01 \x7f "+
+	pieces := strings.Split("{ } [ ] , : {} [] [[ ]] \"a\": \"a\" \"\" \" \\ \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\u0041 \\ud83d \\ude80 \\u12 \\x \\U0041 a ä \xe9 \x01 \x7f "+
 		"0 1 -1 - + 1.5 1. .5 01 00 1e5 1E+5 1e- e true false null nul truefalse NaN // /* */ '"+" "+bom, " ")
 	pieces = append(pieces, " ", "\t", "\r", "\n", "\f", "\u00a0", "\x00", `"k": 1,`, `1,`, `{"a": `)
 	rng := rand.New(rand.NewPCG(1, 2))

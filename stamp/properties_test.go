@@ -94,7 +94,7 @@ func fromLatin1(text string) string {
 // hard.
 func TestPropertiesOnPieces(t *testing.T) {
 	t.Parallel()
-	pieces := strings.Split(`a b a.b = : # ! \ \\ \= \: \# \t \n \u0041 \u00e4 \ud83d \ude80 \u12 \q \u é 🚀 " ' [a] `+"\xe4", " ")
+	pieces := strings.Split(`a b a.b = : # ! \ \\ \= \: \# \t \n \r \f \u0041 \u00e4 \ud83d \ude80 \u12 \q \u é 🚀 " ' [a] `+"\xe4", " ")
 	pieces = append(pieces, " ", "\t", "\f", "\n", "\n", "\r", "\r\n", "\\\n", "\\\r\n", "\\\r", "\\\n  ", "\n#", "\n!", "\n  ", "x = ", "\ny=", "\nz: ")
 	rng := rand.New(rand.NewPCG(1, 2))
 	var names []string
