@@ -24,6 +24,7 @@ type literal struct {
 	flow       bool   // yaml: inside [] or {}
 	ascii      bool   // xml: the file's encoding cannot hold all other characters
 	room       int    // c: the bytes its array holds, or the bits of its type; 0 for any
+	ways       string // ini: how the value can be written
 }
 
 // language reads and writes one format.

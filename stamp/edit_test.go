@@ -46,6 +46,9 @@ func TestEditKeepsEveryOtherByte(t *testing.T) {
 		{"properties, Latin-1", "a.properties", "a.r", "# \xe9\n\xe9=\xe9\na.r=", "\xe9", "\n\n"},
 		{"env, CRLF", ".env", "R", "A=1\r\nexport R=", `"x"`, " # c\r\nB=\r\n"},
 		{"env, BOM", ".env", "R", "\xef\xbb\xbfR=", `"x"`, ""},
+		{"ini, CRLF", "a.ini", "s.R", "[s]\r\n R = ", `"x"`, " ; c\r\nB=\r\n"},
+		{"ini, BOM and CR", "a.ini", "R", "\xef\xbb\xbfR=", `"x"`, "\r[t]\rR = y"},
+		{"ini, Latin-1", "a.cfg", "s.R", "[s]\nA = \xe9\nR = ", `"x"`, ""},
 		{"env, Latin-1", ".env.local", "R", "A='\xe9'\nR=", `"x"`, "\n# \xe9"},
 	}
 	for _, tt := range tests {
@@ -145,6 +148,7 @@ func TestFormatOf(t *testing.T) {
 		"VERSION": "", "a.txt": "", "env": "", "php": "", ".environment": "", "": "",
 		"a.h": "c", "Version.C": "c", "a.cpp": "c",
 		"pom.xml": "xml", "Web.config": "xml", "App.csproj": "xml", "logo.svg": "xml",
+		"php.ini": "ini", "setup.cfg": "ini",
 	} {
 		if got, ok := FormatOf(file); got != want || ok != (want != "") {
 			t.Errorf("FormatOf(%q) = %q, %v, want %q", file, got, ok, want)
@@ -283,6 +287,7 @@ func FuzzEnv(f *testing.F)        { fuzz(f, "env") }
 func FuzzPython(f *testing.F) { fuzz(f, "python") }
 func FuzzXML(f *testing.F)    { fuzz(f, "xml") }
 func FuzzC(f *testing.F)      { fuzz(f, "c") }
+func FuzzINI(f *testing.F)    { fuzz(f, "ini") }
 
 func FuzzPlain(f *testing.F) {
 	f.Add([]byte("version = 41\n"), `version = (\d+)`, "42")

@@ -23,16 +23,16 @@ func (env) selector(key string) (selector, error) {
 func (env) scan(src string) ([]literal, error) {
 	found := make([]literal, 0, strings.Count(src, "="))
 	for at := bomLen(src); at < len(src); {
-		start := at + leading(src[at:], " \t")
+		start := at + envLeading(src[at:], " \t")
 		name, exported := start, false
-		if rest, ok := strings.CutPrefix(src[start:], "export"); ok && leading(rest, " \t") > 0 {
-			name, exported = len(src)-len(rest)+leading(rest, " \t"), true
+		if rest, ok := strings.CutPrefix(src[start:], "export"); ok && envLeading(rest, " \t") > 0 {
+			name, exported = len(src)-len(rest)+envLeading(rest, " \t"), true
 		}
 		end := name + envNameLen(src[name:])
-		equals := end + leading(src[end:], " \t")
+		equals := end + envLeading(src[end:], " \t")
 		switch {
 		case end > name && strings.HasPrefix(src[equals:], "="):
-			l := literal{key: src[name:end], start: equals + 1 + leading(src[equals+1:], " \t")}
+			l := literal{key: src[name:end], start: equals + 1 + envLeading(src[equals+1:], " \t")}
 			next, err := envValue(src, &l)
 			if err != nil {
 				return nil, err
@@ -51,8 +51,8 @@ func (env) scan(src string) ([]literal, error) {
 	return found, nil
 }
 
-// leading returns how many of the first bytes of s are in set.
-func leading(s, set string) int { return span(s, len(s), set) }
+// envLeading returns how many of the first bytes of s are in set.
+func envLeading(s, set string) int { return span(s, len(s), set) }
 
 // envNameLen returns the length of the name that s begins with.
 func envNameLen(s string) int {
@@ -69,7 +69,7 @@ func envNameLen(s string) int {
 // envEmpty returns the length of the blanks and the comment that s is up to the
 // next line, or -1 when it holds more.
 func envEmpty(s string) int {
-	n := leading(s, " \t")
+	n := envLeading(s, " \t")
 	line, _, fed := strings.Cut(s[n:], "\n")
 	if line != "" && line[0] != '#' && line != "\r" {
 		return -1
@@ -94,7 +94,7 @@ func envNames(s string) int {
 		if empty := envEmpty(s[n:]); empty >= 0 {
 			return n + empty
 		}
-		n += leading(s[n:], " \t")
+		n += envLeading(s[n:], " \t")
 	}
 }
 

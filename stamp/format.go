@@ -35,6 +35,7 @@ var formats = []format{
 	{cLang{}, "c", "BUILD_REV", []string{"*.h", "*.c", "*.hh", "*.cc", "*.hpp", "*.cpp", "*.hxx", "*.cxx"}, true},
 	{properties{}, "properties", "app.rev", []string{"*.properties"}, true},
 	{env{}, "env", "ASSETS_REV", []string{".env", ".env.*", "*.env"}, false},
+	{ini{}, "ini", "assets.rev", []string{"*.ini", "*.cfg"}, false},
 }
 
 // Formats returns the names that Target.Format may have.

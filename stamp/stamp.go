@@ -10,6 +10,7 @@
 //	yaml        assets.rev, "quoted.key".rev, hosts[0].rev, doc[1]:assets.rev
 //	json        the same, without doc[n]; jsonc has comments and trailing commas
 //	toml        the same; servers[0].rev for the first [[servers]]
+//	ini         section.key, key before any section, "a.b"."c.d"
 //	properties  app.rev, which is one name to Java
 //	env         NAME, with or without export
 //	python      REV, CONFIG['assets']['rev'] as a subscript assignment or inside
