@@ -2,6 +2,7 @@ package stamp
 
 import (
 	"regexp"
+	"sort"
 	"strings"
 )
 
@@ -41,6 +42,9 @@ func wholeText(text string) string {
 }
 
 func (wholeFile) scan(src string) ([]literal, error) {
+	if strings.HasPrefix(src, "\xff\xfe") || strings.HasPrefix(src, "\xfe\xff") {
+		return nil, refuse(ParseError, 0, "the file is in UTF-16, and would no longer be")
+	}
 	start := bomLen(src)
 	text := wholeText(src[start:])
 	return []literal{{start: start, end: start + len(text), text: text, kind: "string"}}, nil
@@ -50,19 +54,50 @@ func (wholeFile) selector(string) (selector, error) { return nil, nil }
 
 func (wholeFile) encode(_ literal, value string, _ bool) (string, error) { return value, nil }
 
-// match is what the group of an expression matches.
+// match is what the group of an expression matches. A byte order mark is not
+// part of the text, and neither is the CR of a CRLF, so that ^, . and $ mean the
+// same in every file; unless the expression itself says \r.
 type match struct{ re *regexp.Regexp }
 
 func (match) selector(string) (selector, error) { return nil, nil }
 
 func (m match) scan(src string) ([]literal, error) {
+	skipped := bomLen(src)
+	text := src[skipped:]
+	var returns []int // where in the text a CR was taken out
+	if !strings.Contains(m.re.String(), `\r`) {
+		text, returns = withoutReturns(text)
+	}
+	inFile := func(at int) int { return skipped + at + sort.SearchInts(returns, at) }
 	var found []literal
-	for _, span := range m.re.FindAllStringSubmatchIndex(src, -1) {
-		if start, end := span[2], span[3]; start >= 0 {
-			found = append(found, literal{start: start, end: end, text: src[start:end], kind: "string"})
+	for _, span := range m.re.FindAllStringSubmatchIndex(text, -1) {
+		if span[2] < 0 {
+			continue // a way to match in which the group has no part
 		}
+		start, end := inFile(span[2]), inFile(span[3])
+		if strings.HasSuffix(src[start:end], "\r") && strings.HasPrefix(src[end:], "\n") {
+			end-- // the end of the line stays, in any case
+		}
+		found = append(found, literal{start: start, end: end, text: src[start:end], kind: "string"})
 	}
 	return found, nil
+}
+
+// withoutReturns takes the CR out of each CRLF, and tells where they were.
+func withoutReturns(text string) (without string, returns []int) {
+	if !strings.Contains(text, "\r\n") {
+		return text, nil
+	}
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if kept, ok := strings.CutSuffix(line, "\r\n"); ok {
+			b.WriteString(kept)
+			returns = append(returns, b.Len())
+			line = "\n"
+		}
+		b.WriteString(line)
+	}
+	return b.String(), returns
 }
 
 func (match) encode(_ literal, value string, _ bool) (string, error) { return value, nil }

@@ -46,6 +46,8 @@ type Target struct {
 	Key string
 	// Match is a regular expression (package regexp) with exactly one group:
 	// what the group matches is the value. It must match the stamped file too.
+	// Lines end in \n for it although they end in \r\n in the file, unless it
+	// says \r itself.
 	Match string
 	// Placeholder is text that the value replaces. It is gone afterwards, so a
 	// file can be stamped this way once.
