@@ -583,9 +583,9 @@ func stampLeavesBehind(t *testing.T, s stampRun) {
 // other's value.
 func stampRivals(t *testing.T, program string) {
 	const rounds = 40
-	dir := fastDir(t)
+	dir := filepath.Join(fastDir(t), "site")
 	file := filepath.Join(dir, ".env")
-	check(t, os.WriteFile(file, []byte("A=000\nB=000\n"), 0o644))
+	write(t, dir, map[string]string{".env": "A=000\nB=000\n"})
 	var again atomic.Int32
 	for n := 1; n <= rounds; n++ {
 		value := fmt.Sprintf("%03d", n)
