@@ -178,6 +178,10 @@ func (s *stamping) configured(ctx context.Context) error {
 func (s *stamping) stamped(ctx context.Context, do func(atomicfile.Options) (*stamp.Plan, error)) error {
 	files := s.files
 	files.Warn = func(msg string) { s.out.Warn("%s", msg) }
+	files.RecordInPlace = func(path string, b atomicfile.Backup) error {
+		s.out.Warn("%s is written in place; should this be killed, what it held is in %s", shown(path), b.Path)
+		return nil
+	}
 	if s.lax {
 		files.Owner = atomicfile.OwnerBestEffort
 	}

@@ -306,6 +306,7 @@ func (r *run) put(ctx context.Context, writes []vcs.Write) error {
 func (r *run) add(batch *atomicfile.Batch, w vcs.Write) error {
 	abs, opts := r.abs(w.Path), r.files()
 	opts.Root, opts.NoFollow, opts.Create, opts.MkdirAll = r.wc.Dir(), true, true, true
+	opts.MaxSize = -1 // the repository has it: it may be as large as it is
 	if w.Delete {
 		batch.Remove(abs, opts)
 		return r.wrote(abs, nil)
