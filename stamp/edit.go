@@ -22,7 +22,7 @@ type literal struct {
 	refused    string // why it is not a literal, as "an expression"; empty when it is
 	style      byte   // the quote, or 0
 	flow       bool   // yaml: inside [] or {}
-	ascii      bool   // xml: the file's encoding cannot hold all other characters
+	ascii      bool   // xml, js: what is no ASCII is written as an escape
 	room       int    // c: the bytes its array holds, or the bits of its type; 0 for any
 	ways       string // ini: how the value can be written
 }

@@ -44,6 +44,13 @@ func TestEditKeepsEveryOtherByte(t *testing.T) {
 		{"properties, CR", "a.properties", "r", "#r=1\rr=", `x`, "\rb=2\r"},
 		{"properties, BOM", "a.properties", "r", "\xef\xbb\xbfr = ", `x`, ""},
 		{"properties, Latin-1", "a.properties", "a.r", "# \xe9\n\xe9=\xe9\na.r=", "\xe9", "\n\n"},
+		{"js, CRLF", "a.js", "c.r", "// x\r\nconst c = {\r\n\tr: ", `"x"`, "\r\n};\r\n"},
+		{"js, CR", "a.mjs", "r", "// x\rlet r = ", `"x"`, "\r++y"},
+		{"js, BOM and hashbang", "a.cjs", "exports.r", "\xef\xbb\xbf#!/bin/node r = 'x'\nexports.r = ", `"x"`, ""},
+		{"js, Latin-1", "a.js", "r", "/* \xe9 */ caf\xe9 = '\xe9'; r = ", `"x"`, "; // \xff"},
+		{"js, LS and NBSP", "a.js", "r", "// x\u2028var\u00a0r = ", `"x"`, "\u2029s = 1"},
+		{"ts, CRLF", "a.d.ts", "r", "const a: B<C>= 1,\r\n\tr : D<E<F>>= ", `"x"`, " as\r\nconst\r\n"},
+		{"ts, BOM", "a.ts", "E.r", "\xef\xbb\xbfenum E { r = ", `"x"`, ", }\n\n"},
 		{"env, CRLF", ".env", "R", "A=1\r\nexport R=", `"x"`, " # c\r\nB=\r\n"},
 		{"env, BOM", ".env", "R", "\xef\xbb\xbfR=", `"x"`, ""},
 		{"ini, CRLF", "a.ini", "s.R", "[s]\r\n R = ", `"x"`, " ; c\r\nB=\r\n"},
@@ -149,6 +156,7 @@ func TestFormatOf(t *testing.T) {
 		"a.h": "c", "Version.C": "c", "a.cpp": "c",
 		"pom.xml": "xml", "Web.config": "xml", "App.csproj": "xml", "logo.svg": "xml",
 		"php.ini": "ini", "setup.cfg": "ini",
+		"a.min.js": "js", "a.mjs": "js", "a.d.ts": "ts", "a.cts": "ts", "a.jsx": "", "a.tsx": "", "a.js.map": "",
 	} {
 		if got, ok := FormatOf(file); got != want || ok != (want != "") {
 			t.Errorf("FormatOf(%q) = %q, %v, want %q", file, got, ok, want)
@@ -288,6 +296,8 @@ func FuzzPython(f *testing.F) { fuzz(f, "python") }
 func FuzzXML(f *testing.F)    { fuzz(f, "xml") }
 func FuzzC(f *testing.F)      { fuzz(f, "c") }
 func FuzzINI(f *testing.F)    { fuzz(f, "ini") }
+func FuzzJS(f *testing.F)     { fuzz(f, "js") }
+func FuzzTS(f *testing.F)     { fuzz(f, "ts") }
 
 func FuzzPlain(f *testing.F) {
 	f.Add([]byte("version = 41\n"), `version = (\d+)`, "42")

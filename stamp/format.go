@@ -34,6 +34,8 @@ var formats = []format{
 	{tomlLang{}, "toml", "assets.rev", []string{"*.toml", "pipfile"}, true},
 	{cLang{}, "c", "BUILD_REV", []string{"*.h", "*.c", "*.hh", "*.cc", "*.hpp", "*.cpp", "*.hxx", "*.cxx"}, true},
 	{properties{}, "properties", "app.rev", []string{"*.properties"}, true},
+	{js{}, "js", "window.APP.rev", []string{"*.js", "*.mjs", "*.cjs"}, true},
+	{js{ts: true}, "ts", "config.assets.rev", []string{"*.ts", "*.mts", "*.cts"}, true},
 	{env{}, "env", "ASSETS_REV", []string{".env", ".env.*", "*.env"}, false},
 	{ini{}, "ini", "assets.rev", []string{"*.ini", "*.cfg"}, false},
 }

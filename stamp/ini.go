@@ -106,10 +106,8 @@ func iniEscaped(name string) string {
 	if strings.IndexByte(name, '"') < 0 && strings.IndexByte(name, '\\') < 0 {
 		return name
 	}
-	return iniEscaper.Replace(name)
+	return pathEscaper.Replace(name)
 }
-
-var iniEscaper = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 // iniName is a key of PHP's arrays in one spelling: key["x"] is key[x].
 func iniName(name string) string {

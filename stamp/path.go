@@ -29,6 +29,9 @@ func appendName(p []byte, name string) []byte {
 	return append(p, '"')
 }
 
+// pathEscaper escapes what stands in the quotes of a name.
+var pathEscaper = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
 func plainName(name string) bool {
 	for i := range len(name) {
 		switch name[i] {

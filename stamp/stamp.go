@@ -13,6 +13,9 @@
 //	ini         section.key, key before any section, "a.b"."c.d"
 //	properties  app.rev, which is one name to Java
 //	env         NAME, with or without export
+//	js          rev, window.APP.rev, exports.rev, default.rev (export default),
+//	            config.hosts[0]."site.css", Build.rev (static), Build#rev (a field)
+//	ts          the same, and members of enums and namespaces
 //	python      REV, CONFIG['assets']['rev'] as a subscript assignment or inside
 //	            dicts and lists, app.version, Settings.REV in a class
 //	xml         /project/version, c/module/@version at any depth, server[2]/@port,
@@ -73,8 +76,8 @@ type Value struct {
 	Column     int    // of Start, from 1, in characters
 	Text       string // decoded
 	// Type is string, int, float, bool or null; in some formats also number
-	// (json), timestamp (yaml), datetime, local-datetime, date and time (toml),
-	// bytes (python).
+	// (json, js), timestamp (yaml), datetime, local-datetime, date and time
+	// (toml), bytes (python), bigint and undefined (js).
 	Type string
 }
 
