@@ -75,6 +75,19 @@ func output(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
+// base64Lines are the values that an oracle printed, one to a line.
+func base64Lines(t *testing.T, text string) (values []string) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		value, err := base64.StdEncoding.DecodeString(strings.TrimSuffix(line, "\n"))
+		if err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		values = append(values, string(value))
+	}
+	return values
+}
+
 func tempFile(t *testing.T, name string, data []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)

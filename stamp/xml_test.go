@@ -211,18 +211,6 @@ func TestValuesInXML(t *testing.T) {
 	}
 }
 
-func base64Lines(t *testing.T, text string) (values []string) {
-	t.Helper()
-	for line := range strings.Lines(text) {
-		value, err := base64.StdEncoding.DecodeString(strings.TrimSuffix(line, "\n"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		values = append(values, string(value))
-	}
-	return values
-}
-
 func TestXMLRefusesCharacters(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{"\xff", "a\ufffe", "\uffff"} {
