@@ -3,6 +3,7 @@ package stamp
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -111,6 +112,51 @@ func compareYAMLKeys(t *testing.T, src source, got []literal, want [][]any) {
 		if float64(line-1) != w[4] || float64(column-1) != w[5] {
 			t.Errorf("%s: %s ends at %d:%d, want %v:%v from 0", src.name, l.key, line, column, w[4], w[5])
 		}
+	}
+}
+
+// Odd texts, most of which only yaml.v3 reads here, mean to PyYAML the same.
+func TestYAMLSoupInPyYAML(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(7, 8))
+	dir := t.TempDir()
+	var all []source
+	var names []string
+	for i := 0; len(all) < 1500; i++ {
+		src := source{filepath.Join(dir, fmt.Sprint(i, ".yaml")), []byte(yamlSoup(rng))}
+		if _, ok := yamlScan(string(src.text)); ok && i%4 > 0 {
+			continue
+		}
+		if _, err := yamlNodes(string(src.text)); err != nil || strings.Contains(strings.ReplaceAll(string(src.text), "\r\n", ""), "\r") {
+			continue // a carriage return ends a line, but not in the positions that are compared
+		}
+		if err := os.WriteFile(src.name, src.text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		all, names = append(all, src), append(names, src.name)
+	}
+	refused := 0
+	for i, answer := range askYAML(t, "pyyaml", names) {
+		var want [][]any
+		if err := json.Unmarshal([]byte(answer), &want); err != nil {
+			t.Fatal(err)
+		}
+		if want == nil {
+			refused++
+			continue
+		}
+		got, err := yamlLang{}.scan(string(all[i].text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		compareYAMLKeys(t, all[i], got, want)
+		if t.Failed() {
+			t.Fatalf("%q", all[i].text)
+		}
+	}
+	t.Logf("%d texts compared, %d refused by PyYAML alone", len(all)-refused, refused)
+	if refused > len(all)/50 {
+		t.Errorf("%d of %d texts refused by PyYAML", refused, len(all))
 	}
 }
 

@@ -95,9 +95,6 @@ func (s *yamlScanner) pair(key string) bool {
 		}
 		name = s.src[start:end]
 	}
-	if end-start > 1000 {
-		return false
-	}
 	s.at = end
 	key = s.member(key, name)
 	if !s.toFlow() {

@@ -100,23 +100,32 @@ func FuzzYAMLKind(f *testing.F) {
 	})
 }
 
-// yamlSoup returns lines that are made of what YAML is made of, with little
-// regard to its rules.
+// yamlSoup returns lines or a flow collection, made of some of what YAML is made
+// of, with little regard to its rules.
 func yamlSoup(rng *rand.Rand) string {
-	one := func(pieces []string) string { return pieces[rng.IntN(len(pieces))] }
+	flow := rng.IntN(2) == 0
+	from := blockPieces
+	if flow {
+		from = flowPieces
+	}
+	var pieces []string
+	for range 3 + rng.IntN(8) {
+		pieces = append(pieces, from[rng.IntN(len(from))])
+	}
+	one := func(pieces ...string) string { return pieces[rng.IntN(len(pieces))] }
 	var b strings.Builder
-	if rng.IntN(3) == 0 {
-		b.WriteString(one([]string{"[", "{", "a: [", "&a {", "- {", "  ["}))
+	if flow {
+		b.WriteString(one("[", "{", "{", "a: [", "&a {", "- {", "  ["))
 		for range 1 + rng.IntN(9) {
-			b.WriteString(one(flowPieces))
+			b.WriteString(one(pieces...))
 		}
-		b.WriteString(one([]string{"]", "}", "\n]", "}\nb: x", "]]", " # c\n"}))
+		b.WriteString(one("]", "}", "}", "\n]", "}\nb: x", "]]", " # c\n"))
 		return b.String()
 	}
 	for range 1 + rng.IntN(7) {
 		b.WriteString(strings.Repeat(" ", []int{0, 0, 0, 2, 2, 2, 4, 1, 3, 6}[rng.IntN(10)]))
 		for range 1 + rng.IntN(4) {
-			b.WriteString(one(blockPieces))
+			b.WriteString(one(pieces...))
 		}
 		if rng.IntN(12) > 0 {
 			b.WriteString("\n")
@@ -201,6 +210,7 @@ a␉:
 *b 
 !t 
 ! 'x'
+! 12
 !!str 
 !!int 
 !
@@ -296,7 +306,7 @@ a?b
 func TestYAMLSoup(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 4))
-	n, read := 20_000, 0
+	n, read := 30_000, 0
 	for i := range n {
 		if agree(t, fmt.Sprint("soup ", i), []byte(yamlSoup(rng))) {
 			read++
