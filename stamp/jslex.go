@@ -98,15 +98,22 @@ func (l *jsLexer) next() {
 	}
 	l.last = l.tok.end
 	l.tok.newline = false
-	l.space()
-	if l.err != nil {
-		return
+	c := l.char(0)
+	if jsClass[c] == 0 {
+		l.space()
+		c = l.char(0)
 	}
 	l.tok.start = l.at
-	if l.at == len(l.src) {
+	switch {
+	case jsClass[c] == jsLetter:
+		l.name()
+	case jsClass[c] == jsAlone:
+		l.tok.kind = jsKind(c)
+		l.at++
+	case l.at < len(l.src):
+		l.token(c)
+	default:
 		l.tok.kind = jsEOF
-	} else {
-		l.token(l.src[l.at])
 	}
 	if l.err != nil {
 		l.tok.kind = jsEOF
@@ -118,10 +125,14 @@ func (l *jsLexer) next() {
 	}
 }
 
-// jsClass tells what names and numbers are made of.
+// jsClass tells what a token can be that begins with a character. All others
+// may be blanks, or begin a comment or several kinds of token.
 const (
-	jsLetter = 1 + iota // $ and _ too
+	jsLetter = 1 << iota // $ and _ too
 	jsDigit
+	jsAlone // always a token of its own
+
+	jsWord = jsLetter | jsDigit
 )
 
 var jsClass = func() (class [256]byte) {
@@ -131,6 +142,8 @@ var jsClass = func() (class [256]byte) {
 			class[c] = jsLetter
 		case c >= '0' && c <= '9':
 			class[c] = jsDigit
+		case strings.IndexByte("(){}[];,:~@`", byte(c)) >= 0:
+			class[c] = jsAlone
 		}
 	}
 	return class
@@ -210,11 +223,9 @@ func (l *jsLexer) comment(start int) {
 	}
 }
 
-// token reads one token, which begins with c.
+// token reads a token that begins with c and is not told by that.
 func (l *jsLexer) token(c byte) {
 	switch {
-	case jsClass[c] == jsLetter:
-		l.name()
 	case jsClass[c] == jsDigit || c == '.' && jsClass[l.char(1)] == jsDigit:
 		l.number()
 	case c == '\'' || c == '"':
@@ -238,7 +249,7 @@ func (l *jsLexer) name() {
 	start := l.at
 	l.tok.kind = jsName
 	for {
-		for l.at < len(l.src) && jsClass[l.src[l.at]] != 0 {
+		for l.at < len(l.src) && jsClass[l.src[l.at]]&jsWord != 0 {
 			l.at++
 		}
 		n := l.nameRune(l.at > start)
@@ -299,7 +310,7 @@ func (l *jsLexer) number() {
 		l.at++
 	}
 	r, _ := utf8.DecodeRuneInString(l.src[l.at:])
-	if jsClass[l.char(0)] != 0 || l.char(0) == '\\' || r >= utf8.RuneSelf && jsNameRune(r, false) {
+	if jsClass[l.char(0)]&jsWord != 0 || l.char(0) == '\\' || r >= utf8.RuneSelf && jsNameRune(r, false) {
 		l.fail(start, "the number runs into a name")
 	}
 }
@@ -426,7 +437,7 @@ func (l *jsLexer) regexp() {
 			return
 		case c == '/' && !class:
 			l.at++
-			for jsClass[l.char(0)] != 0 {
+			for jsClass[l.char(0)]&jsWord != 0 {
 				l.at++
 			}
 			l.again(jsRegexp)
