@@ -107,7 +107,7 @@ func compareCMacros(t *testing.T, name, src, printed string) (macros, literals i
 		}
 		l, value := found[i], strings.TrimSpace(w[2])
 		plain := cOneLiteral.MatchString(value) && !cTrigraphs.MatchString(value)
-		if plain != (l.refused == "") && l.refused != "a text of several lines" {
+		if plain != (l.refused == "") && l.refused != severalLines {
 			t.Errorf("%s: %s is refused as %q, and gcc finds %s", name, l.key, l.refused, value)
 		}
 		if l.refused == "" {

@@ -32,7 +32,7 @@ func cLiteral(src string, tokens []cToken, l *literal) {
 	first := tokens[0]
 	switch {
 	case len(tokens) == 1 && first.spliced:
-		l.refused = "a text of several lines"
+		l.refused = severalLines
 	case len(tokens) == 1:
 		l.refused = cSingle(src, first, l)
 	case len(tokens) == 2 && first.op == '-' && tokens[1].kind == cNumber && tokens[1].start == first.end && !tokens[1].spliced:

@@ -27,6 +27,9 @@ type literal struct {
 	ways       string // ini: how the value can be written
 }
 
+// severalLines is why a text is refused that goes over line ends.
+const severalLines = "a text of several lines"
+
 // language reads and writes one format.
 type language interface {
 	// scan returns everything that has a key, in the order of the file, each

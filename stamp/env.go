@@ -166,7 +166,7 @@ func envQuoted(src string, l *literal) error {
 				l.text = envUnescaper.Replace(l.text)
 			}
 			if strings.IndexByte(l.text, '\n') >= 0 {
-				l.refused = "a text of several lines"
+				l.refused = severalLines
 			}
 			return nil
 		case l.style == '"' && (c == '$' || c == '`'):

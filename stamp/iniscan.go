@@ -136,7 +136,7 @@ func (s *iniScanner) opens(v iniShape, end int) bool {
 // more reads a line that is indented more than the last key: Python goes on with
 // the value there, PHP finds another key or a header.
 func (s *iniScanner) more(text string, l iniText) error {
-	s.found[s.last].refuse("a text of several lines")
+	s.found[s.last].refuse(severalLines)
 	if s.reader.python {
 		return nil
 	}

@@ -86,7 +86,7 @@ var jsKindNames = map[jsKind]string{
 
 var jsTypes = map[string]string{
 	"bool": "boolean", "an object": "object", "an array": "array", "an expression": "expression", "interpolated": "expression",
-	"a method": "method", "a getter": "method", "a setter": "method", jsSeveralLines: "lines",
+	"a method": "method", "a getter": "method", "a setter": "method", severalLines: "lines",
 }
 
 // scanJS returns what we find.

@@ -225,14 +225,12 @@ func (s *jsScanner) literal(key string) (l literal, ok bool) {
 	return l, true
 }
 
-const jsSeveralLines = "a text of several lines"
-
 func (s *jsScanner) str(l *literal) {
 	l.kind, l.style, l.end = "string", s.src[l.start], s.tok.end
 	body := s.src[l.start+1 : l.end-1]
 	l.text, _ = jsDecode(body)
 	if strings.ContainsAny(body, "\r\n") {
-		*l = literal{start: l.start, refused: jsSeveralLines}
+		*l = literal{start: l.start, refused: severalLines}
 	}
 	s.next()
 }
@@ -254,7 +252,7 @@ func (s *jsScanner) plainTemplate(l *literal) {
 		s.fail(l.start, "the template holds a bad escape")
 	}
 	if strings.ContainsAny(body, "\r\n") {
-		*l = literal{start: l.start, refused: jsSeveralLines}
+		*l = literal{start: l.start, refused: severalLines}
 	}
 }
 

@@ -51,7 +51,7 @@ func lexPHP(src string, codeOnly bool) ([]phpToken, error) {
 	if len(src) > math.MaxInt32 {
 		return nil, refuse(ParseError, -1, "the file is larger than 2 GB")
 	}
-	l := phpLexer{src: src, codeOnly: codeOnly, tokens: make([]phpToken, 0, len(src)/6+16)}
+	l := phpLexer{src: src, codeOnly: codeOnly, tokens: make([]phpToken, 0, len(src)/4+16)}
 	for l.at < len(src) {
 		if err := l.html(); err != nil {
 			return nil, err

@@ -139,7 +139,7 @@ func (l logicalLine) literal() (literal, *Error) {
 	name, value, separator := l.split()
 	found := literal{start: l.start + value, end: l.end, kind: "string", style: separator}
 	if l.joined {
-		found = literal{start: l.start, end: l.start, kind: "string", refused: "a text of several lines"}
+		found = literal{start: l.start, end: l.start, kind: "string", refused: severalLines}
 	}
 	var bad int
 	if found.key, bad = propertyDecode(l.text[:name]); bad < 0 {

@@ -404,7 +404,7 @@ func (s *tomlScanner) value(key string) *Error {
 		return err
 	}
 	if l.end = s.at; l.style != 0 && strings.Contains(s.src[l.start:l.end], "\n") {
-		l.refused = "a text of several lines"
+		l.refused = severalLines
 	}
 	s.found = append(s.found, l)
 	return nil

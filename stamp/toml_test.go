@@ -22,7 +22,7 @@ func tomlValues(all []literal) []string {
 	lines := []string{` a table ""`} // the file
 	for _, l := range all {
 		lines = append(lines, fmt.Sprintf("%s %s %q", l.key, l.kind+l.refused, tomlText(l.kind, l.text)))
-		if l.refused == "a text of several lines" {
+		if l.refused == severalLines {
 			lines[len(lines)-1] = fmt.Sprintf("%s string %q", l.key, l.text)
 		}
 	}

@@ -450,7 +450,7 @@ func (s *xmlScanner) attribute(element int, name string) error {
 	case entity:
 		l.refused = "made with an entity"
 	case strings.ContainsAny(raw, "\r\n"):
-		l.refused = "a text of several lines"
+		l.refused = severalLines
 	default:
 		l.text = s.decode(strings.ReplaceAll(raw, "\t", " "))
 	}
@@ -503,7 +503,7 @@ func (s *xmlScanner) value(e *xmlOpen, end int) {
 	case e.sections > 1 || e.sections == 1 && raw != e.section:
 		l.refused = "several pieces of text"
 	case strings.ContainsAny(raw, "\r\n"):
-		l.refused = "a text of several lines"
+		l.refused = severalLines
 	case e.sections == 1:
 		l.style, l.text = '[', s.recode(raw[len("<![CDATA["):len(raw)-len("]]>")])
 	case raw == "":

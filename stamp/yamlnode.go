@@ -190,8 +190,6 @@ func (w *yamlWalker) scalar(l *literal, n *yaml.Node) {
 	}
 }
 
-const severalLines = "a text of several lines"
-
 // quoted finds the closing quote on the line on which rest begins.
 func (w *yamlWalker) quoted(l *literal, rest []byte) {
 	l.refused = severalLines

@@ -33,9 +33,14 @@ func Root(t testing.TB) {
 const DebianPython = "/usr/bin/python3"
 
 // Corpus returns the directories in which the named Debian packages were
-// unpacked by .ci/test, or skips t under the same rule as Program.
+// unpacked by .ci/test, or skips t under the same rule as Program. It skips t
+// under -short too: to read thousands of files takes long, and .ci/test does it
+// without the race detector.
 func Corpus(t testing.TB, packages ...string) []string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("other people's files are read without -short")
+	}
 	top := os.Getenv("REVSTAMP_CORPORA")
 	if top == "" {
 		cache, err := os.UserCacheDir()
