@@ -51,6 +51,10 @@ func TestEditKeepsEveryOtherByte(t *testing.T) {
 		{"js, LS and NBSP", "a.js", "r", "// x\u2028var\u00a0r = ", `"x"`, "\u2029s = 1"},
 		{"ts, CRLF", "a.d.ts", "r", "const a: B<C>= 1,\r\n\tr : D<E<F>>= ", `"x"`, " as\r\nconst\r\n"},
 		{"ts, BOM", "a.ts", "E.r", "\xef\xbb\xbfenum E { r = ", `"x"`, ", }\n\n"},
+		{"ruby, CRLF", "a.rb", "S[:r]", "S = {\r\n\t:r => ", `"x"`, ",\r\n}\r\n"},
+		{"ruby, BOM", "a.gemspec", "s.r", "\xef\xbb\xbfG.new do |s| s.r = ", `"x"`, ".freeze end # c"},
+		{"ruby, Latin-1", "Rakefile", "R", "# encoding: iso-8859-1\nA = '\xe9'\nR = ", `"x"`, " # \xff"},
+		{"ruby, bytes in comments and data", "config.ru", "R", "# \xe9\r\n=begin\n\xff\n=end\nR = ", `"x"`, "\n__END__\n\xff\x00"},
 		{"env, CRLF", ".env", "R", "A=1\r\nexport R=", `"x"`, " # c\r\nB=\r\n"},
 		{"env, BOM", ".env", "R", "\xef\xbb\xbfR=", `"x"`, ""},
 		{"ini, CRLF", "a.ini", "s.R", "[s]\r\n R = ", `"x"`, " ; c\r\nB=\r\n"},
@@ -100,7 +104,7 @@ func TestControlCharacters(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{"a\x00", "a\nb", "a\rb", "\t", "\x1b[31m", "\x7f", "\u0085", "\u2028", "a\nb\n", "\n\n"} {
 		for _, target := range []Target{
-			{File: "a.php", Key: "$a"}, {File: "a.yaml", Key: "a"}, {File: "a.json", Key: "a"}, {File: ".env", Key: "A"}, {File: "a.py", Key: "a"},
+			{File: "a.rb", Key: "a"},
 			{File: "a", Format: "plain"}, {File: "a", Match: "(a)"}, {File: "a", Placeholder: "@"},
 			{File: "a.xml", Key: "a"},
 			{File: "a.h", Key: "a"},
@@ -157,6 +161,7 @@ func TestFormatOf(t *testing.T) {
 		"pom.xml": "xml", "Web.config": "xml", "App.csproj": "xml", "logo.svg": "xml",
 		"php.ini": "ini", "setup.cfg": "ini",
 		"a.min.js": "js", "a.mjs": "js", "a.d.ts": "ts", "a.cts": "ts", "a.jsx": "", "a.tsx": "", "a.js.map": "",
+		"a.rb": "ruby", "Rakefile": "ruby", "Gemfile": "ruby", "Gemfile.lock": "", "Capfile": "ruby", "x.gemspec": "ruby", "config.ru": "ruby", "lib/tasks/x.rake": "ruby",
 	} {
 		if got, ok := FormatOf(file); got != want || ok != (want != "") {
 			t.Errorf("FormatOf(%q) = %q, %v, want %q", file, got, ok, want)
@@ -298,6 +303,7 @@ func FuzzC(f *testing.F)      { fuzz(f, "c") }
 func FuzzINI(f *testing.F)    { fuzz(f, "ini") }
 func FuzzJS(f *testing.F)     { fuzz(f, "js") }
 func FuzzTS(f *testing.F)     { fuzz(f, "ts") }
+func FuzzRuby(f *testing.F)   { fuzz(f, "ruby") }
 
 func FuzzPlain(f *testing.F) {
 	f.Add([]byte("version = 41\n"), `version = (\d+)`, "42")

@@ -22,22 +22,24 @@ const plainFormat = "plain"
 var formats = []format{
 	{php{}, "php", `$config['rev']`, []string{"*.php", "*.phtml"}, true},
 	{yamlLang{}, "yaml", "assets.rev", []string{"*.yaml", "*.yml"}, true},
-	{jsonLang{comments: true}, "jsonc", "assets.rev", []string{"*.jsonc", "tsconfig.json", "tsconfig.*.json", "jsconfig.json",
-		".babelrc", ".babelrc.json", ".eslintrc", ".eslintrc.json", ".jshintrc", ".swcrc",
-		"*.code-workspace", "*.code-snippets", "devcontainer.json", ".devcontainer.json"}, true},
+	{jsonLang{comments: true}, "jsonc", "assets.rev", []string{
+		"*.jsonc", "tsconfig.json", "tsconfig.*.json", "jsconfig.json", ".babelrc", ".babelrc.json", ".eslintrc", ".eslintrc.json",
+		".jshintrc", ".swcrc", "*.code-workspace", "*.code-snippets", "devcontainer.json", ".devcontainer.json",
+	}, true},
 	{jsonLang{}, "json", "assets.rev", []string{"*.json", "*.webmanifest", "*.geojson", "*.jsonld", "composer.lock", "pipfile.lock"}, true},
+	{tomlLang{}, "toml", "assets.rev", []string{"*.toml", "pipfile"}, true},
+	{ini{}, "ini", "assets.rev", []string{"*.ini", "*.cfg"}, false},
+	{properties{}, "properties", "app.rev", []string{"*.properties"}, true},
+	{env{}, "env", "ASSETS_REV", []string{".env", ".env.*", "*.env"}, false},
+	{js{}, "js", "window.APP.rev", []string{"*.js", "*.mjs", "*.cjs"}, true},
+	{js{ts: true}, "ts", "config.assets.rev", []string{"*.ts", "*.mts", "*.cts"}, true},
 	{python{}, "python", `CONFIG['rev']`, []string{"*.py", "*.pyw", "*.pyi"}, true},
+	{ruby{}, "ruby", `SETTINGS[:rev]`, []string{"*.rb", "*.ru", "*.rake", "*.gemspec", "rakefile", "gemfile", "capfile"}, true},
 	{xmlLang{}, "xml", "/project/version", []string{
 		"*.xml", "*.xsd", "*.xsl", "*.xslt", "*.xhtml", "*.svg", "*.pom", "*.config", "*.csproj", "*.fsproj", "*.vbproj",
 		"*.vcxproj", "*.props", "*.targets", "*.nuspec", "*.resx", "*.plist",
 	}, true},
-	{tomlLang{}, "toml", "assets.rev", []string{"*.toml", "pipfile"}, true},
 	{cLang{}, "c", "BUILD_REV", []string{"*.h", "*.c", "*.hh", "*.cc", "*.hpp", "*.cpp", "*.hxx", "*.cxx"}, true},
-	{properties{}, "properties", "app.rev", []string{"*.properties"}, true},
-	{js{}, "js", "window.APP.rev", []string{"*.js", "*.mjs", "*.cjs"}, true},
-	{js{ts: true}, "ts", "config.assets.rev", []string{"*.ts", "*.mts", "*.cts"}, true},
-	{env{}, "env", "ASSETS_REV", []string{".env", ".env.*", "*.env"}, false},
-	{ini{}, "ini", "assets.rev", []string{"*.ini", "*.cfg"}, false},
 }
 
 // Formats returns the names that Target.Format may have.

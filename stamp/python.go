@@ -158,6 +158,9 @@ func (s *pyScanner) heads(in pyBlock) (inner pyBlock, ok bool) {
 		return pyBlock{function: true}, true
 	case "class":
 		name, ok := s.charset.decode(s.text(1))
+		if last == 0 || s.tokens[1].kind != pyName || pyKeyword(name) {
+			s.bad = refuse(ParseError, s.tokens[0].start, "class without a name")
+		}
 		return pyBlock{class: in.class + name + ".", function: in.function || !ok}, true
 	case "if", "elif", "else", "for", "while", "try", "except", "finally", "with":
 		return in, true
@@ -380,7 +383,7 @@ func (s *pyScanner) value(key string, i, end int) {
 	first := s.tokens[i]
 	l := literal{key: key, start: first.start, end: s.tokens[end-1].end}
 	l.text = s.src[l.start:l.end]
-	if s.charset != pyUTF8 {
+	if s.charset != charsetUTF8 {
 		l.style = byte(pyASCII)
 	}
 	open, stop := i+1, end-1

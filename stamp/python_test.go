@@ -1,15 +1,12 @@
 package stamp
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -23,42 +20,10 @@ type pyReading struct {
 	Keys   [][]any // start, end, key, kind, text (base64), refused
 }
 
-// readPython asks Python, in two processes.
 func readPython(t *testing.T, all []source) []pyReading {
 	t.Helper()
-	need.Program(t, need.DebianPython)
 	readings := make([]pyReading, len(all))
-	var wait sync.WaitGroup
-	for part := range 2 {
-		wait.Go(func() {
-			var in bytes.Buffer
-			for i := part; i < len(all); i += 2 {
-				fmt.Fprintln(&in, base64.StdEncoding.EncodeToString(all[i].text))
-			}
-			cmd := exec.Command(need.DebianPython, "-I", "testdata/python/keys.py")
-			cmd.Stdin = &in
-			out, err := cmd.Output()
-			if err != nil {
-				t.Errorf("python: %v", err)
-				return
-			}
-			answers := bufio.NewReader(bytes.NewReader(out))
-			for i := part; i < len(all); i += 2 {
-				line, err := answers.ReadBytes('\n')
-				if err == nil {
-					err = json.Unmarshal(line, &readings[i])
-				}
-				if err != nil {
-					t.Errorf("python: %s: %v", all[i].name, err)
-					return
-				}
-			}
-		})
-	}
-	wait.Wait()
-	if t.Failed() {
-		t.FailNow()
-	}
+	ask(t, all, func(i int) any { return &readings[i] }, need.DebianPython, "-I", "testdata/python/keys.py")
 	return readings
 }
 
@@ -124,15 +89,6 @@ func comparePython(t *testing.T, all []source) (compared, refused, keys int) {
 		}
 	}
 	return compared, refused, keys
-}
-
-// every takes each nth of the sources.
-func every(n int, all []source) []source {
-	var some []source
-	for i := 0; i < len(all); i += n {
-		some = append(some, all[i])
-	}
-	return some
 }
 
 func pySources(t *testing.T) []source {

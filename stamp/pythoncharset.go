@@ -7,16 +7,6 @@ import (
 	"unicode/utf8"
 )
 
-// pyCharset is how the bytes of a file stand for characters. In each of them
-// the bytes below 0x80 are ASCII, wherever they stand.
-type pyCharset byte
-
-const (
-	pyUTF8   pyCharset = iota
-	pyLatin1           // ISO 8859-1
-	pyOther            // one that is not decoded here
-)
-
 var (
 	pyCookie    = regexp.MustCompile(`^[ \t\f]*#.*?coding[:=][ \t]*([-_.a-zA-Z0-9]+)`)
 	pyASCIIName = regexp.MustCompile(`(?i)^(?:(?:us[-_]?)?ascii|646)$`)
@@ -30,18 +20,18 @@ var (
 
 // pyCharsetOf reads the declaration of PEP 263 in the first two lines; without
 // one a file is UTF-8.
-func pyCharsetOf(src string) (pyCharset, error) {
+func pyCharsetOf(src string) (charset, error) {
 	name, at := pyDeclared(src[bomLen(src):])
 	at += bomLen(src)
 	charset, ok := pyCharsetNamed(name)
 	switch {
 	case !ok:
 		return 0, refuse(ParseError, at, "files in the encoding %s are not read", name).hint("make it UTF-8")
-	case charset != pyUTF8 && bomLen(src) > 0:
+	case charset != charsetUTF8 && bomLen(src) > 0:
 		return 0, refuse(ParseError, at, "the file begins with the mark of UTF-8, and says that it is %s", name)
 	case pyASCIIName.MatchString(name) && !ascii(src):
 		return 0, refuse(ParseError, at, "the file says that it is %s, and is not", name)
-	case charset == pyUTF8 && !utf8.ValidString(src):
+	case charset == charsetUTF8 && !utf8.ValidString(src):
 		return 0, refuse(ParseError, invalidUTF8([]byte(src)), "the file is not UTF-8").
 			hint("say in its first line what it is, as in # coding: latin-1")
 	}
@@ -70,7 +60,7 @@ func pyDeclared(src string) (name string, at int) {
 	return "", 0
 }
 
-func pyCharsetNamed(name string) (pyCharset, bool) {
+func pyCharsetNamed(name string) (charset, bool) {
 	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
 	is := func(names ...string) bool {
 		for _, n := range names {
@@ -82,40 +72,16 @@ func pyCharsetNamed(name string) (pyCharset, bool) {
 	}
 	switch {
 	case name == "" || name == "utf8" || is("utf-8"):
-		return pyUTF8, true
+		return charsetUTF8, true
 	case is("latin-1", "iso-8859-1", "iso-latin-1") || name == "latin1" || name == "iso8859-1" || name == "l1":
-		return pyLatin1, true
+		return charsetLatin1, true
 	}
-	return pyOther, pyByteCharset.MatchString(name)
+	return charsetOther, pyByteCharset.MatchString(name)
 }
 
-// decode returns text as UTF-8, if it can be told.
-func (c pyCharset) decode(text string) (string, bool) {
-	if c == pyUTF8 || ascii(text) {
-		return text, true
-	}
-	if c == pyOther {
-		return "", false
-	}
-	var b strings.Builder
-	for i := range len(text) {
-		b.WriteRune(rune(text[i]))
-	}
-	return b.String(), true
-}
-
-func ascii(s string) bool {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
-
-// name reports whether text can be a name (reference 2.3; without the
+// pyNames reports whether text can be a name (reference 2.3; without the
 // normalization that makes two spellings of a name one).
-func (c pyCharset) name(text string) bool {
+func pyNames(c charset, text string) bool {
 	text, ok := c.decode(text)
 	for i, r := range text {
 		start := r == '_' || unicode.In(r, unicode.L, unicode.Nl, unicode.Other_ID_Start)
@@ -123,5 +89,5 @@ func (c pyCharset) name(text string) bool {
 			return false
 		}
 	}
-	return ok || c == pyOther
+	return ok || c == charsetOther
 }

@@ -29,7 +29,7 @@ type pyToken struct {
 type pyLexer struct {
 	src     string
 	at      int
-	charset pyCharset
+	charset charset
 	tokens  []pyToken  // of one logical line
 	open    []int      // of tokens: brackets that wait for their partner
 	indents []pyIndent // of the blocks that the line is in; the first is the file
@@ -187,11 +187,11 @@ func (l *pyLexer) emit(kind pyKind, start, end int) {
 // token reads one token.
 func (l *pyLexer) token(c byte) error {
 	switch {
-	case pyClass[c] == pyLetter:
+	case wordClass[c] == wordLetter:
 		return l.word()
 	case c == '\'' || c == '"':
 		return l.str(l.at, "")
-	case pyClass[c] == pyDigit || c == '.' && l.at+1 < len(l.src) && pyClass[l.src[l.at+1]] == pyDigit:
+	case wordClass[c] == wordDigit || c == '.' && l.at+1 < len(l.src) && wordClass[l.src[l.at+1]] == wordDigit:
 		return l.number()
 	}
 	n := pyOperator(l.src[l.at:])
@@ -234,28 +234,11 @@ func opener(c byte) byte {
 	return '{'
 }
 
-const (
-	pyLetter byte = 1 + iota
-	pyDigit
-)
-
-var pyClass = func() (class [256]byte) {
-	for c := range class {
-		switch {
-		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c >= 0x80:
-			class[c] = pyLetter
-		case c >= '0' && c <= '9':
-			class[c] = pyDigit
-		}
-	}
-	return class
-}()
-
 // word reads a name, or the string that it is the prefix of.
 func (l *pyLexer) word() error {
 	start, all := l.at, byte(0)
 	end := start
-	for ; end < len(l.src) && pyClass[l.src[end]] != 0; end++ {
+	for ; end < len(l.src) && wordClass[l.src[end]] != 0; end++ {
 		all |= l.src[end]
 	}
 	if end < len(l.src) && (l.src[end] == '\'' || l.src[end] == '"') {
@@ -264,7 +247,7 @@ func (l *pyLexer) word() error {
 			return l.str(start, prefix)
 		}
 	}
-	if all >= 0x80 && !l.charset.name(l.src[start:end]) {
+	if all >= 0x80 && !pyNames(l.charset, l.src[start:end]) {
 		return refuse(ParseError, start, "%q is no name", l.src[start:end])
 	}
 	l.emit(pyName, start, end)
@@ -352,7 +335,7 @@ func (l *pyLexer) field(quote string) error {
 			}
 		case c == '#':
 			l.comment()
-		case c == '\'' || c == '"' || c == '.' || pyClass[c] != 0:
+		case c == '\'' || c == '"' || c == '.' || wordClass[c] != 0:
 			if err := l.token(c); err != nil {
 				return err
 			}
@@ -408,7 +391,7 @@ func (l *pyLexer) number() error {
 	} else if end = l.decimal(start); end < 0 {
 		return refuse(ParseError, start, "the number begins with 0")
 	}
-	if end < len(l.src) && pyClass[l.src[end]] != 0 && !pyMayFollow(l.src[end:]) {
+	if end < len(l.src) && wordClass[l.src[end]] != 0 && !pyMayFollow(l.src[end:]) {
 		return refuse(ParseError, start, "the number ends in a letter")
 	}
 	l.emit(pyNumber, start, end)
@@ -450,7 +433,7 @@ func (l *pyLexer) decimal(start int) int {
 	end := l.digits(start, set)
 	whole := l.src[start:end]
 	if end < len(l.src) && l.src[end] == '.' {
-		if end++; end < len(l.src) && pyClass[l.src[end]] == pyDigit {
+		if end++; end < len(l.src) && wordClass[l.src[end]] == wordDigit {
 			end = l.digits(end, set)
 		}
 	}
@@ -459,7 +442,7 @@ func (l *pyLexer) decimal(start int) int {
 		if at < len(l.src) && (l.src[at] == '+' || l.src[at] == '-') {
 			at++
 		}
-		if at < len(l.src) && pyClass[l.src[at]] == pyDigit {
+		if at < len(l.src) && wordClass[l.src[at]] == wordDigit {
 			end = l.digits(at, set)
 		}
 	}

@@ -18,6 +18,8 @@
 //	ts          the same, and members of enums and namespaces
 //	python      REV, CONFIG['assets']['rev'] as a subscript assignment or inside
 //	            dicts and lists, app.version, Settings.REV in a class
+//	ruby        REV, App::REV, :rev (set :rev, '…'), config.x.rev,
+//	            SETTINGS[:assets][:rev]
 //	xml         /project/version, c/module/@version at any depth, server[2]/@port,
 //	            add[@key='Rev']/@value, dependency[artifactId='shop']/version
 //	c           NAME, app::NAME, config.rev, list[0]; #define NAME for the macro
