@@ -50,6 +50,39 @@ func TestYAMLLongNames(t *testing.T) {
 	}
 }
 
+// What is no error to yaml.v3 is only slower to read; what is one must not be
+// read by yamlScan.
+func TestYAMLLeftToTheParser(t *testing.T) {
+	t.Parallel()
+	deep := func(open string, n int) string { return strings.Repeat(open, n) }
+	tests := []struct {
+		src   string
+		wrong bool
+	}{
+		{"a: \xff", true}, {"a: \x01", true}, {"a: \x7f", true}, {"a: \x00", true}, {"a: \uffff", true}, {"a: \u0080", true},
+		{"a: \ufeffb", false}, {"a: \u0085b: c", false}, {"a: b\u2028", false}, {"a: b\rc: d\r", false}, {"a: 1\n\r", false},
+		{"%YAML 1.2\n---\na: 1", false}, {"%YAML 1.3\n---\na: 1", true}, {"%TAG ! x\n---\na: 1", false}, {"a: |\n %YAML", false},
+		{"? a\n: b", false}, {"? a", false}, {"[a, b]: c", false}, {"{a: b}: c", false}, {"*a : b", true}, {"&a b: c", false}, {"!t b: c", false},
+		{": a", true}, {"{: a}", true}, {"{a\n: b}", true}, {"{'a'\n: b}", true}, {"[a: b]", false}, {"[? a : b]", false}, {"{? a : b}", false}, {"{a?b: c}", true},
+		{"a: \"\\ud800\"", true}, {"a: \"\\U00110000\"", true}, {"a: \"\\x4\"", true}, {"a: \"\\x4g\"", true}, {"a: \"\\u12", true}, {"a: \"\\", true}, {"a: \"\\q\"", true}, {"a: \"\\/\"", true},
+		{"a: 'b", true}, {"a: \"b", true}, {"a: 'b\n---\nc'", true}, {"a: [b", true}, {"a: [b # c", true}, {"a: [b, #", true}, {"a: [b\n---\n]", true}, {"a: {b: c]", true}, {"a: ]", true},
+		{"a: b: c", true}, {"a: 'b': c", true}, {"a: - b", true}, {"a: b\n- c", true}, {"- a\nb: c", true}, {"- a\n b: c", true}, {"a:\n  b: c\n d: e", true}, {"a:\n - b\n  c: d", true}, {" a: b\nc: d", true},
+		{"a:\n\tb: c", true}, {"-\ta", true}, {"- \ta", true}, {"a: |\n\tb", true}, {"a: [\n\tb]", false}, {"a: |0\n b", true}, {"a: |12\n b", true}, {"a: |++\n b", true}, {"a: | b\n c", true}, {"a: |\n    \n  b", true},
+		{"a: *b", true}, {"a: &b *b", true}, {"a: &b &c d", true}, {"a: !b !c d", true}, {"a: & b", true}, {"a: &b! c", true}, {"a: !b!c d", true}, {"a: !<b> c", false}, {"a: !!b,c d", false}, {"a: ! 12", false},
+		{"a: @b", true}, {"a: `b", true}, {"a: %b", true}, {"a: ,b", true}, {"a: }b", true}, {"a\nb: c", true}, {"a: b\n c: d", true}, {"'a\n b': c", true}, {"...\na: b", true}, {"a: b\n...\nc: d", true}, {"---\n", false}, {"--- a", false}, {"--- a: b", true}, {"---\n---\na: b", false},
+		{deep("- ", 101), false}, {"a: " + deep("[", 101) + deep("]", 101), false}, {deep("[", 11000), true},
+		{strings.Repeat("a", 1100) + ": b", true},
+	}
+	for _, tt := range tests {
+		if found, ok := yamlScan(tt.src); ok {
+			t.Errorf("yamlScan(%.40q) = %v", tt.src, found)
+		}
+		if _, err := yamlNodes(tt.src); (err != nil) != tt.wrong {
+			t.Errorf("yamlNodes(%.40q): %v", tt.src, err)
+		}
+	}
+}
+
 // The golden cases go through yamlScan, unless they are about what it leaves to
 // yaml.v3.
 func TestYAMLGoldenIsScanned(t *testing.T) {
