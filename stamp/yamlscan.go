@@ -163,16 +163,19 @@ func (s *yamlScanner) documents() bool {
 		return false
 	}
 	for doc := 0; s.at < len(s.src); doc++ {
-		switch {
-		case s.column < 0 && s.src[s.at] == '-':
-			if s.at += 3; !s.next() || s.column < 0 {
-				return false // an empty one
-			}
-		case s.column < 0:
-			return false
-		}
 		s.doc = yamlKey(doc, "")
-		if !s.node(s.doc, s.at, -1) || s.column >= 0 {
+		marked := s.column < 0
+		if marked {
+			if s.src[s.at] != '-' {
+				return false
+			}
+			if s.at += 3; !s.next() {
+				return false
+			}
+		}
+		if marked && s.column < 0 {
+			s.empty(s.doc, s.at, false)
+		} else if !s.node(s.doc, s.at, -1) || s.column >= 0 {
 			return false
 		}
 		for s.at < len(s.src) && s.src[s.at] == '.' {
