@@ -198,11 +198,10 @@ func (s *yamlScanner) goesOn() bool {
 	return s.breaks > 0 && !s.comment && strings.IndexByte(",]}:", s.src[s.at]) < 0
 }
 
-// flowPlainEnd returns where plain text ends that begins at at, or -1. Where
-// readers differ, it gives up.
+// flowPlainEnd returns where plain text ends on its line that begins at at, or
+// -1 when none does. What ends it may well be an error there.
 func (s *yamlScanner) flowPlainEnd(at int) int {
-	c := s.src[at]
-	if c == '?' || c == ':' || !s.plainStart(at) || c == '-' && strings.IndexByte(",[]{}", s.src[at+1]) >= 0 {
+	if c := s.src[at]; c == '?' || c == ':' || !s.plainStart(at) {
 		return -1
 	}
 	return s.flowLineEnd(at)
@@ -215,13 +214,7 @@ func (s *yamlScanner) flowLineEnd(at int) int {
 		if !yamlFlowStop[c] {
 			continue
 		}
-		switch {
-		case c == '[' || c == '{' || c == '?':
-			return -1
-		case c == ':' && (at+1 == len(src) || strings.IndexByte(",[]{}", src[at+1]) >= 0):
-			return -1
-		case c == ':' && !s.blank(at+1), c == '#' && !s.blank(at-1):
-		default:
+		if (c != ':' || s.blank(at+1)) && (c != '#' || s.blank(at-1)) {
 			return s.trim(start, at)
 		}
 	}

@@ -20,7 +20,7 @@ func (s *yamlScanner) plainStart(at int) bool {
 }
 
 // plain reads plain text of a block collection in column parent. It goes on in
-// lines that are indented more than that, up to a comment.
+// lines that are indented more than that; behind a comment there must be none.
 func (s *yamlScanner) plain(key, tag string, parent int) bool {
 	start := s.at
 	if !s.plainStart(start) {
@@ -35,14 +35,14 @@ func (s *yamlScanner) plain(key, tag string, parent int) bool {
 	if !s.next() {
 		return false
 	}
-	if s.column <= parent || s.comment {
+	if s.column <= parent {
 		s.addPlain(key, start, text, tag)
 		return true
 	}
 	b := append(s.buf[:0], text...)
-	for s.column > parent && !s.comment {
+	for s.column > parent {
 		b = appendBreaks(b, s.breaks)
-		if end = s.plainEnd(s.at); end < 0 {
+		if end = s.plainEnd(s.at); end < 0 || s.comment {
 			return false
 		}
 		b = append(b, s.src[s.at:end]...)
