@@ -168,6 +168,30 @@ func TestRubyPieces(t *testing.T) {
 	}
 }
 
+// A key that List counts once means one value, whatever modules are in the file.
+func TestRubyKeysMeanOne(t *testing.T) {
+	t.Parallel()
+	src := []byte("REV = 'a'\nmodule M\n  REV = 'b'\n  B::REV = 'c'\n  class C; REV = ['d']; x = 1 end\nend\nB::REV = 'e'\nset :rev, 'f'\nclass D; set :rev, 'g' end\nx = 2\n")
+	entries, err := List("a.rb", "", src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, e := range entries {
+		keys = append(keys, e.Key)
+		values, err := Target{File: "a.rb", Key: e.Key}.Find(src)
+		if e.Refused == "" && (err != nil || len(values) != 1 || values[0].Line != e.Line || values[0].Column != e.Column) {
+			t.Errorf("Find(%s) = %v, %v, want one at %d:%d", e.Key, values, err, e.Line, e.Column)
+		}
+	}
+	want := []string{"::REV", "M::REV", "M::B::REV", "M::C::REV", "M::C::REV[0]", "M::C::x", "::B::REV", "D:::rev", ":::rev", "::x"}
+	slices.Sort(keys)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, keys); diff != "" {
+		t.Errorf("List (-want +got):\n%s", diff)
+	}
+}
+
 // loadRuby returns what is in $got when Ruby has loaded each source.
 func loadRuby(t *testing.T, all []source) []string {
 	t.Helper()

@@ -18,8 +18,8 @@
 //	ts          the same, and members of enums and namespaces
 //	python      REV, CONFIG['assets']['rev'] as a subscript assignment or inside
 //	            dicts and lists, app.version, Settings.REV in a class
-//	ruby        REV, App::REV, :rev (set :rev, '…'), config.x.rev,
-//	            SETTINGS[:assets][:rev]
+//	ruby        REV, App::Build::REV (or the end of it), ::REV, :rev of set :rev,
+//	            config.x.rev, SETTINGS[:assets]['rev'] as a subscript or in hashes
 //	xml         /project/version, c/module/@version at any depth, server[2]/@port,
 //	            add[@key='Rev']/@value, dependency[artifactId='shop']/version
 //	c           NAME, app::NAME, config.rev, list[0]; #define NAME for the macro
@@ -79,7 +79,7 @@ type Value struct {
 	Text       string // decoded
 	// Type is string, int, float, bool or null; in some formats also number
 	// (json, js), timestamp (yaml), datetime, local-datetime, date and time
-	// (toml), bytes (python), bigint and undefined (js).
+	// (toml), bytes (python), symbol (ruby), bigint and undefined (js).
 	Type string
 }
 
