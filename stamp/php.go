@@ -104,7 +104,7 @@ func (s *phpScanner) pair() error {
 			}
 			s.tokens[i].partner, s.tokens[open[last]].partner = open[last], int32(i)
 			open = open[:last]
-		case '=', phpArrow:
+		case '=', phpArrow, ',': // before what may be a value
 			values++
 		}
 	}
@@ -112,7 +112,7 @@ func (s *phpScanner) pair() error {
 		t := s.tokens[open[len(open)-1]]
 		return refuse(ParseError, int(t.start), "%q is never closed", t.op)
 	}
-	s.found = make([]literal, 0, values+values/8+8) // and define(), and elements without a key
+	s.found = make([]literal, 0, values+values/8+8) // and what is first in its brackets
 	return nil
 }
 
