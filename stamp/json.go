@@ -1,9 +1,6 @@
 package stamp
 
-import (
-	"strings"
-	"unicode/utf8"
-)
+import "strings"
 
 // jsonLang is JSON (RFC 8259), strictly, or with comments and trailing commas
 // as in the configuration of editors and compilers (jsonc). Of several members
@@ -14,7 +11,7 @@ type jsonLang struct{ comments bool }
 func (jsonLang) selector(key string) (selector, error) { return pathSelector(key) }
 
 func (lang jsonLang) scan(src string) ([]literal, error) {
-	s := jsonScanner{src: src, at: bomLen(src), comments: lang.comments}
+	s := jsonScanner{cursor: cursor{src, bomLen(src)}, comments: lang.comments}
 	// As many as there are, or fewer where commas and brackets are in strings:
 	// a text of nothing but commas must not cost a hundred times its size.
 	members := strings.Count(src, ",") + strings.Count(src, "{") + strings.Count(src, "[") + 1
@@ -30,8 +27,7 @@ const jsonDepth = 10000
 
 // jsonScanner checks a text and finds its values in one pass.
 type jsonScanner struct {
-	src      string
-	at       int
+	cursor
 	comments bool
 	depth    int
 	path     []byte // of the value that is read
@@ -56,24 +52,6 @@ func (s *jsonScanner) file() *Error {
 		return s.wrong("%q after the end of the value", s.next())
 	}
 	return nil
-}
-
-func (s *jsonScanner) wrong(format string, args ...any) *Error {
-	return refuse(ParseError, s.at, format, args...)
-}
-
-// byte returns the next byte, or 0 at the end.
-func (s *jsonScanner) byte() byte {
-	if s.at < len(s.src) {
-		return s.src[s.at]
-	}
-	return 0
-}
-
-// next returns the next character.
-func (s *jsonScanner) next() string {
-	_, n := utf8.DecodeRuneInString(s.src[s.at:])
-	return s.src[s.at : s.at+n]
 }
 
 // space skips blanks and comments.

@@ -19,7 +19,7 @@ func (tomlLang) scan(src string) ([]literal, error) {
 	}
 	pairs := min(strings.Count(src, "="), len(src)/8)
 	others := min(strings.Count(src, "[")+strings.Count(src, ","), len(src)/8)
-	s := tomlScanner{src: src, at: bomLen(src), found: make([]literal, 0, pairs+others+8), seen: make(map[string]tomlNode, pairs+pairs/8)}
+	s := tomlScanner{cursor: cursor{src, bomLen(src)}, found: make([]literal, 0, pairs+others+8), seen: make(map[string]tomlNode, pairs+pairs/8)}
 	for s.at < len(src) {
 		if err := s.line(); err != nil {
 			return nil, err
@@ -100,30 +100,12 @@ const tomlDepth = 1000
 
 // tomlScanner checks a text and finds its values in one pass.
 type tomlScanner struct {
-	src   string
-	at    int
+	cursor
 	depth int
 	path  []byte // of the table of the last header, and of what is read in it
 	keys  keyStore
 	seen  map[string]tomlNode
 	found []literal
-}
-
-func (s *tomlScanner) wrong(format string, args ...any) *Error {
-	return refuse(ParseError, s.at, format, args...)
-}
-
-// byte returns the next byte, or 0 at the end.
-func (s *tomlScanner) byte() byte {
-	if s.at < len(s.src) {
-		return s.src[s.at]
-	}
-	return 0
-}
-
-func (s *tomlScanner) next() string {
-	_, n := utf8.DecodeRuneInString(s.src[s.at:])
-	return s.src[s.at : s.at+n]
 }
 
 // line reads a line, or the lines of a value.
