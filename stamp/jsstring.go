@@ -153,7 +153,7 @@ func jsEscape(s string) (r rune, n int) {
 	return r, 1 + n
 }
 
-// jsUnicodeEscape decodes \uXXXX or \u{X}.
+// jsUnicodeEscape decodes \u00e4 or \u{e4}.
 func jsUnicodeEscape(s string) (r rune, n int) {
 	if !strings.HasPrefix(s, `\u{`) {
 		if !strings.HasPrefix(s, `\u`) {

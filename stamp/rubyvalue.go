@@ -261,7 +261,7 @@ func rbEscape(b *strings.Builder, s string) int {
 
 const rbHex = "0123456789abcdefABCDEF"
 
-// rbUnicode decodes \uXXXX or \u{X X}.
+// rbUnicode decodes \u00e4 or \u{e4 f6}.
 func rbUnicode(b *strings.Builder, s string) int {
 	if !strings.HasPrefix(s, `\u{`) {
 		if span(s[2:], 4, rbHex) < 4 || !rbRune(b, s[2:6]) {

@@ -61,11 +61,7 @@ func (b *backupStore) newDiff() *cobra.Command {
 		Short: "Show what has changed since a backup, by default the newest",
 		Args:  cobra.RangeArgs(1, 2),
 		RunE: func(_ *cobra.Command, args []string) error {
-			store, err := b.open()
-			if err != nil {
-				return err
-			}
-			from, err := which(store, args)
+			_, from, err := b.find(args)
 			if err != nil {
 				return err
 			}
@@ -91,11 +87,7 @@ a temporary file and a rename. What FILE holds now is kept as a backup too, so
 that a restoration can be undone by another.`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			store, err := b.open()
-			if err != nil {
-				return err
-			}
-			from, err := which(store, args)
+			store, from, err := b.find(args)
 			if err != nil {
 				return err
 			}
@@ -228,6 +220,16 @@ func newestFirst(store *atomicfile.Backups, name string) ([]atomicfile.Backup, e
 	}
 	slices.Reverse(all)
 	return all, nil
+}
+
+// find opens the store and returns the backup that FILE and WHICH mean.
+func (b *backupStore) find(args []string) (*atomicfile.Backups, atomicfile.Backup, error) {
+	store, err := b.open()
+	if err != nil {
+		return nil, atomicfile.Backup{}, err
+	}
+	from, err := which(store, args)
+	return store, from, err
 }
 
 // which is the backup that FILE and WHICH mean.
