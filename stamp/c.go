@@ -85,7 +85,7 @@ func cPath(key string, tokens []cToken) (path string, ok bool) {
 			ok = true
 		case (t.op == cScope && !strings.ContainsAny(b.String(), ".[") || t.op == '.' && i > 0) && name:
 		case t.op == '[' && ok && i+2 < len(tokens) && tokens[i+1].kind == cNumber && tokens[i+2].op == ']' &&
-			cIndex.MatchString(key[tokens[i+1].start:tokens[i+1].end]):
+			cIndex().MatchString(key[tokens[i+1].start:tokens[i+1].end]):
 			b.WriteString("[" + key[tokens[i+1].start:tokens[i+1].end] + "]")
 			i += 2
 			continue
@@ -109,15 +109,15 @@ func cIsType(tokens []cToken) bool {
 	})
 }
 
-func (cLang) scan(src string) ([]literal, error) {
+func (cLang) scan(src string, found sink) error {
 	l := cLexer{src: src, tokens: make([]cToken, 0, len(src)/8)}
 	if err := l.run(); err != nil {
-		return nil, err
+		return err
 	}
 	p := cParser{src: src, tokens: l.tokens, found: l.macros}
 	if err := p.run(); err != nil {
-		return nil, err
+		return err
 	}
-	slices.SortStableFunc(p.found, func(a, b literal) int { return a.start - b.start })
-	return p.found, nil
+	p.found.handTo(found)
+	return nil
 }

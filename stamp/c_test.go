@@ -71,7 +71,7 @@ func TestCCorpus(t *testing.T) {
 	refused := 0
 	for _, src := range all {
 		text := cKnownBranch.ReplaceAllString(string(src.text), "${1}UNKNOWN$2")
-		if _, err := (cLang{}).scan(text); err != nil {
+		if _, err := collect(cLang{}, text); err != nil {
 			refused++
 			t.Log(Target{File: src.name}.locate([]byte(text), err))
 			continue
@@ -94,7 +94,7 @@ func TestCCorpus(t *testing.T) {
 
 func compareCMacros(t *testing.T, name, src, printed string) (macros, literals int) {
 	t.Helper()
-	found, err := cLang{}.scan(src)
+	found, err := collect(cLang{}, src)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -435,7 +435,7 @@ func TestWideValuesInC(t *testing.T) {
 func TestCCorpusKeys(t *testing.T) {
 	t.Parallel()
 	all := slices.DeleteFunc(cSources(t), func(s source) bool {
-		found, _ := cLang{}.scan(string(s.text))
+		found, _ := collect(cLang{}, string(s.text))
 		return slices.ContainsFunc(found, func(l literal) bool { return l.kind == "string" && l.room > 0 }) // too small for most values
 	})
 	testCorpusKeys(t, "c", all, 1000, func(t *testing.T, done []stamped) []string {

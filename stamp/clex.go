@@ -1,7 +1,6 @@
 package stamp
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -331,7 +330,7 @@ func (l *cLexer) quoted(start int) (cToken, error) {
 		switch c := l.src[i]; c {
 		case quote:
 			l.at, t.end = i+1, i+1
-			if t.trigraph && cTrigraphEnds.MatchString(l.src[start:l.at]) {
+			if t.trigraph && cTrigraphEnds().MatchString(l.src[start:l.at]) {
 				return t, cError(start, "a trigraph, which compilers read differently")
 			}
 			return l.suffix(t), nil
@@ -404,7 +403,7 @@ func (l *cLexer) raw(start, quote int) (cToken, error) {
 }
 
 // cTrigraphEnds matches trigraphs that make a quote longer or shorter.
-var cTrigraphEnds = regexp.MustCompile(`\?\?/["'\\\r\n]|\?\?'`)
+var cTrigraphEnds = lazily(`\?\?/["'\\\r\n]|\?\?'`)
 
 // cTrigraph reports whether s begins with one.
 func cTrigraph(s string) bool {

@@ -1,7 +1,6 @@
 package stamp
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -15,9 +14,9 @@ const (
 )
 
 var (
-	cInt = regexp.MustCompile(`^(0[xX][0-9a-fA-F]+|0[bB][01]+|[0-9]+)((?:[uU](?:ll|LL|[lLzZ])?|(?:ll|LL|[lLzZ])[uU]?)?)$`)
+	cInt = lazily(`^(0[xX][0-9a-fA-F]+|0[bB][01]+|[0-9]+)((?:[uU](?:ll|LL|[lLzZ])?|(?:ll|LL|[lLzZ])[uU]?)?)$`)
 	// Decimal or hexadecimal (C17 6.4.4.2).
-	cFloat = regexp.MustCompile(`^((?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+|` +
+	cFloat = lazily(`^((?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+|` +
 		`0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?[0-9]+)([fFlL]?)$`)
 )
 
@@ -120,10 +119,10 @@ func cNumberLiteral(src string, l *literal) (refused string) {
 	l.kind = "int"
 	suffix := ""
 	if span(plain, len(plain), "0123456789") < len(plain) { // most are nothing else
-		m := cInt.FindStringSubmatch(plain)
+		m := cInt().FindStringSubmatch(plain)
 		if m == nil {
 			l.kind = "float"
-			if m = cFloat.FindStringSubmatch(plain); m == nil {
+			if m = cFloat().FindStringSubmatch(plain); m == nil {
 				return "an expression"
 			}
 		}

@@ -1,7 +1,6 @@
 package stamp
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,7 +12,7 @@ import (
 type cParser struct {
 	src    string
 	tokens []cToken
-	found  []literal
+	found  literals
 	cState
 	branches []cBranches
 }
@@ -59,7 +58,7 @@ func (s cState) clone() cState {
 }
 
 // cIndex is an index of a list.
-var cIndex = regexp.MustCompile(`^(?:0|[1-9][0-9]{0,8})$`)
+var cIndex = lazily(`^(?:0|[1-9][0-9]{0,8})$`)
 
 func (p *cParser) run() error {
 	for i := 0; i < len(p.tokens); i++ {
@@ -438,7 +437,7 @@ func (p *cParser) room(d *cDeclarator, declaration []cToken, dims int) {
 	}
 	switch size := p.tokens[dims+1]; {
 	case size.op == ']':
-	case p.op(dims+2) == ']' && size.kind == cNumber && cIndex.MatchString(p.src[size.start:size.end]):
+	case p.op(dims+2) == ']' && size.kind == cNumber && cIndex().MatchString(p.src[size.start:size.end]):
 		d.bytes, _ = strconv.Atoi(p.src[size.start:size.end])
 	default:
 		d.open = true
@@ -539,7 +538,7 @@ func (p *cParser) designators(i, end int) (path string, index, value int) {
 		case p.op(j) == '.' && j+1 < end && p.tokens[j+1].kind == cName:
 			path, index = path+"."+p.text(j+1), -1
 			j += 2
-		case p.op(j) == '[' && p.op(j+2) == ']' && p.tokens[j+1].kind == cNumber && cIndex.MatchString(p.text(j+1)):
+		case p.op(j) == '[' && p.op(j+2) == ']' && p.tokens[j+1].kind == cNumber && cIndex().MatchString(p.text(j+1)):
 			index, _ = strconv.Atoi(p.text(j + 1))
 			if j > i {
 				index = -1

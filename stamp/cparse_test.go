@@ -132,7 +132,7 @@ func TestCVariables(t *testing.T) {
 			}
 			continue // written for another system, or it needs more of its own
 		}
-		all, err := cLang{}.scan(c.text)
+		all, err := collect(cLang{}, c.text)
 		if err != nil {
 			t.Errorf("%s: %v", path, err)
 			continue

@@ -6,53 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
-
-// literal is a value that has a key, or something in the place of one.
-type literal struct {
-	key        string // in one spelling, to be compared
-	start, end int    // its bytes; equal for what cannot be replaced
-	text       string // decoded
-	kind       string // Value.Type
-	refused    string // why it is not a literal, as "an expression"; empty when it is
-	style      byte   // the quote, or 0
-	flow       bool   // yaml: inside [] or {}
-	ascii      bool   // xml, js: what is no ASCII is written as an escape
-	room       int    // c: the bytes its array holds, or the bits of its type; 0 for any
-	ways       string // ini: how the value can be written
-}
-
-// severalLines is why a text is refused that goes over line ends.
-const severalLines = "a text of several lines"
-
-// language reads and writes one format.
-type language interface {
-	// scan returns everything that has a key, in the order of the file, each
-	// key in the one spelling that is compared and that selector reads too.
-	// Its error is an *Error of kind ParseError.
-	scan(src string) ([]literal, error)
-	// selector reads a key as people write it. Its error is an *Error of kind
-	// BadSelector.
-	selector(key string) (selector, error)
-	// encode writes value as this language would at old's place, as a string
-	// or as a value of old's type.
-	encode(old literal, value string, asString bool) (string, error)
-}
-
-// selector reports whether a literal's key is the one that is meant.
-type selector func(key string) bool
-
-// conditional is a language whose keys can also say what other values must be,
-// as in add[@key='Rev']/@value.
-type conditional interface {
-	// selectorAmong is selector, for a key that it took, in a file that has all.
-	selectorAmong(all []literal, key string) selector
-}
 
 // Find returns the values that the target names, in the order of the file: one,
 // or with All at least one. Otherwise the error is an *Error. src is not
@@ -62,80 +20,29 @@ func (t Target) Find(src []byte) ([]Value, error) {
 	if err != nil {
 		return nil, t.locate(src, err)
 	}
-	all, err := scan(r.lang, src)
+	all, err := newReading(src, []request{r})
 	if err != nil {
 		return nil, t.locate(src, err)
 	}
-	named, err := r.find(src, all)
+	found, err := all.find(0)
 	if err != nil {
 		return nil, t.locate(src, err)
 	}
 	var values []Value
-	for _, i := range named {
-		l := all[i]
+	for _, i := range found {
+		l := all.named[i]
 		line, column := position(src, l.start)
-		values = append(values, Value{l.start, l.end, line, column, l.text, l.kind})
+		values = append(values, Value{l.start, l.end, line, column, strings.Clone(l.text), l.kind})
 	}
 	return values, nil
 }
 
-// scan returns what has a key in src, unless a merge left it unfinished.
-func scan(lang language, src []byte) ([]literal, error) {
+// refuseConflict refuses what a merge left unfinished.
+func refuseConflict(src []byte) error {
 	if at := conflictMarkers(src); at >= 0 {
-		return nil, refuse(ConflictMarkers, at, "the file holds conflict markers").hint("resolve the conflict first")
+		return refuse(ConflictMarkers, at, "the file holds conflict markers").hint("resolve the conflict first")
 	}
-	return lang.scan(string(src))
-}
-
-// find returns which of all the request names.
-func (r request) find(src []byte, all []literal) (named []int, err error) {
-	wanted := r.named
-	if c, ok := r.lang.(conditional); ok {
-		wanted = c.selectorAmong(all, r.Key)
-	}
-	for i, l := range all {
-		if wanted(l.key) {
-			named = append(named, i)
-		}
-	}
-	if len(named) == 0 {
-		return nil, r.notFound(all)
-	}
-	if len(named) > 1 && !r.All {
-		var lines []int
-		for _, i := range named {
-			line, _ := position(src, all[i].start)
-			lines = append(lines, line)
-		}
-		e := refuse(Ambiguous, all[named[0]].start, "found %d times, in lines %s", len(named), listLines(lines))
-		e.Lines = lines
-		return nil, e.hint("remove all but one, or say that all are meant")
-	}
-	for _, i := range named {
-		if l := all[i]; l.refused != "" {
-			return nil, refuse(NotALiteral, l.start, "the value is %s", l.refused).
-				hint("write it as one plain value first, then it can be stamped")
-		}
-	}
-	return named, nil
-}
-
-func (t Target) notFound(all []literal) *Error {
-	e := refuse(NotFound, -1, "nothing in the file has this key")
-	switch {
-	case t.Match != "":
-		e.Detail = "nothing in the file matches"
-	case t.Placeholder != "":
-		e.Detail = "the placeholder is not in the file"
-		e.Hint = "a placeholder is gone once it is stamped: use match for a file that is stamped again"
-	case t.Key != "":
-		if near := nearest(t.Key, all); near != "" {
-			e.Hint = fmt.Sprintf("the file has %s", near)
-		} else {
-			e.Hint = "'revstamp stamp --list' shows the keys of a file"
-		}
-	}
-	return e
+	return nil
 }
 
 // Edit returns src with the value in its place, and what changed. When the
@@ -181,12 +88,16 @@ func Edit(src []byte, targets []Target) (out []byte, changes []Change, err error
 
 // edit is what the targets of one language do to a text.
 type edit struct {
-	src     []byte
-	lang    language
-	all     []literal
-	named   map[int]request // by index in all
-	splices map[int]string  // those of named that change: the new bytes
+	*reading
+	by      map[int]request // by index in named: who changes it
+	splices []splice
 	changes []Change
+}
+
+// splice is the new text of a literal.
+type splice struct {
+	start, end int
+	text       string
 }
 
 // newEdit reads src once for as many of the requests, from the first on, as
@@ -194,22 +105,22 @@ type edit struct {
 // stamp different values. It returns how many they are.
 func newEdit(src []byte, requests []request) (b *edit, n int, err error) {
 	first := requests[0]
-	b = &edit{src: src, lang: first.lang, named: map[int]request{}, splices: map[int]string{}}
-	if b.all, err = scan(b.lang, src); err != nil {
+	if other := slices.IndexFunc(requests, func(r request) bool { return r.lang != first.lang }); other >= 0 {
+		requests = requests[:other]
+	}
+	b = &edit{by: map[int]request{}}
+	if b.reading, err = newReading(src, requests); err != nil {
 		return nil, 1, first.locate(src, err)
 	}
 	var errs []error
 	for _, r := range requests {
-		if r.lang != b.lang {
-			break
-		}
-		named, err := r.find(src, b.all)
-		if err == nil && slices.ContainsFunc(named, func(i int) bool { _, again := b.named[i]; return again }) {
+		found, err := b.find(n)
+		if err == nil && slices.ContainsFunc(found, func(i int) bool { _, again := b.by[i]; return again }) {
 			break
 		}
 		n++
-		for _, i := range named {
-			b.named[i] = r
+		for _, i := range found {
+			b.by[i] = r
 			err = cmp.Or(err, b.replace(i, r))
 		}
 		if err != nil {
@@ -229,18 +140,18 @@ func join(errs []error) error {
 
 // replace notes the new bytes of literal i, unless it has the value already.
 func (b *edit) replace(i int, r request) error {
-	l := b.all[i]
+	l := b.named[i].literal
 	asString := l.kind == "string" || r.Type == "string"
 	if l.text == r.value && (l.kind == "string") == asString {
 		return nil
 	}
-	text, err := b.lang.encode(l, r.value, asString)
+	text, err := r.lang.encode(l, r.value, asString)
 	if err != nil {
 		return at(err, l.start)
 	}
 	line, column := position(b.src, l.start)
-	b.splices[i] = text
-	b.changes = append(b.changes, Change{r.File, r.selector(), line, column, l.text, r.value})
+	b.splices = append(b.splices, splice{l.start, l.end, text})
+	b.changes = append(b.changes, Change{r.File, r.selector(), line, column, strings.Clone(l.text), r.value})
 	return nil
 }
 
@@ -249,14 +160,15 @@ func (b *edit) apply() ([]byte, error) {
 	if len(b.splices) == 0 {
 		return b.src, nil
 	}
+	slices.SortFunc(b.splices, func(x, y splice) int { return cmp.Compare(x.start, y.start) })
 	size := len(b.src)
-	for i, text := range b.splices {
-		size += len(text) - (b.all[i].end - b.all[i].start)
+	for _, s := range b.splices {
+		size += len(s.text) - (s.end - s.start)
 	}
 	out, end := make([]byte, 0, size), 0
-	for _, i := range slices.Sorted(maps.Keys(b.splices)) {
-		out = append(append(out, b.src[end:b.all[i].start]...), b.splices[i]...)
-		end = b.all[i].end
+	for _, s := range b.splices {
+		out = append(append(out, b.src[end:s.start]...), s.text...)
+		end = s.end
 	}
 	out = append(out, b.src[end:]...)
 	if err := b.verify(out); err != nil {
@@ -276,44 +188,73 @@ func at(err error, offset int) error {
 // verify reads the changed text and compares: the same keys, the wanted values
 // at the named ones, and at all the others what was there.
 func (b *edit) verify(out []byte) error {
-	first := slices.Min(slices.Collect(maps.Keys(b.splices)))
-	fail := func(i int, err error) error { return b.named[i].locate(b.src, at(err, b.all[i].start)) }
-	wrong := func(i int, format string, args ...any) error {
-		return fail(i, refuse(BadSelector, -1, "the value cannot be written here so that it is read back: "+format, args...))
-	}
-	if p, ok := b.lang.(replacer); ok {
-		if err := p.verify(out, len(b.all), len(b.named)); err != nil {
-			return fail(first, err)
+	lang := b.requests[0].lang
+	first := slices.Min(slices.Collect(maps.Keys(b.by)))
+	if p, ok := lang.(replacer); ok {
+		if err := p.verify(out, b.count, len(b.by)); err != nil {
+			return b.locate(first, err)
 		}
 		return nil
 	}
-	after, err := b.lang.scan(string(out))
-	if err != nil {
-		return wrong(first, "%v", err)
+	v := verification{edit: b, src: view(out), first: first}
+	if err := lang.scan(v.src, &v); err != nil {
+		v.wrong(first, "%v", err)
+	} else if v.count != b.count {
+		v.wrong(first, "%d keys became %d", b.count, v.count)
 	}
-	if len(after) != len(b.all) {
-		return wrong(first, "%d keys became %d", len(b.all), len(after))
+	return v.err
+}
+
+// locate tells where the value is, and the target that names it, in an error.
+func (b *edit) locate(i int, err error) error {
+	return b.by[i].locate(b.src, at(err, b.named[i].start))
+}
+
+// verification is the second reading, of the changed text.
+type verification struct {
+	*edit
+	src   string
+	count int
+	next  int   // of named
+	first int   // of those that change: to blame for what cannot be told
+	err   error // what is wrong first
+}
+
+func (v *verification) add(now *literal) {
+	n := v.count
+	v.count++
+	named := v.next < len(v.named) && v.named[v.next].nth == n
+	i := v.next
+	if named {
+		v.next++
 	}
-	for i, now := range after {
-		was := b.all[i]
-		r, named := b.named[i]
-		switch {
-		case now.key != was.key:
-			return wrong(first, "key %s became %s", was.key, now.key)
-		case named:
-			kind := was.kind
-			if r.Type == "string" {
-				kind = "string"
-			}
-			if now.text != r.value || now.kind != kind || now.refused != "" {
-				return wrong(i, "%s %q was read as %s %q", kind, r.value, now.kind, now.text)
-			}
-		case now.kind != was.kind || now.text != was.text || now.refused != was.refused ||
-			!bytes.Equal(out[now.start:now.end], b.src[was.start:was.end]):
-			return wrong(first, "another value changed too, %s", was.key)
+	r, changed := v.by[i]
+	switch {
+	case v.err != nil || n >= v.edit.count:
+	case !named || !changed:
+		if v.marks.mark(v.src, now) != v.marks.nth(n) {
+			v.wrong(v.first, "another value changed too, %s", now.key)
+		}
+	case now.key != v.named[i].key:
+		v.wrong(i, "key %s became %s", v.named[i].key, now.key)
+	default:
+		kind := v.named[i].kind
+		if r.Type == "string" {
+			kind = "string"
+		}
+		if now.text != r.value || now.kind != kind || now.refused != "" {
+			v.wrong(i, "%s %q was read as %s %q", kind, r.value, now.kind, now.text)
 		}
 	}
-	return nil
+}
+
+func (v *verification) again() { v.count, v.next, v.err = 0, 0, nil }
+
+func (v *verification) wrong(i int, format string, args ...any) {
+	if v.err == nil {
+		e := refuse(BadSelector, -1, "the value cannot be written here so that it is read back: "+format, args...)
+		v.err = v.locate(i, e)
+	}
 }
 
 // replacer is a language whose values have no key afterwards.
@@ -322,9 +263,9 @@ type replacer interface {
 }
 
 var (
-	markOurs   = regexp.MustCompile(`(?m)^<{7}(?: .*)?\r?$`)
-	markMiddle = regexp.MustCompile(`(?m)^={7}\r?$`)
-	markTheirs = regexp.MustCompile(`(?m)^>{7}(?: .*)?\r?$`)
+	markOurs   = lazily(`(?m)^<{7}(?: .*)?\r?$`)
+	markMiddle = lazily(`(?m)^={7}\r?$`)
+	markTheirs = lazily(`(?m)^>{7}(?: .*)?\r?$`)
 )
 
 // conflictMarkers returns the offset of a conflict's first marker, or -1. All
@@ -333,12 +274,12 @@ func conflictMarkers(src []byte) int {
 	if !bytes.Contains(src, []byte("<<<<<<<")) {
 		return -1
 	}
-	ours := markOurs.FindIndex(src)
+	ours := markOurs().FindIndex(src)
 	if ours == nil {
 		return -1
 	}
-	middle := markMiddle.FindIndex(src[ours[1]:])
-	if middle == nil || !markTheirs.Match(src[ours[1]+middle[1]:]) {
+	middle := markMiddle().FindIndex(src[ours[1]:])
+	if middle == nil || !markTheirs().Match(src[ours[1]+middle[1]:]) {
 		return -1
 	}
 	return ours[0]
@@ -404,23 +345,23 @@ func nearest(key string, all []literal) string {
 // Bare numbers are written only in the one form that every reader reads alike:
 // no leading zero, no sign +, no exponent, and within 64 bits.
 var (
-	bareInt   = regexp.MustCompile(`^(?:0|-?[1-9][0-9]{0,17})$`)
-	bareFloat = regexp.MustCompile(`^-?(?:0|[1-9][0-9]{0,14})\.[0-9]{1,15}$`)
+	bareInt   = lazily(`^(?:0|-?[1-9][0-9]{0,17})$`)
+	bareFloat = lazily(`^-?(?:0|[1-9][0-9]{0,14})\.[0-9]{1,15}$`)
 )
 
 // encodeBare writes a value that is no string and must not become one.
 func encodeBare(old literal, value string) (string, error) {
 	switch old.kind {
 	case "int":
-		if bareInt.MatchString(value) {
+		if bareInt().MatchString(value) {
 			return value, nil
 		}
 	case "float":
-		if bareFloat.MatchString(value) {
+		if bareFloat().MatchString(value) {
 			return value, nil
 		}
 	case "number":
-		if bareInt.MatchString(value) || bareFloat.MatchString(value) {
+		if bareInt().MatchString(value) || bareFloat().MatchString(value) {
 			return value, nil
 		}
 	case "bool":

@@ -243,7 +243,7 @@ func fuzz(f *testing.F, format string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all, err := lang.scan(string(src))
+		all, err := collect(lang, string(src))
 		if err != nil {
 			var e *Error
 			if !errors.As(err, &e) || e.Kind != ParseError {

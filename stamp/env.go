@@ -1,7 +1,6 @@
 package stamp
 
 import (
-	"regexp"
 	"strings"
 )
 
@@ -11,17 +10,16 @@ import (
 // follows a value they read differently, and it is no literal.
 type env struct{}
 
-var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
+var envName = lazily(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 
 func (env) selector(key string) (selector, error) {
-	if !envName.MatchString(key) {
+	if !envName().MatchString(key) {
 		return nil, refuse(BadSelector, -1, "%q is not the name of a variable", key)
 	}
 	return func(k string) bool { return k == key }, nil
 }
 
-func (env) scan(src string) ([]literal, error) {
-	found := make([]literal, 0, strings.Count(src, "="))
+func (env) scan(src string, found sink) error {
 	for at := bomLen(src); at < len(src); {
 		start := at + envLeading(src[at:], " \t")
 		name, exported := start, false
@@ -35,20 +33,21 @@ func (env) scan(src string) ([]literal, error) {
 			l := literal{key: src[name:end], start: equals + 1 + envLeading(src[equals+1:], " \t")}
 			next, err := envValue(src, &l)
 			if err != nil {
-				return nil, err
+				return err
 			}
-			found, at = append(found, l), next
+			found.add(&l)
+			at = next
 		case exported && envNames(src[name:]) > 0:
 			at = name + envNames(src[name:])
 		default:
 			n := envEmpty(src[start:])
 			if n < 0 {
-				return nil, refuse(ParseError, at, "the line is not NAME=value")
+				return refuse(ParseError, at, "the line is not NAME=value")
 			}
 			at = start + n
 		}
 	}
-	return found, nil
+	return nil
 }
 
 // envLeading returns how many of the first bytes of s are in set.
@@ -179,7 +178,7 @@ func envQuoted(src string, l *literal) error {
 }
 
 var (
-	envWord      = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-]*$`)
+	envWord      = lazily(`^[A-Za-z0-9_./:@%+,-]*$`)
 	envEscaper   = strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "`", "\\`")
 	envUnescaper = strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\$`, `$`, "\\`", "`")
 )
@@ -191,7 +190,7 @@ var (
 func (e env) encode(old literal, value string, _ bool) (string, error) {
 	double := old.style == '"' && !strings.ContainsAny(value, "$`\\")
 	switch {
-	case old.style == 0 && envWord.MatchString(value):
+	case old.style == 0 && envWord().MatchString(value):
 		return value, nil
 	case !double && !strings.Contains(value, "'"):
 		return "'" + value + "'", nil

@@ -74,7 +74,7 @@ func TestEnvOnPieces(t *testing.T) {
 			}
 			src += "\n"
 		}
-		all, err := env{}.scan(src)
+		all, err := collect(env{}, src)
 		if err != nil {
 			parseErrors++
 			continue

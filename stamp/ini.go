@@ -196,7 +196,7 @@ func iniPlain(value, old string) bool {
 	case !utf8.ValidString(value) || strings.TrimSpace(value) != value:
 		return false
 	case iniNumeric(value):
-		return bareInt.MatchString(value) || bareFloat.MatchString(value) && (iniNumeric(old) || !strings.HasSuffix(value, "0"))
+		return bareInt().MatchString(value) || bareFloat().MatchString(value) && (iniNumeric(old) || !strings.HasSuffix(value, "0"))
 	case iniReplaced(value) && iniReplaced(old):
 		return true
 	}

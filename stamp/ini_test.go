@@ -98,7 +98,7 @@ func (v *iniValues) add(section, key, value string) {
 // for find. It returns how many values it compared with each of the families.
 func compareINI(t *testing.T, name, src string, answer iniAnswer) (php, python int) {
 	t.Helper()
-	all, err := ini{}.scan(src)
+	all, err := collect(ini{}, src)
 	if err != nil {
 		return 0, 0
 	}
@@ -235,7 +235,7 @@ func TestINICorpus(t *testing.T) {
 	}
 	var php, python, refused, phpFiles, pythonFiles int
 	for i, answer := range iniReaders(t, texts) {
-		if _, err := (ini{}).scan(texts[i]); err != nil {
+		if _, err := collect(ini{}, texts[i]); err != nil {
 			refused++
 			t.Logf("%s: %v", all[i].name, err)
 		}

@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-func (ini) scan(src string) ([]literal, error) {
+func (ini) scan(src string, found sink) error {
 	if nul := strings.IndexByte(src, 0); nul >= 0 {
-		return nil, refuse(ParseError, nul, "a NUL byte: the file is not text, or UTF-16")
+		return refuse(ParseError, nul, "a NUL byte: the file is not text, or UTF-16")
 	}
 	var r iniReader
 	keys := r.look(src)
@@ -17,12 +17,13 @@ func (ini) scan(src string) ([]literal, error) {
 	for at := bomLen(src); at < len(src); {
 		l := iniNextLine(src, at)
 		if err := s.line(l); err != nil {
-			return nil, err
+			return err
 		}
 		at = l.next
 	}
 	s.refuseRepeated()
-	return s.found, nil
+	s.found.handTo(found)
+	return nil
 }
 
 // iniText is a line without the blanks around it.
@@ -86,7 +87,7 @@ func iniDelimiter(text string) (at int, colon bool) {
 type iniScanner struct {
 	src     string
 	reader  iniReader
-	found   []literal
+	found   literals
 	section string // what its keys begin with
 	indent  int    // of the last key
 	last    int    // index in found of that key, or -1 below a header

@@ -24,13 +24,14 @@ import "strings"
 // passed to a call has no key.
 type js struct{ ts bool }
 
-func (lang js) scan(src string) ([]literal, error) {
+func (lang js) scan(src string, found sink) error {
 	s := newJSScanner(src, lang.ts)
 	s.program()
 	if s.err != nil {
-		return nil, s.err
+		return s.err
 	}
-	return s.found, nil
+	s.found.handTo(found)
+	return nil
 }
 
 // jsKey adds the name of a property to a key. Arrays and objects are the same
@@ -39,7 +40,7 @@ func jsKey(base, name string) string {
 	switch {
 	case base == "":
 		return name
-	case name != "" && jsClass[name[0]] == jsDigit && len(name) <= 15 && bareInt.MatchString(name):
+	case name != "" && jsClass[name[0]] == jsDigit && len(name) <= 15 && bareInt().MatchString(name):
 		return base + "[" + name + "]"
 	}
 	return base + "." + jsKeyName(name)
@@ -133,7 +134,7 @@ func jsSubscript(s string) (name string, n int) {
 		}
 		return name, end + 2
 	}
-	if end < 2 || !bareInt.MatchString(s[1:end]) || s[1] == '-' {
+	if end < 2 || !bareInt().MatchString(s[1:end]) || s[1] == '-' {
 		return "", 0
 	}
 	return s[1:end], end + 1

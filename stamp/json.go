@@ -10,16 +10,12 @@ type jsonLang struct{ comments bool }
 
 func (jsonLang) selector(key string) (selector, error) { return pathSelector(key) }
 
-func (lang jsonLang) scan(src string) ([]literal, error) {
-	s := jsonScanner{cursor: cursor{src, bomLen(src)}, comments: lang.comments}
-	// As many as there are, or fewer where commas and brackets are in strings:
-	// a text of nothing but commas must not cost a hundred times its size.
-	members := strings.Count(src, ",") + strings.Count(src, "{") + strings.Count(src, "[") + 1
-	s.found = make([]literal, 0, min(members, len(src)/8+8))
+func (lang jsonLang) scan(src string, found sink) error {
+	s := jsonScanner{cursor: cursor{src, bomLen(src)}, comments: lang.comments, found: found}
 	if err := s.file(); err != nil {
-		return nil, err
+		return err
 	}
-	return s.found, nil
+	return nil
 }
 
 // jsonDepth is how deep arrays and objects go at most, as in encoding/json.
@@ -31,8 +27,8 @@ type jsonScanner struct {
 	comments bool
 	depth    int
 	path     []byte // of the value that is read
-	keys     keyStore
-	found    []literal
+	last     literal
+	found    sink
 }
 
 func (s *jsonScanner) file() *Error {
@@ -111,15 +107,16 @@ func (s *jsonScanner) lineComment(text string) *Error {
 
 // value reads a value, which begins here unless it is missing.
 func (s *jsonScanner) value() *Error {
-	l := literal{start: s.at, end: s.at}
+	l := &s.last
+	*l = literal{start: s.at, end: s.at}
 	switch s.byte() {
 	case '{':
 		l.refused = "an object"
-		s.add(l)
+		s.add()
 		return s.members('}')
 	case '[':
 		l.refused = "an array"
-		s.add(l)
+		s.add()
 		return s.members(']')
 	case '"':
 		text, err := s.str()
@@ -135,13 +132,13 @@ func (s *jsonScanner) value() *Error {
 		l.text, l.kind = s.src[l.start:s.at], kind
 	}
 	l.end = s.at
-	s.add(l)
+	s.add()
 	return nil
 }
 
-func (s *jsonScanner) add(l literal) {
-	l.key = s.keys.keep(s.path)
-	s.found = append(s.found, l)
+func (s *jsonScanner) add() {
+	s.last.key = view(s.path)
+	s.found.add(&s.last)
 }
 
 // members reads an object or an array.

@@ -78,7 +78,7 @@ func readJSON(src []byte) ([]jsonValue, error) {
 // agree.
 func compareJSON(t *testing.T, name string, src []byte) bool {
 	t.Helper()
-	all, err := jsonLang{}.scan(string(src))
+	all, err := collect(jsonLang{}, string(src))
 	skipped := len(src) - len(bytes.TrimPrefix(src, []byte(bom)))
 	var got []jsonValue
 	for _, l := range all {
@@ -113,7 +113,7 @@ func TestJSONDepth(t *testing.T) {
 	t.Parallel()
 	for _, depth := range []int{jsonDepth, jsonDepth + 1} {
 		src := []byte(strings.Repeat("[", depth) + strings.Repeat("]", depth))
-		_, err := jsonLang{}.scan(string(src))
+		_, err := collect(jsonLang{}, string(src))
 		if (err == nil) != json.Valid(src) {
 			t.Errorf("depth %d: error %v, encoding/json %v", depth, err, json.Valid(src))
 		}
@@ -301,7 +301,7 @@ func TestJSONCorpus(t *testing.T) {
 	}
 	some := everyNth(30, all)
 	for i, want := range pythonEverything(t, "json", some) {
-		got, err := jsonLang{}.scan(string(some[i].text))
+		got, err := collect(jsonLang{}, string(some[i].text))
 		if (err == nil) != (want != nil) {
 			t.Errorf("%s: error %v, %d values in Python", some[i].name, err, len(want))
 		} else if diff := cmp.Diff(want, literalLines(got)); diff != "" {

@@ -70,7 +70,7 @@ func spanLines(all []literal, ends []string) []string {
 // opinion.
 func compareJSONC(t *testing.T, src string) bool {
 	t.Helper()
-	got, err := jsonLang{comments: true}.scan(src)
+	got, err := collect(jsonLang{comments: true}, src)
 	want, wantErr := huJSON(src)
 	switch {
 	case err != nil && wantErr == nil && strings.Contains(err.Error(), "inside a comment"):
@@ -198,9 +198,9 @@ func TestJSONCCorpus(t *testing.T) {
 		if len(s.text) > 40<<10 {
 			continue
 		}
-		was, err := jsonLang{}.scan(string(s.text))
+		was, err := collect(jsonLang{}, string(s.text))
 		s.text = commented(s.text, rng)
-		now, err2 := jsonLang{comments: true}.scan(string(s.text))
+		now, err2 := collect(jsonLang{comments: true}, string(s.text))
 		if err != nil || err2 != nil || !slices.Equal(literalLines(was), literalLines(now)) {
 			t.Errorf("%s: with comments other values were found: %v, %v", s.name, err, err2)
 		}
@@ -216,7 +216,7 @@ func TestJSONCCorpus(t *testing.T) {
 	for i, answer := range typeScript(t, jobs) {
 		want := everything(t, answer)
 		text := strings.TrimPrefix(string(all[i].text), bom)
-		got, err := jsonLang{comments: true}.scan(text)
+		got, err := collect(jsonLang{comments: true}, text)
 		if diff := cmp.Diff(want, spanLines(got, want)); err != nil || diff != "" {
 			t.Fatalf("%s: %v (-typescript +ours):\n%s", all[i].name, err, diff)
 		}

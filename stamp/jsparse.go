@@ -11,7 +11,7 @@ import (
 // operators bind how tightly, nor what can be assigned to.
 type jsScanner struct {
 	jsLexer
-	found  []literal
+	found  literals
 	levels []int32 // of found: in how many functions and classes each is
 
 	level     int32

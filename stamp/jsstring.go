@@ -51,7 +51,7 @@ func (js) encode(old literal, value string, asString bool) (string, error) {
 // jsBare writes a value that is no string. A number is a double: it gets no
 // more digits than that keeps.
 func jsBare(old literal, value string) (string, error) {
-	if old.kind == "bigint" && bareInt.MatchString(value) {
+	if old.kind == "bigint" && bareInt().MatchString(value) {
 		return value + "n", nil
 	}
 	text, err := encodeBare(old, value)
@@ -189,7 +189,7 @@ func jsNameText(text string) string {
 // jsNumberName returns the name of the property that a number names: ToString
 // of it (section 6.1.6.1.20).
 func jsNumberName(text string) string {
-	if bareInt.MatchString(text) && len(text) <= 15 {
+	if bareInt().MatchString(text) && len(text) <= 15 {
 		return text
 	}
 	text = strings.ReplaceAll(text, "_", "")

@@ -34,7 +34,11 @@ func List(file, formatName string, src []byte) ([]Entry, error) {
 	if err != nil {
 		return nil, t.locate(src, err)
 	}
-	all, err := scan(f.language, src)
+	err = refuseConflict(src)
+	if err != nil {
+		return nil, t.locate(src, err)
+	}
+	all, err := collect(f.language, view(src))
 	if err != nil {
 		return nil, t.locate(src, err)
 	}
@@ -43,7 +47,7 @@ func List(file, formatName string, src []byte) ([]Entry, error) {
 		times[l.key]++
 	}
 	var entries []Entry
-	at := walker{src: string(src), line: 1, column: 1}
+	at := walker{src: view(src), line: 1, column: 1}
 	for _, l := range all {
 		if _, err := f.selector(l.key); err != nil {
 			continue // the file as a whole, or in a class without a name

@@ -1,7 +1,6 @@
 package stamp
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 )
@@ -27,22 +26,21 @@ func (php) selector(key string) (selector, error) {
 	if err != nil {
 		return bad("it is no PHP")
 	}
-	if len(s.tokens) == 0 {
+	if s.len() == 0 {
 		return bad("a name is missing")
 	}
-	first := s.tokens[0]
-	if first.kind != phpVariable && first.kind != phpName {
+	first := s.kind(0)
+	if first != phpVariable && first != phpName {
 		return bad("it begins with neither a variable nor a name")
 	}
 	name := s.text(0)
 	exact := strings.Contains(name, `\`)
 	base, next := strings.TrimPrefix(name, `\`), 1
-	if first.kind == phpName && s.is(1, "::") && len(s.tokens) > 2 &&
-		(s.tokens[2].kind == phpName || s.tokens[2].kind == phpVariable) {
+	if first == phpName && s.is(1, "::") && (s.kind(2) == phpName || s.kind(2) == phpVariable) {
 		base, next = base+"::"+s.text(2), 3
 	}
 	want, next := s.subscripts(base, next, true)
-	if next < len(s.tokens) {
+	if next < s.len() {
 		return bad("what follows the name is no ['key']")
 	}
 	if exact || strings.HasPrefix(want, "$") {
@@ -54,26 +52,25 @@ func (php) selector(key string) (selector, error) {
 	}, nil
 }
 
-func (php) scan(src string) ([]literal, error) {
+func (php) scan(src string, found sink) error {
 	s, err := newPHPScanner(src)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for i := 0; i < len(s.tokens); {
+	s.found.found = found
+	for i := 0; i < s.len(); {
 		i = s.step(i)
 	}
-	byStart := func(a, b literal) int { return cmp.Compare(a.start, b.start) }
-	if !slices.IsSortedFunc(s.found, byStart) {
-		slices.SortStableFunc(s.found, byStart)
-	}
-	return s.found, nil
+	phpUsed.Put(s.phpTokens)
+	return nil
 }
 
 // phpScanner goes over the tokens that are code.
 type phpScanner struct {
-	src       string
-	tokens    []phpToken
-	found     []literal
+	src string
+	*phpTokens
+	found     spare
+	keys      []byte // of the elements that are read
 	namespace string
 	frames    []phpFrame
 	pending   phpFrame // what the next { opens
@@ -85,68 +82,11 @@ func newPHPScanner(src string) (*phpScanner, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &phpScanner{src: src, tokens: tokens}
-	return s, s.pair()
+	s := &phpScanner{src: src, phpTokens: tokens}
+	return s, tokens.pair()
 }
 
-// pair finds the partner of each bracket.
-func (s *phpScanner) pair() error {
-	var open []int32
-	values := 0
-	for i, t := range s.tokens {
-		switch t.op {
-		case '(', '[', '{':
-			open = append(open, int32(i))
-		case ')', ']', '}':
-			last := len(open) - 1
-			if last < 0 || s.tokens[open[last]].op != phpOpening(t.op) {
-				return refuse(ParseError, int(t.start), "%q closes nothing", t.op)
-			}
-			s.tokens[i].partner, s.tokens[open[last]].partner = open[last], int32(i)
-			open = open[:last]
-		case '=', phpArrow, ',': // before what may be a value
-			values++
-		}
-	}
-	if len(open) > 0 {
-		t := s.tokens[open[len(open)-1]]
-		return refuse(ParseError, int(t.start), "%q is never closed", t.op)
-	}
-	s.found = make([]literal, 0, values+values/8+8) // and what is first in its brackets
-	return nil
-}
-
-func phpOpening(closing byte) byte {
-	switch closing {
-	case ')':
-		return '('
-	case ']':
-		return '['
-	}
-	return '{'
-}
-
-func (s *phpScanner) text(i int) string { return s.src[s.tokens[i].start:s.tokens[i].end] }
-
-// kind returns what token i is; a token that is not there is none of a
-// variable, a name, a string or a number.
-func (s *phpScanner) kind(i int) phpKind {
-	if i < 0 || i >= len(s.tokens) {
-		return phpHTML
-	}
-	return s.tokens[i].kind
-}
-
-// partner returns the other one of the bracket i, or -1.
-func (s *phpScanner) partner(i int) int { return int(s.tokens[i].partner) }
-
-// op returns phpToken.op of token i; 0 when it is not there.
-func (s *phpScanner) op(i int) byte {
-	if i < 0 || i >= len(s.tokens) {
-		return 0
-	}
-	return s.tokens[i].op
-}
+func (s *phpScanner) text(i int) string { return s.src[s.start(i):s.end(i)] }
 
 // is reports whether token i is the operator or, in any case, the word.
 func (s *phpScanner) is(i int, text string) bool {
@@ -154,7 +94,7 @@ func (s *phpScanner) is(i int, text string) bool {
 	case phpOp:
 		return s.text(i) == text
 	case phpName:
-		return len(text) == int(s.tokens[i].end-s.tokens[i].start) && strings.EqualFold(s.text(i), text)
+		return len(text) == s.end(i)-s.start(i) && strings.EqualFold(s.text(i), text)
 	}
 	return false
 }
@@ -175,7 +115,7 @@ func (s *phpScanner) member(i int) bool {
 
 // step handles the token i and returns the next one to look at.
 func (s *phpScanner) step(i int) int {
-	switch s.tokens[i].kind {
+	switch s.kind(i) {
 	case phpVariable:
 		s.variable(i)
 	case phpName:
@@ -183,7 +123,7 @@ func (s *phpScanner) step(i int) int {
 	case phpClose:
 		s.pending = phpFrame{}
 	case phpOp:
-		switch s.tokens[i].op {
+		switch s.op(i) {
 		case '{':
 			s.frames = append(s.frames, s.pending)
 			s.pending = phpFrame{}
@@ -261,7 +201,7 @@ func (s *phpScanner) constants(i int) int {
 	}
 	for {
 		i++
-		for i < len(s.tokens) && s.kind(i) != phpClose && !s.isAny(i, "=", ";", ")", "}") {
+		for i < s.len() && s.kind(i) != phpClose && !s.isAny(i, "=", ";", ")", "}") {
 			i = max(i, s.partner(i)) + 1 // over the type, up to =
 		}
 		if s.op(i) != '=' || s.kind(i-1) != phpName {

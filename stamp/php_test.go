@@ -134,7 +134,7 @@ func TestPHPPrograms(t *testing.T) {
 	}
 	src += "return ['k' => 'last'];\n"
 	want++
-	all, err := php{}.scan(src)
+	all, err := collect(php{}, src)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package stamp
 import (
 	"math"
 	"strings"
+	"sync"
 )
 
 // phpKind is what a token is. Blanks are no tokens.
@@ -21,19 +22,102 @@ const (
 	phpVariable                // $name
 	phpName                    // a word or a name with backslashes
 	phpNumber
-	phpOp // an operator or punctuation
+	phpOp // an operator or punctuation; all bytes above it are such of one character
 )
 
-// phpToken is src[start:end]. There are as many as a tenth of the bytes of a
-// configuration, so they are small.
-type phpToken struct {
-	start, end int32
-	partner    int32 // of a bracket, once they are paired: the other one; -1 for other tokens
-	kind       phpKind
-	op         byte // of an operator of one character: it; phpArrow; 0 for others
+// phpTokens are tokens. There are as many as a fifth of the bytes of a
+// configuration, and touching memory for the first time is most of what a
+// process of some milliseconds does: so they are small.
+type phpTokens struct {
+	what  []byte   // of each: an operator of one character, phpArrow, or a phpKind
+	spans []uint64 // of each: where it begins and, in the upper half, where it ends
 }
 
 const phpArrow = 0xff // =>
+
+func (t *phpTokens) len() int { return len(t.what) }
+
+func (t *phpTokens) add(what byte, start, end int) {
+	t.what = append(t.what, what)
+	t.spans = append(t.spans, phpSpan(start, end))
+}
+
+func phpSpan(start, end int) uint64 { return uint64(uint32(start)) | uint64(end)<<32 }
+
+// cut takes back all from the nth on.
+func (t *phpTokens) cut(n int) { t.what, t.spans = t.what[:n], t.spans[:n] }
+
+// kind returns what token i is; a token that is not there is none of a
+// variable, a name, a string or a number.
+func (t *phpTokens) kind(i int) phpKind {
+	if i < 0 || i >= len(t.what) {
+		return phpHTML
+	}
+	return min(phpKind(t.what[i]), phpOp)
+}
+
+// op returns the operator of one character that token i is, or phpArrow; 0 for
+// others, and when it is not there.
+func (t *phpTokens) op(i int) byte {
+	if i < 0 || i >= len(t.what) || t.what[i] <= byte(phpOp) {
+		return 0
+	}
+	return t.what[i]
+}
+
+func (t *phpTokens) start(i int) int { return int(uint32(t.spans[i])) }
+
+func (t *phpTokens) end(i int) int {
+	if phpBracket(t.what[i]) {
+		return t.start(i) + 1
+	}
+	return int(t.spans[i] >> 32)
+}
+
+// partner returns the other one of the bracket i, once pair was called, or -1
+// when it is none.
+func (t *phpTokens) partner(i int) int {
+	if phpBracket(t.what[i]) {
+		return int(t.spans[i] >> 32) // which is where others have their end
+	}
+	return -1
+}
+
+func phpBracket(what byte) bool { return phpClasses[what] == phpBrackets }
+
+// pair finds the partner of each bracket.
+func (t *phpTokens) pair() error {
+	var open []int32
+	for i, what := range t.what {
+		switch what {
+		case '(', '[', '{':
+			open = append(open, int32(i))
+		case ')', ']', '}':
+			last := len(open) - 1
+			if last < 0 || t.what[open[last]] != phpOpening(what) {
+				return refuse(ParseError, t.start(i), "%q closes nothing", what)
+			}
+			other := int(open[last])
+			t.spans[i], t.spans[other] = phpSpan(t.start(i), other), phpSpan(t.start(other), i)
+			open = open[:last]
+		}
+	}
+	if len(open) > 0 {
+		i := int(open[len(open)-1])
+		return refuse(ParseError, t.start(i), "%q is never closed", t.what[i])
+	}
+	return nil
+}
+
+func phpOpening(closing byte) byte {
+	switch closing {
+	case ')':
+		return '('
+	case ']':
+		return '['
+	}
+	return '{'
+}
 
 // phpLexer splits a PHP file (8.x, short_open_tag off) as PHP's own tokenizer
 // does, as far as it matters where text and code begin and end.
@@ -42,16 +126,26 @@ type phpLexer struct {
 	at       int
 	codeOnly bool // leave out comments, <?php and what lies outside of <?php ?>
 	property bool // the last token was -> or ?->, after which a b begins no string and #[ no attribute
-	tokens   []phpToken
+	tokens   *phpTokens
 }
+
+// phpUsed are tokens that are not used any more, for the second reading of a
+// file.
+var phpUsed sync.Pool
 
 // lexPHP returns the tokens of src, or only those that are code. Unterminated
 // strings and comments are parse errors.
-func lexPHP(src string, codeOnly bool) ([]phpToken, error) {
+func lexPHP(src string, codeOnly bool) (*phpTokens, error) {
 	if len(src) > math.MaxInt32 {
 		return nil, refuse(ParseError, -1, "the file is larger than 2 GB")
 	}
-	l := phpLexer{src: src, codeOnly: codeOnly, tokens: make([]phpToken, 0, len(src)/4+16)}
+	l := phpLexer{src: src, codeOnly: codeOnly}
+	if used, ok := phpUsed.Get().(*phpTokens); ok {
+		l.tokens = used
+		used.cut(0)
+	} else {
+		l.tokens = &phpTokens{make([]byte, 0, len(src)/4+16), make([]uint64, 0, len(src)/4+16)}
+	}
 	for l.at < len(src) {
 		if err := l.html(); err != nil {
 			return nil, err
@@ -65,7 +159,7 @@ func lexPHP(src string, codeOnly bool) ([]phpToken, error) {
 
 func (l *phpLexer) emit(kind phpKind, end int) {
 	if !l.codeOnly || kind != phpComment && kind != phpHTML && kind != phpData {
-		l.tokens = append(l.tokens, phpToken{int32(l.at), int32(end), -1, kind, 0})
+		l.tokens.add(byte(kind), l.at, end)
 	}
 	l.property = false
 	l.at = end
@@ -73,17 +167,17 @@ func (l *phpLexer) emit(kind phpKind, end int) {
 
 func (l *phpLexer) emitOp(length int) {
 	end := l.at + length
-	op := l.src[l.at]
+	op := max(l.src[l.at], byte(phpOp)) // a control character is none that matters
 	l.property = false
 	if length > 1 {
 		text := l.src[l.at:end]
 		l.property = text == "->" || text == "?->"
-		op = 0
+		op = byte(phpOp)
 		if text == "=>" {
 			op = phpArrow
 		}
 	}
-	l.tokens = append(l.tokens, phpToken{int32(l.at), int32(end), -1, phpOp, op})
+	l.tokens.add(op, l.at, end)
 	l.at = end
 }
 
@@ -141,6 +235,7 @@ const (
 	phpLetter      // of a name, in whatever encoding
 	phpDigit
 	phpLonger // second character of operators that have one
+	phpBrackets
 )
 
 var phpClasses = func() (classes [256]byte) {
@@ -154,6 +249,8 @@ var phpClasses = func() (classes [256]byte) {
 			classes[c] = phpDigit
 		case strings.IndexByte("=<>.-:*&|+?", b) >= 0:
 			classes[c] = phpLonger
+		case strings.IndexByte("()[]{}", b) >= 0:
+			classes[c] = phpBrackets
 		}
 	}
 	return classes
@@ -361,7 +458,8 @@ func (l *phpLexer) prefixed() error {
 	if err := l.punctuation(l.src[l.at]); err != nil {
 		return err
 	}
-	l.tokens[len(l.tokens)-1].start--
+	last := l.tokens.len() - 1
+	l.tokens.spans[last] = phpSpan(l.tokens.start(last)-1, l.tokens.end(last))
 	return nil
 }
 
@@ -434,7 +532,7 @@ func (l *phpLexer) single() error {
 
 // double reads "..." or `...` and the code inside it.
 func (l *phpLexer) double(quote byte) error {
-	start, before := l.at, len(l.tokens)
+	start, before := l.at, l.tokens.len()
 	kind := phpString
 	if quote == '`' {
 		kind = phpBacktick
@@ -445,7 +543,8 @@ func (l *phpLexer) double(quote byte) error {
 			l.at += 2
 		case quote:
 			end := l.at + 1
-			l.at, l.tokens = start, l.tokens[:before]
+			l.at = start
+			l.tokens.cut(before)
 			l.emit(kind, end)
 			return nil
 		case '$', '{':
@@ -527,12 +626,13 @@ func phpHeredocStart(s string) (h phpHeredocHead, ok bool) {
 // heredoc reads up to the closing label, which may be indented, on a line of
 // its own or before more code.
 func (l *phpLexer) heredoc(h phpHeredocHead) error {
-	start, before := l.at, len(l.tokens)
+	start, before := l.at, l.tokens.len()
 	l.at += h.length
 	for lineStart := true; l.at < len(l.src); {
 		if lineStart {
 			if end := l.labelEnd(h.label); end > 0 {
-				l.at, l.tokens = start, l.tokens[:before]
+				l.at = start
+				l.tokens.cut(before)
 				l.emit(phpHeredoc, end)
 				return nil
 			}

@@ -29,9 +29,9 @@ func segments(src []byte) (string, error) {
 		return "", err
 	}
 	var b strings.Builder
-	for _, t := range tokens {
-		if name, ok := phpKindNames[t.kind]; ok {
-			fmt.Fprintf(&b, "%s %d %d\n", name, t.start, t.end)
+	for i := range tokens.len() {
+		if name, ok := phpKindNames[tokens.kind(i)]; ok {
+			fmt.Fprintf(&b, "%s %d %d\n", name, tokens.start(i), tokens.end(i))
 		}
 	}
 	return b.String(), nil

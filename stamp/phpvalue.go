@@ -26,7 +26,7 @@ func (s *phpScanner) subscripts(base string, i int, selector bool) (key string, 
 // below returns k.below(base). Where the file has just that before the end of
 // the [k] at token i, as it mostly does, it is no copy.
 func (s *phpScanner) below(base string, k phpKey, i int) string {
-	start, end := int(s.tokens[i].start)-len(base), int(s.tokens[s.partner(i)].end)
+	start, end := s.start(i)-len(base), s.end(s.partner(i))
 	const quoted = len("['']")
 	if start < 0 || end-start != len(base)+len(k)+quoted {
 		return k.below(base)
@@ -72,21 +72,26 @@ func (k phpKey) number() bool {
 	return true
 }
 
-// below writes the key as it is written in keys.
-func (k phpKey) below(base string) string {
-	switch {
-	case k.number():
-		return base + "[" + string(k) + "]"
-	case strings.IndexByte(string(k), '\\') >= 0 || strings.IndexByte(string(k), '\'') >= 0:
-		return base + "['" + phpSingleEscaper.Replace(string(k)) + "']"
+// below is the key of an element, as it is written, of the array base.
+func (k phpKey) below(base string) string { return string(k.appendTo([]byte(base))) }
+
+func (k phpKey) appendTo(base []byte) []byte {
+	if k.number() {
+		return append(append(append(base, '['), k...), ']')
 	}
-	return base + "['" + string(k) + "']"
+	base = append(base, "['"...)
+	if strings.IndexByte(string(k), '\\') >= 0 || strings.IndexByte(string(k), '\'') >= 0 {
+		base = append(base, phpSingleEscaper.Replace(string(k))...)
+	} else {
+		base = append(base, k...)
+	}
+	return append(base, "']"...)
 }
 
 // expressionEnd returns the token that ends the expression at i, or the number
 // of tokens.
 func (s *phpScanner) expressionEnd(i int) int {
-	for i < len(s.tokens) && !s.ends(i) {
+	for i < s.len() && !s.ends(i) {
 		i = max(i, s.partner(i)) + 1
 	}
 	return i
@@ -98,7 +103,7 @@ func (s *phpScanner) ends(i int) bool {
 	case ';', ',', ')', ']', '}':
 		return true
 	}
-	return i >= len(s.tokens) || s.tokens[i].kind == phpClose
+	return i >= s.len() || s.kind(i) == phpClose
 }
 
 // value adds what key is given by the expression at token i.
@@ -107,7 +112,7 @@ func (s *phpScanner) value(key string, i int) {
 	if end == i {
 		return
 	}
-	start, stop := int(s.tokens[i].start), int(s.tokens[end-1].end)
+	start, stop := s.start(i), s.end(end-1)
 	l := literal{key: key, start: start, end: stop, text: s.src[start:stop]}
 	open := i
 	if s.is(i, "array") {
@@ -120,7 +125,7 @@ func (s *phpScanner) value(key string, i int) {
 		return
 	case end == i+1:
 		s.single(&l, i)
-	case end == i+2 && s.op(i) == '-' && s.kind(i+1) == phpNumber && s.tokens[i].end == s.tokens[i+1].start:
+	case end == i+2 && s.op(i) == '-' && s.kind(i+1) == phpNumber && s.end(i) == s.start(i+1):
 		l.kind = phpNumberKind(s.text(i + 1))
 	default:
 		l.refused = "an expression"
@@ -129,20 +134,20 @@ func (s *phpScanner) value(key string, i int) {
 		s.refuse(key, i, l.refused)
 		return
 	}
-	s.found = append(s.found, l)
+	s.found.add(l)
 }
 
 // refuse adds a value at token i that cannot be replaced.
 func (s *phpScanner) refuse(key string, i int, why string) {
-	if i < len(s.tokens) {
-		at := int(s.tokens[i].start)
-		s.found = append(s.found, literal{key: key, start: at, end: at, refused: why})
+	if i < s.len() {
+		at := s.start(i)
+		s.found.add(literal{key: key, start: at, end: at, refused: why})
 	}
 }
 
 // single classifies a value of one token.
 func (s *phpScanner) single(l *literal, i int) {
-	switch s.tokens[i].kind {
+	switch s.kind(i) {
 	case phpString:
 		if c := s.src[l.start]; c == 'b' || c == 'B' {
 			l.start++
@@ -184,6 +189,7 @@ func phpNumberKind(text string) string {
 // end.
 func (s *phpScanner) elements(base string, i, end int) {
 	next := int64(0) // the key of an element without one; -1 when not known
+	s.keys = append(s.keys[:0], base...)
 	for ; i < end; i++ {
 		stop := s.expressionEnd(i)
 		arrow := s.arrow(i, stop)
@@ -191,17 +197,24 @@ func (s *phpScanner) elements(base string, i, end int) {
 		case arrow < 0 && s.is(i, "..."):
 			next = -1
 		case arrow < 0 && i < stop && next >= 0:
-			s.value(base+"["+strconv.FormatInt(next, 10)+"]", i)
+			s.value(s.element(len(base), phpKey(strconv.FormatInt(next, 10))), i)
 			next++
 		case arrow >= 0:
 			k, ok := s.arrayKey(i, arrow)
 			if ok {
-				s.value(k.below(base), arrow+1)
+				s.value(s.element(len(base), k), arrow+1)
 			}
 			next = k.following(next, ok)
 		}
 		i = stop
 	}
+}
+
+// element returns the key of an element of the array whose key is the first n
+// bytes of keys. It is for as long as the element is read.
+func (s *phpScanner) element(n int, k phpKey) string {
+	s.keys = k.appendTo(s.keys[:n])
+	return view(s.keys)
 }
 
 // following returns the key of an element without one that follows, when it

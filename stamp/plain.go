@@ -1,6 +1,7 @@
 package stamp
 
 import (
+	"bytes"
 	"regexp"
 	"sort"
 	"strings"
@@ -41,13 +42,14 @@ func wholeText(text string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 }
 
-func (wholeFile) scan(src string) ([]literal, error) {
+func (wholeFile) scan(src string, found sink) error {
 	if strings.HasPrefix(src, "\xff\xfe") || strings.HasPrefix(src, "\xfe\xff") {
-		return nil, refuse(ParseError, 0, "the file is in UTF-16, and would no longer be")
+		return refuse(ParseError, 0, "the file is in UTF-16, and would no longer be")
 	}
 	start := bomLen(src)
 	text := wholeText(src[start:])
-	return []literal{{start: start, end: start + len(text), text: text, kind: "string"}}, nil
+	found.add(&literal{start: start, end: start + len(text), text: text, kind: "string"})
+	return nil
 }
 
 func (wholeFile) selector(string) (selector, error) { return nil, nil }
@@ -61,7 +63,7 @@ type match struct{ re *regexp.Regexp }
 
 func (match) selector(string) (selector, error) { return nil, nil }
 
-func (m match) scan(src string) ([]literal, error) {
+func (m match) scan(src string, found sink) error {
 	skipped := bomLen(src)
 	text := src[skipped:]
 	var returns []int // where in the text a CR was taken out
@@ -69,7 +71,6 @@ func (m match) scan(src string) ([]literal, error) {
 		text, returns = withoutReturns(text)
 	}
 	inFile := func(at int) int { return skipped + at + sort.SearchInts(returns, at) }
-	var found []literal
 	for _, span := range m.re.FindAllStringSubmatchIndex(text, -1) {
 		if span[2] < 0 {
 			continue // a way to match in which the group has no part
@@ -78,9 +79,9 @@ func (m match) scan(src string) ([]literal, error) {
 		if strings.HasSuffix(src[start:end], "\r") && strings.HasPrefix(src[end:], "\n") {
 			end-- // the end of the line stays, in any case
 		}
-		found = append(found, literal{start: start, end: end, text: src[start:end], kind: "string"})
+		found.add(&literal{start: start, end: end, text: src[start:end], kind: "string"})
 	}
-	return found, nil
+	return nil
 }
 
 // withoutReturns takes the CR out of each CRLF, and tells where they were.
@@ -107,23 +108,22 @@ type placeholder string
 
 func (placeholder) selector(string) (selector, error) { return nil, nil }
 
-func (p placeholder) scan(src string) ([]literal, error) {
-	var found []literal
+func (p placeholder) scan(src string, found sink) error {
 	for at := 0; ; {
 		i := strings.Index(src[at:], string(p))
 		if i < 0 {
-			return found, nil
+			return nil
 		}
 		start := at + i
 		at = start + len(p)
-		found = append(found, literal{start: start, end: at, text: string(p), kind: "string"})
+		found.add(&literal{start: start, end: at, text: string(p), kind: "string"})
 	}
 }
 
 func (placeholder) encode(_ literal, value string, _ bool) (string, error) { return value, nil }
 
 func (p placeholder) verify(out []byte, found, replaced int) error {
-	if left, _ := p.scan(string(out)); len(left) != found-replaced {
+	if bytes.Count(out, []byte(p)) != found-replaced {
 		return refuse(BadSelector, -1, "the value and the text around it make the placeholder anew")
 	}
 	return nil

@@ -23,12 +23,11 @@ func (properties) selector(key string) (selector, error) {
 	return func(k string) bool { return k == key }, nil
 }
 
-func (properties) scan(src string) ([]literal, error) {
-	found := make([]literal, 0, min(strings.Count(src, "\n")+1, len(src)/8+1))
+func (properties) scan(src string, found sink) error {
 	at := bomLen(src)
 	for {
 		if at = propertyBlanks(src, at); at == len(src) {
-			return found, nil
+			return nil
 		}
 		if src[at] == '#' || src[at] == '!' {
 			for at < len(src) && src[at] != '\r' && src[at] != '\n' {
@@ -39,9 +38,9 @@ func (properties) scan(src string) ([]literal, error) {
 		line := propertyLine(src, at)
 		l, err := line.literal()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		found = append(found, l)
+		found.add(&l)
 		at = line.end
 	}
 }

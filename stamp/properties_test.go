@@ -45,7 +45,7 @@ func java(t *testing.T, sources []javaSource) [][][2]string {
 // javaPairs returns what we find, in the same form. Java also finds an empty
 // key with an empty value where the file ends in a \ of its own.
 func javaPairs(src string) ([][2]string, error) {
-	all, err := properties{}.scan(src)
+	all, err := collect(properties{}, src)
 	var pairs [][2]string
 	for _, l := range all {
 		pairs = append(pairs, [2]string{l.key, l.text})

@@ -1,7 +1,6 @@
 package stamp
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -37,23 +36,19 @@ func (python) selector(key string) (selector, error) {
 	return func(k string) bool { return k == want }, nil
 }
 
-func (python) scan(src string) ([]literal, error) {
+func (python) scan(src string, found sink) error {
 	l, err := newPyLexer(src)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s := pyScanner{pyLexer: l, blocks: []pyBlock{{}}}
-	if err := s.file(); err != nil {
-		return nil, err
-	}
-	slices.SortStableFunc(s.found, func(a, b literal) int { return a.start - b.start })
-	return s.found, nil
+	s := pyScanner{pyLexer: l, found: spare{found: found}, blocks: []pyBlock{{}}}
+	return s.file()
 }
 
 // pyScanner goes over logical lines.
 type pyScanner struct {
 	*pyLexer
-	found  []literal
+	found  spare
 	blocks []pyBlock // those that the line is in, one for each of indents
 	header *pyBlock  // the block that the line before began
 	bad    error     // in a literal
@@ -297,7 +292,7 @@ func (s *pyScanner) several(class string, i, end, value int, why string) {
 
 func (s *pyScanner) refuse(key string, i int, why string) {
 	at := s.tokens[i].start
-	s.found = append(s.found, literal{key: key, start: at, end: at, refused: why})
+	s.found.add(literal{key: key, start: at, end: at, refused: why})
 }
 
 // target returns the key of what the tokens from i up to end name.
@@ -345,7 +340,7 @@ func (s *pyScanner) subscript(i, end int) (string, bool) {
 		return "", false
 	}
 	switch t := s.tokens[i]; {
-	case t.kind == pyNumber && bareInt.MatchString(sign+s.text(i)):
+	case t.kind == pyNumber && bareInt().MatchString(sign+s.text(i)):
 		return "[" + sign + s.text(i) + "]", true
 	case t.kind == pyString && sign == "":
 		p, err := s.parseString(t)
@@ -409,7 +404,7 @@ func (s *pyScanner) value(key string, i, end int) {
 	if l.refused != "" {
 		l.end, l.text = l.start, ""
 	}
-	s.found = append(s.found, l)
+	s.found.add(l)
 	switch l.refused {
 	case "a dict":
 		s.items(key, open, stop)

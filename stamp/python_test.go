@@ -47,7 +47,7 @@ func pyRead(src string) (r pyReading, err error) {
 		}
 	}
 	r.Tokens = strings.Join(tokens, "\n")
-	all, err := python{}.scan(src)
+	all, err := collect(python{}, src)
 	for _, f := range all {
 		text := base64.StdEncoding.EncodeToString([]byte(f.text))
 		kind := f.kind

@@ -1,20 +1,19 @@
 package stamp
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
 var (
-	pyCookie    = regexp.MustCompile(`^[ \t\f]*#.*?coding[:=][ \t]*([-_.a-zA-Z0-9]+)`)
-	pyASCIIName = regexp.MustCompile(`(?i)^(?:(?:us[-_]?)?ascii|646)$`)
-	pyBlank     = regexp.MustCompile(`^[ \t\f]*(?:#.*)?$`)
+	pyCookie    = lazily(`^[ \t\f]*#.*?coding[:=][ \t]*([-_.a-zA-Z0-9]+)`)
+	pyASCIIName = lazily(`(?i)^(?:(?:us[-_]?)?ascii|646)$`)
+	pyBlank     = lazily(`^[ \t\f]*(?:#.*)?$`)
 	// Of the encodings that Python knows those that have ASCII characters in
 	// bytes below 0x80, and nothing else there: not those of Shift JIS's kind,
 	// where a backslash may be half a character.
-	pyByteCharset = regexp.MustCompile(`^(?:(?:us-?)?ascii|646|(?:iso-?)?8859-?\d+|latin-?\d+|l\d+|(?:cp|windows-?|ibm)?(?:125[0-8]|437|720|737|775|850|852|855|858|86[0-6]|869|874|1125)` +
+	pyByteCharset = lazily(`^(?:(?:us-?)?ascii|646|(?:iso-?)?8859-?\d+|latin-?\d+|l\d+|(?:cp|windows-?|ibm)?(?:125[0-8]|437|720|737|775|850|852|855|858|86[0-6]|869|874|1125)` +
 		`|koi8-[rtu]|kz1048|mac-?(?:cyrillic|greek|iceland|latin2|roman|turkish)|(?:cyrillic|greek|hebrew|arabic|thai|tis-?620)|euc-?(?:jp|kr)|gb-?2312|euc-?cn)$`)
 )
 
@@ -29,7 +28,7 @@ func pyCharsetOf(src string) (charset, error) {
 		return 0, refuse(ParseError, at, "files in the encoding %s are not read", name).hint("make it UTF-8")
 	case charset != charsetUTF8 && bomLen(src) > 0:
 		return 0, refuse(ParseError, at, "the file begins with the mark of UTF-8, and says that it is %s", name)
-	case pyASCIIName.MatchString(name) && !ascii(src):
+	case pyASCIIName().MatchString(name) && !ascii(src):
 		return 0, refuse(ParseError, at, "the file says that it is %s, and is not", name)
 	case charset == charsetUTF8 && !utf8.ValidString(src):
 		return 0, refuse(ParseError, invalidUTF8([]byte(src)), "the file is not UTF-8").
@@ -46,10 +45,10 @@ func pyDeclared(src string) (name string, at int) {
 			end = len(src) - at
 		}
 		line := src[at : at+end]
-		if m := pyCookie.FindStringSubmatchIndex(line); m != nil {
+		if m := pyCookie().FindStringSubmatchIndex(line); m != nil {
 			return line[m[2]:m[3]], at + m[2]
 		}
-		if !pyBlank.MatchString(line) || at+end == len(src) {
+		if !pyBlank().MatchString(line) || at+end == len(src) {
 			break
 		}
 		at += end + 1
@@ -76,7 +75,7 @@ func pyCharsetNamed(name string) (charset, bool) {
 	case is("latin-1", "iso-8859-1", "iso-latin-1") || name == "latin1" || name == "iso8859-1" || name == "l1":
 		return charsetLatin1, true
 	}
-	return charsetOther, pyByteCharset.MatchString(name)
+	return charsetOther, pyByteCharset().MatchString(name)
 }
 
 // pyNames reports whether text can be a name (reference 2.3; without the

@@ -1,7 +1,6 @@
 package stamp
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -65,19 +64,19 @@ func (s *rbScanner) selected() (key string, ok bool) {
 	return key, next == len(s.tokens)
 }
 
-func (ruby) scan(src string) ([]literal, error) {
+func (ruby) scan(src string, found sink) error {
 	l, err := lexRuby(src)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s := rbScanner{rbLexer: l}
 	s.file()
 	if s.bad != nil {
-		return nil, s.bad
+		return s.bad
 	}
-	slices.SortStableFunc(s.found, func(a, b literal) int { return a.start - b.start })
 	rbAbsolute(s.found)
-	return s.found, nil
+	s.found.handTo(found)
+	return nil
 }
 
 // rbAbsolute writes :: before keys that are the end of another one, as REV is
@@ -115,7 +114,7 @@ func rbBase(key string) string {
 // rbScanner goes over the tokens.
 type rbScanner struct {
 	*rbLexer
-	found  []literal
+	found  literals
 	scopes []rbScope
 	bad    error // in a literal
 }
@@ -366,7 +365,7 @@ func (s *rbScanner) subscript(i, end int) (string, bool) {
 		if err == nil && p.refused == "" && utf8.ValidString(p.text) {
 			return "[" + rbStringKey(p.text) + "]", true
 		}
-	case s.kind(i) == rbNumber && bareInt.MatchString(number):
+	case s.kind(i) == rbNumber && bareInt().MatchString(number):
 		return "[" + number + "]", true
 	}
 	return "", false

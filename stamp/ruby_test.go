@@ -64,7 +64,7 @@ func rbRead(src string) (r rbReading, err error) {
 		}
 		r.Tokens = append(r.Tokens, []any{kind, t.start, t.end})
 	}
-	found, err := ruby{}.scan(src)
+	found, err := collect(ruby{}, src)
 	for _, f := range found {
 		if f.refused != "" {
 			r.Keys = append(r.Keys, []any{f.key, nil, nil, "", "", f.refused})

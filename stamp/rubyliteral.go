@@ -1,17 +1,16 @@
 package stamp
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
 var (
-	rbCookie = regexp.MustCompile(`(?i)^[ \t]*#.*?coding[ \t]*[:=][ \t]*([-\w.]+)`)
+	rbCookie = lazily(`(?i)^[ \t]*#.*?coding[ \t]*[:=][ \t]*([-\w.]+)`)
 	// Of the encodings that Ruby knows those that have ASCII characters in bytes
 	// below 0x80, and nothing else there.
-	rbByteCharset = regexp.MustCompile(`^(?:ascii-8bit|binary|us-ascii|ascii|iso-?8859-\d+|(?:windows-|cp)125[0-8]|(?:cp|ibm)(?:437|737|775|85[0257]|86[0-6]|869)|koi8-[ru]|euc-?jp|euc-?kr|gb2312)$`)
+	rbByteCharset = lazily(`^(?:ascii-8bit|binary|us-ascii|ascii|iso-?8859-\d+|(?:windows-|cp)125[0-8]|(?:cp|ibm)(?:437|737|775|85[0257]|86[0-6]|869)|koi8-[ru]|euc-?jp|euc-?kr|gb2312)$`)
 )
 
 // rbCharsetOf reads the magic comment in the first line, or in the second when
@@ -25,7 +24,7 @@ func rbCharsetOf(src string) (charset, error) {
 		src = src[min(len(line)+1, len(src)):]
 		line = src[:rbLine(src)]
 	}
-	m := rbCookie.FindStringSubmatch(line)
+	m := rbCookie().FindStringSubmatch(line)
 	if m == nil {
 		return charsetUTF8, nil
 	}
@@ -38,7 +37,7 @@ func rbCharsetOf(src string) (charset, error) {
 		return charsetUTF8, nil
 	case name == "iso-8859-1" || name == "iso8859-1":
 		return charsetLatin1, nil
-	case rbByteCharset.MatchString(name):
+	case rbByteCharset().MatchString(name):
 		return charsetOther, nil
 	}
 	return 0, refuse(ParseError, 0, "files in the encoding %s are not read", m[1]).hint("make it UTF-8")

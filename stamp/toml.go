@@ -13,19 +13,18 @@ type tomlLang struct{}
 
 func (tomlLang) selector(key string) (selector, error) { return pathSelector(key) }
 
-func (tomlLang) scan(src string) ([]literal, error) {
+func (tomlLang) scan(src string, found sink) error {
 	if !utf8.ValidString(src) {
-		return nil, refuse(ParseError, invalidUTF8([]byte(src)), "the file is not UTF-8, as TOML must be")
+		return refuse(ParseError, invalidUTF8([]byte(src)), "the file is not UTF-8, as TOML must be")
 	}
 	pairs := min(strings.Count(src, "="), len(src)/8)
-	others := min(strings.Count(src, "[")+strings.Count(src, ","), len(src)/8)
-	s := tomlScanner{cursor: cursor{src, bomLen(src)}, found: make([]literal, 0, pairs+others+8), seen: make(map[string]tomlNode, pairs+pairs/8)}
+	s := tomlScanner{cursor: cursor{src, bomLen(src)}, found: spare{found: found}, seen: make(map[string]tomlNode, pairs+pairs/8)}
 	for s.at < len(src) {
 		if err := s.line(); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return s.found, nil
+	return nil
 }
 
 // Styles of strings in triple quotes; of the others, the quote is the style.
@@ -105,7 +104,7 @@ type tomlScanner struct {
 	path  []byte // of the table of the last header, and of what is read in it
 	keys  keyStore
 	seen  map[string]tomlNode
-	found []literal
+	found spare
 }
 
 // line reads a line, or the lines of a value.
@@ -183,7 +182,7 @@ func (s *tomlScanner) key() string { return s.keys.keep(s.path) }
 // add notes that a table or array is at the path, and returns its key.
 func (s *tomlScanner) add(at int, what string) string {
 	key := s.key()
-	s.found = append(s.found, literal{key: key, start: at, end: at, refused: what})
+	s.found.add(literal{key: key, start: at, end: at, refused: what})
 	return key
 }
 
@@ -360,11 +359,11 @@ func (s *tomlScanner) value(key string) *Error {
 	switch c := s.byte(); c {
 	case '[':
 		l.refused = "an array"
-		s.found = append(s.found, l)
+		s.found.add(l)
 		return s.members(']')
 	case '{':
 		l.refused = "a table"
-		s.found = append(s.found, l)
+		s.found.add(l)
 		return s.members('}')
 	case '"', '\'':
 		l.kind, l.style = "string", c
@@ -388,7 +387,7 @@ func (s *tomlScanner) value(key string) *Error {
 	if l.end = s.at; l.style != 0 && strings.Contains(s.src[l.start:l.end], "\n") {
 		l.refused = severalLines
 	}
-	s.found = append(s.found, l)
+	s.found.add(l)
 	return nil
 }
 

@@ -40,13 +40,13 @@ func (xmlLang) selector(key string) (selector, error) {
 }
 
 // selectorAmong implements conditional.
-func (xmlLang) selectorAmong(all []literal, key string) selector {
+func (xmlLang) selectorAmong(all func() []literal, key string) selector {
 	k, _ := parseXMLKey(key)
 	if !slices.ContainsFunc(k.steps, func(s xmlStep) bool { return len(s.where) > 0 }) {
 		return k.selector(nil)
 	}
 	met := map[xmlMet]bool{}
-	for _, l := range all {
+	for _, l := range all() {
 		path, last := xmlCut(l.key)
 		name, _ := xmlNumber(last)
 		for _, s := range k.steps {

@@ -53,7 +53,7 @@ func compareXML(t *testing.T, sources []source) (compared, values int) {
 	t.Helper()
 	for i, want := range expat(t, sources) {
 		src := sources[i]
-		all, err := xmlLang{}.scan(string(src.text))
+		all, err := collect(xmlLang{}, string(src.text))
 		switch {
 		case err == nil && want.Error != "":
 			t.Errorf("%s: expat: %s, and we read it", src.name, want.Error)

@@ -1,7 +1,6 @@
 package stamp
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -17,7 +16,7 @@ type xmlScanner struct {
 	elements []xmlElement
 	open     []xmlOpen          // from the root down
 	siblings map[xmlSibling]int // the last one of a name, except the very last
-	found    []literal          // until all is read, the key is an attribute's name or empty
+	found    literals           // until all is read, the key is an attribute's name or empty
 	places   []int              // the elements of found
 	// entities are those that the document declares; with openDTD there may be
 	// others.
@@ -59,17 +58,18 @@ type xmlSibling struct {
 	name   string
 }
 
-func (xmlLang) scan(src string) ([]literal, error) {
+func (xmlLang) scan(src string, found sink) error {
 	s := xmlScanner{src: src, siblings: map[xmlSibling]int{}}
 	most := strings.Count(src, "<") - strings.Count(src, "</")
 	s.elements = make([]xmlElement, 0, most)
 	s.found = make([]literal, 0, most+strings.Count(src, "="))
 	s.places = make([]int, 0, cap(s.found))
 	if err := s.document(); err != nil {
-		return nil, err
+		return err
 	}
 	s.name()
-	return s.found, nil
+	s.found.handTo(found)
+	return nil
 }
 
 func xmlError(at int, format string, args ...any) error {
@@ -137,11 +137,11 @@ func (s *xmlScanner) name() {
 }
 
 var (
-	xmlDeclaration = regexp.MustCompile(`^<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:"1\.[0-9]+"|'1\.[0-9]+')` +
+	xmlDeclaration = lazily(`^<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?:"1\.[0-9]+"|'1\.[0-9]+')` +
 		`(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*("[A-Za-z][A-Za-z0-9._-]*"|'[A-Za-z][A-Za-z0-9._-]*'))?` +
 		`(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?:"yes"|"no"|'yes'|'no'))?[ \t\r\n]*\?>`)
 	// In these a byte below 0x80 is always the ASCII character.
-	xmlKnownEncodings = regexp.MustCompile(`(?i)^(?:(utf-?8)|((?:us-)?ascii)|(iso-8859-1|iso_8859-1|latin1)|iso[-_]8859-[0-9]+|windows-12[0-9]+|cp12[0-9]+|koi8-[a-z]+|euc-[a-z]+)$`)
+	xmlKnownEncodings = lazily(`(?i)^(?:(utf-?8)|((?:us-)?ascii)|(iso-8859-1|iso_8859-1|latin1)|iso[-_]8859-[0-9]+|windows-12[0-9]+|cp12[0-9]+|koi8-[a-z]+|euc-[a-z]+)$`)
 )
 
 // prolog reads the declaration, which is optional, and finds the encoding.
@@ -153,7 +153,7 @@ func (s *xmlScanner) prolog() error {
 		}
 	}
 	if s.has("<?xml") && s.at+5 < len(s.src) && xmlClass[s.src[s.at+5]]&xmlNameByte == 0 {
-		m := xmlDeclaration.FindStringSubmatchIndex(s.src[s.at:])
+		m := xmlDeclaration().FindStringSubmatchIndex(s.src[s.at:])
 		if m == nil {
 			return xmlError(s.at, "the XML declaration is malformed")
 		}
@@ -169,7 +169,7 @@ func (s *xmlScanner) prolog() error {
 
 // encode notes the encoding that is declared at an offset.
 func (s *xmlScanner) encode(name string, at int) error {
-	m := xmlKnownEncodings.FindStringSubmatch(name)
+	m := xmlKnownEncodings().FindStringSubmatch(name)
 	switch {
 	case m == nil:
 		return xmlError(at, "the document is in %s, which is not read", name)

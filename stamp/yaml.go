@@ -2,7 +2,6 @@ package stamp
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -12,11 +11,11 @@ import (
 // write in configuration files, and yaml.v3, twenty times slower, all other.
 type yamlLang struct{}
 
-var yamlDoc = regexp.MustCompile(`^doc\[(0|[1-9][0-9]*)\]:`)
+var yamlDoc = lazily(`^doc\[(0|[1-9][0-9]*)\]:`)
 
 func (yamlLang) selector(key string) (selector, error) {
 	doc, rest := 0, key
-	if m := yamlDoc.FindStringSubmatch(key); m != nil {
+	if m := yamlDoc().FindStringSubmatch(key); m != nil {
 		doc, _ = strconv.Atoi(m[1])
 		rest = key[len(m[0]):]
 	}
@@ -36,11 +35,12 @@ func yamlKey(doc int, p path) string {
 	return fmt.Sprintf("doc[%d]:%s", doc, p)
 }
 
-func (yamlLang) scan(src string) ([]literal, error) {
-	if found, ok := yamlScan(src); ok {
-		return found, nil
+func (yamlLang) scan(src string, found sink) error {
+	if yamlScan(src, found) {
+		return nil
 	}
-	return yamlNodes(src)
+	found.again()
+	return yamlNodes(src, found)
 }
 
 // encode keeps the style where it can hold the value as a string, for a reader
@@ -78,9 +78,9 @@ func yamlBare(old literal, value string) (string, error) {
 // margin: 12, 0123, 1_000, 1,000, 12:30:00, 1234e56, e123 (yaml.js), 0x1f, 0o17,
 // 0b-1 (yaml.v3), 2026-01-02.
 var (
-	yamlNumber  = regexp.MustCompile(`^[-+0-9_.,:eE]+$|^[-+]?0_*(?:[xX][-+0-9a-fA-F_,]*|[oO][-+0-7_,]*|[bB][-+01_,]*)$|^\+\.(?i:inf|nan)$|^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ].*)?$`)
-	yamlVersion = regexp.MustCompile(`^[0-9]+(?:\.[0-9]+){2,}$`)
-	yamlKeyword = regexp.MustCompile(`^(?i:y|n|yes|no|on|off|true|false|null)$`)
+	yamlNumber  = lazily(`^[-+0-9_.,:eE]+$|^[-+]?0_*(?:[xX][-+0-9a-fA-F_,]*|[oO][-+0-7_,]*|[bB][-+01_,]*)$|^\+\.(?i:inf|nan)$|^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ].*)?$`)
+	yamlVersion = lazily(`^[0-9]+(?:\.[0-9]+){2,}$`)
+	yamlKeyword = lazily(`^(?i:y|n|yes|no|on|off|true|false|null)$`)
 )
 
 // yamlPlain reports whether value, without quotes, is a string to every reader.
@@ -94,7 +94,7 @@ func yamlPlain(value string, flow bool) bool {
 		return false
 	case flow && strings.ContainsAny(value, ",[]{}:?"):
 		return false
-	case yamlNumber.MatchString(value) && !yamlVersion.MatchString(value) || yamlKeyword.MatchString(value):
+	case yamlNumber().MatchString(value) && !yamlVersion().MatchString(value) || yamlKeyword().MatchString(value):
 		return false
 	}
 	return !strings.ContainsFunc(value, yamlEscaped)

@@ -55,10 +55,10 @@ func TestYAMLCorpus(t *testing.T) {
 		if len(src.text) < 32<<10 || i%8 == 0 { // the parser is slow
 			agree(t, src.name, src.text)
 		}
-		if _, ok := yamlScan(string(src.text)); ok {
+		if _, ok := scannedYAML(string(src.text)); ok {
 			fast++
 		}
-		got, err := yamlLang{}.scan(string(src.text))
+		got, err := collect(yamlLang{}, string(src.text))
 		var want [][]any
 		if uerr := json.Unmarshal([]byte(answers[i]), &want); uerr != nil {
 			t.Fatal(uerr)
@@ -124,10 +124,10 @@ func TestYAMLSoupInPyYAML(t *testing.T) {
 	var names []string
 	for i := 0; len(all) < 1500; i++ {
 		src := source{filepath.Join(dir, fmt.Sprint(i, ".yaml")), []byte(yamlSoup(rng))}
-		if _, ok := yamlScan(string(src.text)); ok && i%4 > 0 {
+		if _, ok := scannedYAML(string(src.text)); ok && i%4 > 0 {
 			continue
 		}
-		if _, err := yamlNodes(string(src.text)); err != nil || strings.Contains(strings.ReplaceAll(string(src.text), "\r\n", ""), "\r") {
+		if _, err := parsedYAML(string(src.text)); err != nil || strings.Contains(strings.ReplaceAll(string(src.text), "\r\n", ""), "\r") {
 			continue // a carriage return ends a line, but not in the positions that are compared
 		}
 		if err := os.WriteFile(src.name, src.text, 0o600); err != nil {
@@ -145,7 +145,7 @@ func TestYAMLSoupInPyYAML(t *testing.T) {
 			refused++
 			continue
 		}
-		got, err := yamlLang{}.scan(string(all[i].text))
+		got, err := collect(yamlLang{}, string(all[i].text))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,7 +15,7 @@ func (s *yamlScanner) content(key string, start int, tag string, flow bool) bool
 	if !ok {
 		return false
 	}
-	l := s.scalar(key, text, tag)
+	l := yamlScalar(key, s.at, text, tag)
 	l.flow = flow
 	if l.refused == "" {
 		l.style = s.src[s.at]
@@ -26,6 +26,7 @@ func (s *yamlScanner) content(key string, start int, tag string, flow bool) bool
 		}
 	}
 	s.at = end
+	s.found.add(l)
 	return true
 }
 
@@ -173,7 +174,7 @@ func (s *yamlScanner) flowPlain(key, tag string) bool {
 		return false
 	}
 	if !s.goesOn() {
-		s.addPlain(key, start, text, tag).flow = true
+		s.addPlain(key, start, text, tag, true)
 		return true
 	}
 	b := append(s.buf[:0], text...)
@@ -189,7 +190,7 @@ func (s *yamlScanner) flowPlain(key, tag string) bool {
 		}
 	}
 	s.buf = b
-	s.addFolded(key, start, string(b), tag).flow = true
+	s.addFolded(key, start, string(b), tag, true)
 	return true
 }
 

@@ -1,7 +1,6 @@
 package stamp
 
 import (
-	"regexp"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -85,9 +84,9 @@ func yamlWord(kind, text string) (string, string) {
 	case kind == "bool" || kind == "string" && yamlSwitch(text):
 		return "bool", strings.ToLower(text)
 	case kind != "string" || text[0] > '9' || strings.IndexByte(text, ':') < 0:
-	case yamlBase60.MatchString(text):
+	case yamlBase60().MatchString(text):
 		return "int", text
-	case yamlBase60Float.MatchString(text):
+	case yamlBase60Float().MatchString(text):
 		return "float", text
 	}
 	return kind, text
@@ -108,6 +107,6 @@ func yamlSwitch(text string) bool {
 // Base 60: 12:30 is 750. From https://yaml.org/type/int.html and float.html, and
 // Ruby's Psych, which takes 06:30 too.
 var (
-	yamlBase60      = regexp.MustCompile(`^[-+]?(?:[1-9][0-9_]*(?::[0-5]?[0-9])+|[0-9][0-9_]*(?::[0-5]?[0-9]){1,2})$`)
-	yamlBase60Float = regexp.MustCompile(`^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*$`)
+	yamlBase60      = lazily(`^[-+]?(?:[1-9][0-9_]*(?::[0-5]?[0-9])+|[0-9][0-9_]*(?::[0-5]?[0-9]){1,2})$`)
+	yamlBase60Float = lazily(`^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*$`)
 )

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"unicode/utf8"
 
@@ -15,22 +14,22 @@ import (
 // yamlNodes reads any YAML. It finds values by the positions that yaml.v3 gives
 // its nodes, and their ends by reading on from there. It alone says that a file
 // is not YAML.
-func yamlNodes(text string) ([]literal, error) {
+func yamlNodes(text string, found sink) error {
 	src := []byte(text)
 	if !utf8.Valid(src) {
-		return nil, refuse(ParseError, invalidUTF8(src), "the file is not UTF-8")
+		return refuse(ParseError, invalidUTF8(src), "the file is not UTF-8")
 	}
-	w := yamlWalker{src: src, lines: yamlLines(src)}
+	w := yamlWalker{src: src, lines: yamlLines(src), found: spare{found: found}}
 	// The parser refuses the newer directive, but not what is written under it.
-	parsed := yamlDirective.ReplaceAll(src, []byte("%YAML 1.1"))
+	parsed := yamlDirective().ReplaceAll(src, []byte("%YAML 1.1"))
 	for dec := yaml.NewDecoder(bytes.NewReader(parsed)); ; w.doc++ {
 		var doc yaml.Node
 		err := decodeYAML(dec, &doc)
 		if errors.Is(err, io.EOF) {
-			return w.found, nil
+			return nil
 		}
 		if err != nil {
-			return nil, w.parseError(err)
+			return w.parseError(err)
 		}
 		for _, n := range doc.Content {
 			w.node("", n, false)
@@ -38,7 +37,7 @@ func yamlNodes(text string) ([]literal, error) {
 	}
 }
 
-var yamlDirective = regexp.MustCompile(`(?m)^%YAML 1\.2\b`)
+var yamlDirective = lazily(`(?m)^%YAML 1\.2\b`)
 
 // decodeYAML turns a panic of the parser, of which fuzzing finds some, into an
 // error.
@@ -62,11 +61,11 @@ func invalidUTF8(src []byte) int {
 	return -1
 }
 
-var yamlErrorLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+var yamlErrorLine = lazily(`^yaml: (?:line (\d+): )?`)
 
 func (w *yamlWalker) parseError(err error) error {
 	text := err.Error()
-	m := yamlErrorLine.FindStringSubmatch(text)
+	m := yamlErrorLine().FindStringSubmatch(text)
 	at := -1
 	if m != nil {
 		text = text[len(m[0]):]
@@ -100,7 +99,7 @@ type yamlWalker struct {
 	src   []byte
 	lines []int
 	doc   int
-	found []literal
+	found spare
 }
 
 // offset turns a node's position into one in src.
@@ -118,7 +117,7 @@ func (w *yamlWalker) offset(n *yaml.Node) int {
 
 func (w *yamlWalker) add(p path, l literal) {
 	l.key = yamlKey(w.doc, p)
-	w.found = append(w.found, l)
+	w.found.add(l)
 }
 
 // node adds everything below n.

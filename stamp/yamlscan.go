@@ -1,33 +1,21 @@
 package stamp
 
 import (
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
 // yamlScan reads the YAML that people write in configuration files, in one pass,
-// and returns what yamlNodes would. Of whatever else it meets (directives,
+// and finds what yamlNodes would. Of whatever else it meets (directives,
 // explicit and complex keys, odd indentation, line breaks that are none
 // elsewhere, anything that is an error) it says no more than that it gave up.
 //
 // Like yaml.v3, and libyaml before it, it takes the column of a collection's
 // first entry for the collection's indentation. Rules are named by section of
 // the YAML 1.2.2 specification.
-func yamlScan(src string) (found []literal, ok bool) {
-	if !yamlTidy(src) {
-		return nil, false
-	}
-	s := yamlScanner{src: src}
-	values := 2 // about one for each of these, and one for the document
-	for _, mark := range []string{"\n", ",", "[", "{"} {
-		values += strings.Count(src, mark)
-	}
-	s.found = make([]literal, 0, values)
-	if !s.documents() {
-		return nil, false
-	}
-	return s.found, true
+func yamlScan(src string, found sink) (ok bool) {
+	s := yamlScanner{src: src, found: spare{found: found}}
+	return yamlTidy(src) && s.documents()
 }
 
 // yamlTidy reports whether src is of characters that are no line breaks to one
@@ -65,9 +53,9 @@ type yamlScanner struct {
 	breaks  int  // line breaks passed to get there
 	comment bool // a comment was passed
 
-	found   []literal
+	found   spare
 	doc     string // the prefix of the document's keys
-	keys    strings.Builder
+	keys    []byte // what is read has a key that these begin with
 	anchors map[string]bool
 	depth   int
 	buf     []byte
@@ -164,6 +152,7 @@ func (s *yamlScanner) documents() bool {
 	}
 	for doc := 0; s.at < len(s.src); doc++ {
 		s.doc = yamlKey(doc, "")
+		s.keys = append(s.keys[:0], s.doc...)
 		marked := s.column < 0
 		if marked {
 			if s.src[s.at] != '-' {
@@ -417,57 +406,39 @@ func (s *yamlScanner) anchor(name string) {
 	s.anchors[name] = true
 }
 
-// add adds a value of no kind that cannot be stamped, and more is said of it by
-// the caller.
-func (s *yamlScanner) add(key string, at int, refused string) *literal {
-	s.found = append(s.found, literal{key: key, start: at, end: at, refused: refused})
-	return &s.found[len(s.found)-1]
+// add adds a value of no kind that cannot be stamped.
+func (s *yamlScanner) add(key string, at int, refused string) {
+	s.found.add(literal{key: key, start: at, end: at, refused: refused})
 }
 
 // empty adds a value that is not there.
 func (s *yamlScanner) empty(key string, at int, flow bool) {
-	l := s.add(key, at, "empty")
-	l.kind, l.flow = "null", flow
+	s.found.add(literal{key: key, start: at, end: at, refused: "empty", kind: "null", flow: flow})
 }
 
-// member returns the key of a mapping's entry, as path.key does.
+// member returns the key of a mapping's entry, as path.key does. It is for as
+// long as that is read.
 func (s *yamlScanner) member(key, name string) string {
 	odd := name == ""
 	for i := 0; i < len(name); i++ {
 		odd = odd || yamlOdd[name[i]]
 	}
+	s.keys = s.keys[:len(key)]
+	if key != s.doc {
+		s.keys = append(s.keys, '.')
+	}
 	if odd {
 		name = string(path("").key(name))
 	}
-	start := s.room(len(key) + 1 + len(name))
-	s.keys.WriteString(key)
-	if key != s.doc {
-		s.keys.WriteByte('.')
-	}
-	s.keys.WriteString(name)
-	return s.keys.String()[start:]
+	s.keys = append(s.keys, name...)
+	return view(s.keys)
 }
 
-// element returns the key of a sequence's nth, as path.index does.
+// element returns the key of a sequence's nth, as path.index does, and for as
+// long as member.
 func (s *yamlScanner) element(key string, n int) string {
-	var digits [20]byte
-	number := strconv.AppendInt(digits[:0], int64(n), 10)
-	start := s.room(len(key) + 2 + len(number))
-	s.keys.WriteString(key)
-	s.keys.WriteByte('[')
-	s.keys.Write(number)
-	s.keys.WriteByte(']')
-	return s.keys.String()[start:]
-}
-
-// room makes keys hold n bytes more in the memory that it has, and returns
-// where they begin. So a great many keys cost few allocations.
-func (s *yamlScanner) room(n int) int {
-	if s.keys.Cap()-s.keys.Len() < n {
-		s.keys.Reset()
-		s.keys.Grow(max(n, min(len(s.src), 64<<10)))
-	}
-	return s.keys.Len()
+	s.keys = appendIndex(s.keys[:len(key)], n)
+	return view(s.keys)
 }
 
 // yamlOdd are the bytes that put quotes around a name in a key.

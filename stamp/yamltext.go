@@ -36,7 +36,7 @@ func (s *yamlScanner) plain(key, tag string, parent int) bool {
 		return false
 	}
 	if s.column <= parent {
-		s.addPlain(key, start, text, tag)
+		s.addPlain(key, start, text, tag, false)
 		return true
 	}
 	b := append(s.buf[:0], text...)
@@ -52,7 +52,7 @@ func (s *yamlScanner) plain(key, tag string, parent int) bool {
 		}
 	}
 	s.buf = b
-	s.addFolded(key, start, string(b), tag)
+	s.addFolded(key, start, string(b), tag, false)
 	return true
 }
 
@@ -84,10 +84,9 @@ func (s *yamlScanner) trim(start, end int) int {
 	return end
 }
 
-// scalar adds text, which the tag makes a string or refuses.
-func (s *yamlScanner) scalar(key, text, tag string) *literal {
-	l := s.add(key, s.at, "")
-	l.kind, l.text = "string", text
+// yamlScalar is text at an offset, which the tag makes a string or refuses.
+func yamlScalar(key string, at int, text, tag string) literal {
+	l := literal{key: key, start: at, end: at, kind: "string", text: text}
 	if tag != "" && tag != "!" {
 		if l.kind = yamlKind(tag); l.kind != "string" {
 			l.refused = "tagged"
@@ -97,29 +96,29 @@ func (s *yamlScanner) scalar(key, text, tag string) *literal {
 }
 
 // addPlain adds plain text.
-func (s *yamlScanner) addPlain(key string, start int, text, tag string) *literal {
-	l := s.scalar(key, text, tag)
-	l.start, l.end = start, start
+func (s *yamlScanner) addPlain(key string, start int, text, tag string, flow bool) {
+	l := yamlScalar(key, start, text, tag)
+	l.flow = flow
 	if tag == "" {
 		l.kind, l.text = yamlWord(yamlPlainKind(text), text)
 	}
 	if l.refused == "" {
 		l.end += len(text)
 	}
-	return l
+	s.found.add(l)
 }
 
 // addFolded adds plain text of several lines.
-func (s *yamlScanner) addFolded(key string, start int, text, tag string) *literal {
-	l := s.scalar(key, text, tag)
-	l.start, l.end = start, start
+func (s *yamlScanner) addFolded(key string, start int, text, tag string, flow bool) {
+	l := yamlScalar(key, start, text, tag)
+	l.flow = flow
 	if tag == "" {
 		l.kind = yamlPlainKind(text)
 	}
 	if l.refused == "" {
 		l.refused = severalLines
 	}
-	return l
+	s.found.add(l)
 }
 
 // appendBreaks folds n line breaks (6.5).
@@ -239,7 +238,7 @@ func (s *yamlScanner) escape(b []byte, at int) (_ []byte, end int, ok bool) {
 // column parent.
 func (s *yamlScanner) block(key, tag string, parent int) bool {
 	b := yamlBlock{folded: s.src[s.at] == '>', parent: parent, text: s.buf[:0]}
-	l := s.scalar(key, "", tag)
+	l := yamlScalar(key, s.at, "", tag)
 	if l.refused == "" {
 		l.refused = "a block of text"
 	}
@@ -257,6 +256,7 @@ func (s *yamlScanner) block(key, tag string, parent int) bool {
 	}
 	s.buf = b.end()
 	l.text = string(s.buf)
+	s.found.add(l)
 	return s.token(at)
 }
 

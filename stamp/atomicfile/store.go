@@ -67,7 +67,7 @@ func (s *store) ours() (bool, error) {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		if _, ok := parseBackup(d.Name()); !d.Type().IsRegular() || !ok && !tempPattern.MatchString(d.Name()) {
+		if _, ok := parseBackup(d.Name()); !d.Type().IsRegular() || !ok && !tempPattern().MatchString(d.Name()) {
 			return foreign
 		}
 		return nil

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
@@ -19,7 +20,9 @@ const (
 	nameMax    = 255 // bytes in one element of a path, on every file system we meet
 )
 
-var tempPattern = regexp.MustCompile(`^\..+\.[a-z2-7]{16}\.revstamp$`)
+var tempPattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\..+\.[a-z2-7]{16}\.revstamp$`)
+})
 
 // tempName is hidden, says what it belongs to, and cannot be guessed.
 func tempName(base string) string {
@@ -173,7 +176,7 @@ func Sweep(temps []string) error {
 
 func sweep(temp string) error {
 	parent, base := filepath.Split(temp)
-	if !filepath.IsAbs(temp) || !tempPattern.MatchString(base) {
+	if !filepath.IsAbs(temp) || !tempPattern().MatchString(base) {
 		return errors.New("not the name of a temporary file of revstamp")
 	}
 	// Through links too: the directory may have been moved and linked since,
