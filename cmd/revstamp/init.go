@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -88,10 +87,10 @@ func (a *app) propose(ctx context.Context, dir string) (*proposal, error) {
 	return p, nil
 }
 
-var notInSiteName = regexp.MustCompile(`[^a-z0-9]+`)
+var notInSiteName = lazily(`[^a-z0-9]+`)
 
 func siteName(base string) string {
-	name := strings.Trim(notInSiteName.ReplaceAllString(strings.ToLower(base), "-"), "-")
+	name := strings.Trim(notInSiteName().ReplaceAllString(strings.ToLower(base), "-"), "-")
 	if name == "" {
 		return "site"
 	}
@@ -213,12 +212,12 @@ func (p *proposal) writeAssets(b *strings.Builder) {
 	fmt.Fprintf(b, "%sassets:\n%s  root: %s\n%s  rewrite: [%s]\n", mark, mark, yamlText(root), mark, strings.Join(globs, ", "))
 }
 
-var yamlWord = regexp.MustCompile(`^[A-Za-z_./][A-Za-z0-9._/-]*$`)
+var yamlWord = lazily(`^[A-Za-z_./][A-Za-z0-9._/-]*$`)
 
 // yamlText writes s so that it is this text in YAML, in brackets too.
 func yamlText(s string) string {
 	switch {
-	case yamlWord.MatchString(s) && !yamlReserved.MatchString(s):
+	case yamlWord().MatchString(s) && !yamlReserved().MatchString(s):
 		return s
 	case !strings.ContainsAny(s, `"\`):
 		return `"` + s + `"`
@@ -226,7 +225,7 @@ func yamlText(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", "''") + "'"
 }
 
-var yamlReserved = regexp.MustCompile(`^(?i:true|false|yes|no|on|off|y|n|null|\.inf|\.nan)$`)
+var yamlReserved = lazily(`^(?i:true|false|yes|no|on|off|y|n|null|\.inf|\.nan)$`)
 
 // report says what was written, and what to do with it.
 func (p *proposal) report(w io.Writer) error {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"os"
 	"os/signal"
-	"regexp"
 	"strings"
 	"syscall"
 
@@ -92,14 +91,14 @@ func secrets(environ []string) []string {
 	var all []string
 	for _, v := range environ {
 		name, value, _ := strings.Cut(v, "=")
-		if len(value) >= 6 && secretName.MatchString(name) {
+		if len(value) >= 6 && secretName().MatchString(name) {
 			all = append(all, value)
 		}
 	}
 	return all
 }
 
-var secretName = regexp.MustCompile(`(?i)(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|PRIVATE_KEY)$`)
+var secretName = lazily(`(?i)(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|PRIVATE_KEY)$`)
 
 // end reports err, if any, and returns the exit status that it stands for.
 func (a *app) end(err error) int {

@@ -4,7 +4,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -179,15 +178,15 @@ func candidatesIn(dir, name string) []candidate {
 }
 
 var (
-	revisionName = regexp.MustCompile(`(?:^|_)(?:rev|revision|svn|git|sha|commit|cache_?buster|build_id|(?:asset|assets|static|cache|css|js|media)_?version)$`)
-	versionName  = regexp.MustCompile(`(?:^|_)(?:version|release|build|build_number)$`)
-	otherVersion = regexp.MustCompile(`(?:^|_)(?:server|php|db|database|api|schema|python|ruby|node|mysql|mariadb|postgres|protocol|http|https|ssl|tls|min|max|minimum|required|format|manifest|lock|file|rails|load_defaults|engine|wp|tested|compose)_?version$`)
-	camelCase    = regexp.MustCompile(`([a-z0-9])([A-Z])`)
+	revisionName = lazily(`(?:^|_)(?:rev|revision|svn|git|sha|commit|cache_?buster|build_id|(?:asset|assets|static|cache|css|js|media)_?version)$`)
+	versionName  = lazily(`(?:^|_)(?:version|release|build|build_number)$`)
+	otherVersion = lazily(`(?:^|_)(?:server|php|db|database|api|schema|python|ruby|node|mysql|mariadb|postgres|protocol|http|https|ssl|tls|min|max|minimum|required|format|manifest|lock|file|rails|load_defaults|engine|wp|tested|compose)_?version$`)
+	camelCase    = lazily(`([a-z0-9])([A-Z])`)
 )
 
 // keepsRevision judges a key by the last one or two of its names.
 func keepsRevision(key string) (sure, likely bool) {
-	words := strings.FieldsFunc(strings.ToLower(camelCase.ReplaceAllString(key, "${1}_$2")), func(r rune) bool {
+	words := strings.FieldsFunc(strings.ToLower(camelCase().ReplaceAllString(key, "${1}_$2")), func(r rune) bool {
 		return r != '_' && (r < 'a' || r > 'z') && (r < '0' || r > '9')
 	})
 	if len(words) == 0 {
@@ -199,12 +198,12 @@ func keepsRevision(key string) (sure, likely bool) {
 		long = words[len(words)-2] + "_" + name
 	}
 	switch {
-	case otherVersion.MatchString(long):
+	case otherVersion().MatchString(long):
 		return false, false
-	case revisionName.MatchString(name), revisionName.MatchString(long):
+	case revisionName().MatchString(name), revisionName().MatchString(long):
 		return true, true
 	}
-	return false, versionName.MatchString(name)
+	return false, versionName().MatchString(name)
 }
 
 // assetRoot is the first of the kind's asset directories that is there, and

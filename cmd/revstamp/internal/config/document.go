@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"sort"
 	"strconv"
 	"strings"
@@ -138,7 +137,7 @@ func unreadable(data []byte) (line, column int, what string) {
 	return 0, 0, ""
 }
 
-var yamlMessage = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
+var yamlMessage = lazily(`^yaml: (?:line (\d+): )?(.*)$`)
 
 // syntaxHints are remedies for the commonest of yaml.v3's messages.
 var syntaxHints = map[string]string{
@@ -174,7 +173,7 @@ var parserMessages = map[string]bool{
 // syntaxError reads what yaml.v3 says of broken YAML. It has no typed error,
 // and leaves out the line when it is the first.
 func syntaxError(err error, data []byte) (line int, hint, detail string) {
-	m := yamlMessage.FindStringSubmatch(err.Error())
+	m := yamlMessage().FindStringSubmatch(err.Error())
 	if m == nil {
 		return 0, "", err.Error()
 	}

@@ -5,7 +5,6 @@ import (
 	"net"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -290,10 +289,10 @@ func (r *reader) checkWorkers(c *Config, queue []value) {
 	}
 }
 
-var sitePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,31}$`)
+var sitePattern = lazily(`^[a-z0-9][a-z0-9._-]{0,31}$`)
 
 func checkSite(s string) (problem, hint string) {
-	if sitePattern.MatchString(s) {
+	if sitePattern().MatchString(s) {
 		return "", ""
 	}
 	return fmt.Sprintf("%q cannot name a site", s), "use 1 to 32 of a-z 0-9 . _ - and begin with a letter or digit"
@@ -366,10 +365,10 @@ func notHost(c rune) bool {
 	return c <= ' ' || c == 0x7f || strings.ContainsRune("/\\@?#,[]\"'", c)
 }
 
-var paramPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
+var paramPattern = lazily(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 
 func checkParam(s string) (problem, hint string) {
-	if paramPattern.MatchString(s) {
+	if paramPattern().MatchString(s) {
 		return "", ""
 	}
 	return fmt.Sprintf("%q cannot name a query parameter", s), "use letters, digits and _ . -"

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"reflect"
-	"regexp"
 	"strings"
 	"text/template"
 	"text/template/parse"
@@ -73,10 +72,10 @@ func parseTemplate(text string) (*template.Template, error) {
 
 // templatePrefix is what text/template puts before its messages: the name
 // that we gave the template, line, column, and where execution stood.
-var templatePrefix = regexp.MustCompile(`^template: value:\d+(:\d+)?: (executing "value" at )?`)
+var templatePrefix = lazily(`^template: value:\d+(:\d+)?: (executing "value" at )?`)
 
 func plainTemplateError(err error) string {
-	return templatePrefix.ReplaceAllString(err.Error(), "")
+	return templatePrefix().ReplaceAllString(err.Error(), "")
 }
 
 // checker walks a template and keeps the first thing that cannot work. It
