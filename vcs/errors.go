@@ -250,3 +250,17 @@ func list(files []string) string {
 	}
 	return b.String()
 }
+
+// ShallowError says that history is cut off, so that what was asked cannot be
+// known.
+type ShallowError struct {
+	System string // "git"
+	What   string // "the number of commits"
+}
+
+func (e *ShallowError) Error() string {
+	return fmt.Sprintf("%s: %s is not known in a shallow clone", e.System, e.What)
+}
+
+// Hint says what to do next.
+func (e *ShallowError) Hint() string { return "fetch the missing history with git fetch --unshallow" }

@@ -27,7 +27,7 @@ import (
 // WorkingCopy is a directory under version control, together with the system in
 // charge of it. Its methods are for one goroutine at a time.
 type WorkingCopy interface {
-	// System is "git" or "svn".
+	// System is "git", "svn" or "hg".
 	System() string
 
 	// Dir is the top of the working copy, absolute.
@@ -71,6 +71,37 @@ type WorkingCopy interface {
 	// one leaves an update that Update with Resume, to this or another target,
 	// completes; it is then an *InterruptedError.
 	Update(ctx context.Context, t *Target, u Update) error
+
+	// Count is the number of commits that lead to what is on disk, itself
+	// included: a number that grows with every commit and is the same in every
+	// complete clone. For svn it is Revision's Number. Where history is cut off
+	// it is a *ShallowError.
+	Count(ctx context.Context) (int64, error)
+
+	// Changes lists the tracked files that differ between two revisions,
+	// sorted by path. from and to are named as for Resolve, and "" is what is
+	// on disk; what is not here yet is fetched for git and hg, but no ref moves.
+	Changes(ctx context.Context, from, to string) ([]Change, error)
+
+	// LastChanged tells, for every tracked file, the ID of the revision that
+	// last changed it, up to what is on disk. A change on two branches that
+	// were merged is that of the first parent which has it, as "git log -1"
+	// tells it. Where history is cut off it is a *ShallowError.
+	LastChanged(ctx context.Context) (map[string]string, error)
+
+	// ContentIDs tells an id of the content that every tracked file has in the
+	// repository, whatever was done to it on disk: git's blob id, svn's SHA-1
+	// checksum, hg's file node. Files of equal ids, in one working copy at two
+	// times or in two of one repository, have equal content there. Symbolic
+	// links are among them, directories and submodules are not.
+	ContentIDs(ctx context.Context) (map[string]string, error)
+
+	// Export writes the files of a revision, named as for Resolve, to dir,
+	// which must be missing or empty: content converted as in a checkout,
+	// modes, symbolic links, and nothing of the system's own. For git, what
+	// .gitattributes names export-ignore is left out. "" is what is on disk,
+	// less local changes. After an error dir holds a part.
+	Export(ctx context.Context, rev, dir string) error
 }
 
 // Own reports whether got, the file on disk, differs from base, the
@@ -92,9 +123,9 @@ type Options struct {
 // Revision is what a working copy is at. Fields that a system does not have, or
 // that the working copy cannot tell, are zero.
 type Revision struct {
-	System string `json:"system"` // "git", "svn"
-	ID     string `json:"id"`     // git: the full commit id; svn: the number
-	Short  string `json:"short"`  // git: the first 12 digits of it; svn: the number
+	System string `json:"system"` // "git", "svn", "hg"
+	ID     string `json:"id"`     // git, hg: the full commit id; svn: the number
+	Short  string `json:"short"`  // git, hg: the first 12 digits of it; svn: the number
 
 	// Number is svn's revision, the highest one in a mixed working copy. Zero
 	// for git, whose commits bear none.
@@ -103,6 +134,9 @@ type Revision struct {
 	Branch   string `json:"branch,omitempty"`   // git: the branch that is checked out; svn: the path in the repository, "trunk"
 	Tag      string `json:"tag,omitempty"`      // git: a tag at exactly this commit
 	Describe string `json:"describe,omitempty"` // git: as "git describe --tags --always"; empty in a shallow clone without a tag at hand
+
+	Bookmark string `json:"bookmark,omitempty"` // hg: the active bookmark
+	Phase    string `json:"phase,omitempty"`    // hg: "public", "draft" or "secret"
 
 	Author string    `json:"author,omitempty"` // of the commit (svn: of the last change here), without an address
 	Date   time.Time `json:"date"`             // when the author made it
