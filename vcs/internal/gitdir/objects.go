@@ -49,13 +49,14 @@ func parseKind(name string) (Kind, bool) {
 // Close.
 type Objects struct {
 	dirs  []string // objects/ of the repository and of its alternates
-	packs map[string]*pack
+	packs []*pack  // the one that was last of use first
 	cache deltaCache
+	in    inflater
 }
 
 // Objects opens the repository's objects.
 func (r *Repo) Objects() (*Objects, error) {
-	o := &Objects{packs: make(map[string]*pack)}
+	o := new(Objects)
 	if err := o.addDir(filepath.Join(r.Common, "objects"), 0); err != nil {
 		return nil, err
 	}
@@ -99,7 +100,7 @@ func (o *Objects) Close() error {
 	for _, p := range o.packs {
 		errs = append(errs, p.close())
 	}
-	clear(o.packs)
+	o.packs = nil
 	return errors.Join(errs...)
 }
 
@@ -115,12 +116,10 @@ func (o *Objects) Read(id ID) (Kind, []byte, error) {
 
 func (o *Objects) read(id ID) (Kind, []byte, error) {
 	for range 2 {
-		for _, p := range o.packs {
-			if at, ok, err := p.find(id); err != nil {
-				return 0, nil, err
-			} else if ok {
-				return o.readPacked(p, at, 0)
-			}
+		if p, at, err := o.findPacked(id); err != nil {
+			return 0, nil, err
+		} else if p != nil {
+			return o.readPacked(p, at, 0)
 		}
 		kind, data, err := o.readLoose(id)
 		if !errors.Is(err, ErrNotFound) {
@@ -132,6 +131,22 @@ func (o *Objects) read(id ID) (Kind, []byte, error) {
 		}
 	}
 	return 0, nil, ErrNotFound
+}
+
+// findPacked returns the pack that holds an object, and where; nil when none
+// that is open does.
+func (o *Objects) findPacked(id ID) (*pack, int64, error) {
+	for i, p := range o.packs {
+		at, ok, err := p.find(id)
+		if err != nil {
+			return nil, 0, err
+		}
+		if ok {
+			o.packs[0], o.packs[i] = p, o.packs[0]
+			return p, at, nil
+		}
+	}
+	return nil, 0, nil
 }
 
 // Blob returns the content of a blob, checked against its name.
@@ -149,13 +164,23 @@ func (o *Objects) Blob(id ID) ([]byte, error) {
 	return data, nil
 }
 
-// Has reports whether an object is there.
+// Has reports whether an object is there. It does not read it.
 func (o *Objects) Has(id ID) (bool, error) {
-	_, _, err := o.read(id)
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
+	for range 2 {
+		if p, _, err := o.findPacked(id); p != nil || err != nil {
+			return p != nil, err
+		}
+		for _, dir := range o.dirs {
+			_, err := os.Stat(loosePath(dir, id))
+			if err == nil || !missing(err) {
+				return err == nil, err
+			}
+		}
+		if fresh, err := o.listPacks(); err != nil || !fresh {
+			return false, err
+		}
 	}
-	return err == nil, err
+	return false, nil
 }
 
 // listPacks opens the packs that are not open yet and reports whether there
@@ -167,7 +192,7 @@ func (o *Objects) listPacks() (fresh bool, err error) {
 			return fresh, err
 		}
 		for _, name := range names {
-			if o.packs[name] != nil {
+			if slices.ContainsFunc(o.packs, func(p *pack) bool { return p.name == name }) {
 				continue
 			}
 			p, err := openPack(name)
@@ -177,7 +202,7 @@ func (o *Objects) listPacks() (fresh bool, err error) {
 			if err != nil {
 				return fresh, err
 			}
-			o.packs[name] = p
+			o.packs = append(o.packs, p)
 			fresh = true
 		}
 	}
@@ -202,47 +227,97 @@ func (o *Objects) readLoose(id ID) (Kind, []byte, error) {
 		if err != nil {
 			return 0, nil, err
 		}
-		kind, data, err := inflateLoose(f)
+		kind, data, err := o.in.loose(f)
 		f.Close() // only read
 		return kind, data, err
 	}
 	return 0, nil, ErrNotFound
 }
 
-func inflateLoose(r io.Reader) (Kind, []byte, error) {
-	z, err := zlib.NewReader(bufio.NewReader(r))
+// inflater decompresses one object after the other with the same buffers: they
+// are ten times what most objects hold.
+type inflater struct {
+	buf *bufio.Reader
+	z   io.ReadCloser
+}
+
+// from makes r what is read next, without decompressing it.
+func (in *inflater) from(r io.Reader) *bufio.Reader {
+	if in.buf == nil {
+		in.buf = bufio.NewReader(r)
+	}
+	in.buf.Reset(r)
+	return in.buf
+}
+
+// open begins to decompress what follows.
+func (in *inflater) open() (io.Reader, error) {
+	if in.z != nil {
+		return in.z, in.z.(zlib.Resetter).Reset(in.buf, nil)
+	}
+	var err error
+	in.z, err = zlib.NewReader(in.buf)
+	return in.z, err
+}
+
+func (in *inflater) loose(r io.Reader) (Kind, []byte, error) {
+	in.from(r)
+	z, err := in.open()
 	if err != nil {
 		return 0, nil, fmt.Errorf("loose object: %w", err)
 	}
-	b := bufio.NewReader(z)
-	header, err := b.ReadString(0)
-	if err != nil {
-		return 0, nil, fmt.Errorf("loose object: %w", err)
+	const longest = 32 // "commit " and the digits of a size
+	var header []byte
+	for b := [1]byte{1}; b[0] != 0; header = append(header, b[0]) {
+		if _, err := io.ReadFull(z, b[:]); err != nil || len(header) == longest {
+			return 0, nil, errors.Join(errors.New("loose object: malformed header"), err)
+		}
 	}
-	name, length, _ := strings.Cut(strings.TrimSuffix(header, "\x00"), " ")
+	name, length, _ := strings.Cut(strings.TrimSuffix(string(header), "\x00"), " ")
 	kind, ok := parseKind(name)
 	size, err := strconv.ParseInt(length, 10, 64)
 	if !ok || err != nil || size < 0 {
 		return 0, nil, fmt.Errorf("loose object: malformed header %q", header)
 	}
-	data, err := readExactly(b, size)
+	data, err := readExactly(z, size)
 	return kind, data, err
 }
 
-// readExactly reads size bytes and the end, growing as they arrive: a size that
-// lies takes no memory.
+// readExactly reads size bytes and the end. Beyond a megabyte it grows as they
+// arrive: a size that lies takes no memory.
 func readExactly(r io.Reader, size int64) ([]byte, error) {
 	const trusted = 1 << 20
+	if size <= trusted {
+		data := make([]byte, size)
+		n, err := io.ReadFull(r, data)
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			return nil, sizeError(int64(n), size)
+		}
+		if err != nil {
+			return nil, err
+		}
+		var more [1]byte
+		if n, err := io.ReadFull(r, more[:]); n > 0 {
+			return nil, sizeError(size+1, size)
+		} else if err != io.EOF {
+			return nil, err // the checksum is wrong
+		}
+		return data, nil
+	}
 	var buf bytes.Buffer
-	buf.Grow(int(min(size, trusted)))
+	buf.Grow(trusted)
 	n, err := io.Copy(&buf, io.LimitReader(r, size+1))
 	if err != nil {
 		return nil, err
 	}
 	if n != size {
-		return nil, fmt.Errorf("object of %d bytes, its header says %d", n, size)
+		return nil, sizeError(n, size)
 	}
 	return buf.Bytes(), nil
+}
+
+func sizeError(got, want int64) error {
+	return fmt.Errorf("object of %d bytes, its header says %d", got, want)
 }
 
 // HashOf is the name of the object with that content.

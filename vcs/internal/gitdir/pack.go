@@ -1,9 +1,7 @@
 package gitdir
 
 import (
-	"bufio"
 	"bytes"
-	"compress/zlib"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -17,8 +15,10 @@ import (
 //
 //	\377tOc 2 | 256 counts by first byte | ids | CRCs | offsets | large offsets
 type pack struct {
+	name      string // of the index
 	idx, data *os.File
 	fanout    [256]uint32
+	ids       [256][]byte // by first byte, as far as they were needed
 }
 
 const (
@@ -28,7 +28,7 @@ const (
 )
 
 func openPack(idx string) (_ *pack, err error) {
-	p := new(pack)
+	p := &pack{name: idx}
 	defer func() {
 		if err != nil {
 			p.close()
@@ -68,20 +68,41 @@ func (p *pack) close() error {
 	return errors.Join(errs...)
 }
 
-func (p *pack) id(i uint32) (id ID, err error) {
-	_, err = p.idx.ReadAt(id[:], idxHeader+idSize*int64(i))
-	return id, err
+// largestKept is the number of objects up to which a pack's list of ids is kept
+// in memory, 5 MB then. Of a larger one it is read where it is looked at.
+const largestKept = 1 << 18
+
+// id returns the i-th id, which begins with first.
+func (p *pack) id(i uint32, first byte) (id ID, err error) {
+	if p.fanout[255] > largestKept {
+		_, err = p.idx.ReadAt(id[:], idxHeader+idSize*int64(i))
+		return id, err
+	}
+	low := p.below(first)
+	if p.ids[first] == nil {
+		ids := make([]byte, idSize*int64(p.fanout[first]-low))
+		if _, err := p.idx.ReadAt(ids, idxHeader+idSize*int64(low)); err != nil {
+			return id, err
+		}
+		p.ids[first] = ids
+	}
+	return ID(p.ids[first][idSize*int64(i-low):]), nil
+}
+
+// below is how many ids begin with a lesser byte.
+func (p *pack) below(first byte) uint32 {
+	if first == 0 {
+		return 0
+	}
+	return p.fanout[first-1]
 }
 
 // position returns where id is or would be in the sorted list.
 func (p *pack) position(id ID) (uint32, bool, error) {
-	low, high := uint32(0), p.fanout[id[0]]
-	if id[0] > 0 {
-		low = p.fanout[id[0]-1]
-	}
+	low, high := p.below(id[0]), p.fanout[id[0]]
 	for low < high {
 		mid := low + (high-low)/2
-		at, err := p.id(mid)
+		at, err := p.id(mid, id[0])
 		if err != nil {
 			return 0, false, err
 		}
@@ -127,8 +148,8 @@ func (p *pack) from(low ID, prefix string) ([]ID, error) {
 		return nil, err
 	}
 	var ids []ID
-	for ; i < p.fanout[255]; i++ {
-		id, err := p.id(i)
+	for ; i < p.fanout[low[0]]; i++ { // a prefix has two digits or more
+		id, err := p.id(i, low[0])
 		if err != nil {
 			return nil, err
 		}
@@ -148,8 +169,8 @@ const (
 	deepestDelta = 10_000
 )
 
-// deltaCache keeps what deltas build on: walking the trees of one commit after
-// the other reads the same bases again and again.
+// deltaCache keeps trees and what deltas build on: walking the trees of one
+// commit after the other reads the same ones again and again.
 type deltaCache struct {
 	entries map[cacheKey]cached
 	size    int
@@ -167,7 +188,7 @@ type cached struct {
 
 func (c *deltaCache) add(key cacheKey, v cached) {
 	const most, largest = 16 << 20, 1 << 20
-	if len(v.data) > largest {
+	if _, known := c.entries[key]; known || len(v.data) > largest {
 		return
 	}
 	if c.entries == nil || c.size > most {
@@ -184,52 +205,61 @@ func (o *Objects) readPacked(p *pack, offset int64, depth int) (Kind, []byte, er
 	if depth > deepestDelta {
 		return 0, nil, errors.New("pack: chain of deltas is too long")
 	}
-	r := bufio.NewReader(io.NewSectionReader(p.data, offset, 1<<62))
+	r := o.in.from(io.NewSectionReader(p.data, offset, 1<<62))
 	kind, size, err := entryHeader(r)
 	if err != nil {
 		return 0, nil, fmt.Errorf("pack: %w", err)
 	}
-	var base cached
+	base := int64(-1)
 	switch kind {
 	case KindCommit, KindTree, KindBlob, KindTag:
-		data, err := inflate(r, size)
+		data, err := o.in.inflate(size)
+		if kind == KindTree && err == nil {
+			o.cache.add(cacheKey{p, offset}, cached{kind, data})
+		}
 		return kind, data, err
 	case kindOffsetDelta:
 		back, err := offsetBack(r)
 		if err != nil || back <= 0 || back > offset {
 			return 0, nil, errors.Join(errors.New("pack: malformed delta"), err)
 		}
-		base.kind, base.data, err = o.readPacked(p, offset-back, depth+1)
-		if err != nil {
-			return 0, nil, err
-		}
-		o.cache.add(cacheKey{p, offset - back}, base)
+		base = offset - back
 	case kindRefDelta:
-		if base, err = o.refBase(p, r, depth); err != nil {
+		if base, err = refBase(p, r); err != nil {
 			return 0, nil, err
 		}
 	default:
 		return 0, nil, fmt.Errorf("pack: object of unknown kind %d", kind)
 	}
-	delta, err := inflate(r, size)
+	delta, err := o.in.inflate(size)
 	if err != nil {
 		return 0, nil, err
 	}
-	data, err := applyDelta(base.data, delta)
-	return base.kind, data, err
+	kind, data, err := o.readPacked(p, base, depth+1)
+	if err != nil {
+		return 0, nil, err
+	}
+	o.cache.add(cacheKey{p, base}, cached{kind, data})
+	if data, err = applyDelta(data, delta); err != nil {
+		return 0, nil, err
+	}
+	if kind == KindTree {
+		o.cache.add(cacheKey{p, offset}, cached{kind, data})
+	}
+	return kind, data, nil
 }
 
-func (o *Objects) refBase(p *pack, r io.Reader, depth int) (base cached, err error) {
+// refBase reads the id of a base, which lies in the same pack, and returns where.
+func refBase(p *pack, r io.Reader) (int64, error) {
 	var id ID
 	if _, err := io.ReadFull(r, id[:]); err != nil {
-		return base, err
+		return 0, err
 	}
 	at, ok, err := p.find(id)
-	if err != nil || !ok {
-		return base, errors.Join(fmt.Errorf("pack: delta base %s: %w", id, ErrNotFound), err)
+	if err == nil && !ok {
+		err = fmt.Errorf("pack: delta base %s: %w", id, ErrNotFound)
 	}
-	base.kind, base.data, err = o.readPacked(p, at, depth+1)
-	return base, err
+	return at, err
 }
 
 // entryHeader reads a kind of three bits and a size of 4 bits and then 7 a byte.
@@ -271,8 +301,9 @@ func offsetBack(r io.ByteReader) (int64, error) {
 	return n, nil
 }
 
-func inflate(r io.Reader, size int64) ([]byte, error) {
-	z, err := zlib.NewReader(r)
+// inflate decompresses what follows the header of a packed object.
+func (in *inflater) inflate(size int64) ([]byte, error) {
+	z, err := in.open()
 	if err != nil {
 		return nil, fmt.Errorf("pack: %w", err)
 	}
