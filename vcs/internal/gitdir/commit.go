@@ -47,6 +47,43 @@ func (o *Objects) Commit(id ID) (*Commit, error) {
 	return nil, fmt.Errorf("tag %s: too many tags of tags", id)
 }
 
+// node reads of a commit what a walk through history needs: ID, Tree, Parents
+// and Committed.
+func (o *Objects) node(id ID) (*Commit, error) {
+	kind, data, err := o.Read(id)
+	if err != nil {
+		return nil, err
+	}
+	if kind != KindCommit {
+		return nil, fmt.Errorf("object %s is a %s, not a commit", id, kind)
+	}
+	c := &Commit{ID: id}
+	for {
+		line, rest, _ := bytes.Cut(data, []byte("\n"))
+		key, value, _ := bytes.Cut(line, []byte(" "))
+		switch string(key) {
+		case "tree":
+			c.Tree, err = ParseID(string(value))
+		case "parent":
+			var p ID
+			p, err = ParseID(string(value))
+			c.Parents = append(c.Parents, p)
+		case "committer":
+			_, when := parseSignature(string(value))
+			c.Committed = when.Unix()
+		case "":
+			err = errors.New("no committer")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("commit %s: %w", id, err)
+		}
+		if string(key) == "committer" && !c.Tree.IsZero() {
+			return c, nil
+		}
+		data = rest
+	}
+}
+
 func taggedObject(data []byte) (ID, error) {
 	line, _, _ := bytes.Cut(data, []byte("\n"))
 	hex, ok := bytes.CutPrefix(line, []byte("object "))

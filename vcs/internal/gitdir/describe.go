@@ -223,7 +223,7 @@ func (d *describer) parents(c *Commit) error {
 	}
 	for _, id := range c.Parents {
 		if d.flags[id]&seen == 0 {
-			p, err := d.objects.Commit(id)
+			p, err := d.objects.node(id)
 			if err != nil {
 				return err
 			}

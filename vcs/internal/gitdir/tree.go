@@ -2,6 +2,7 @@ package gitdir
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -147,58 +148,140 @@ func find(entries []TreeEntry, name string) (Entry, bool) {
 // zero Entry where the path is missing. Equal subtrees are not read. The zero
 // ID is the empty tree.
 func (o *Objects) Diff(old, new ID, f func(path string, old, new Entry)) error {
-	return o.diff(old, new, "", f)
+	return o.diff(old, new, "", nil, f)
 }
 
-func (o *Objects) diff(old, new ID, prefix string, f func(string, Entry, Entry)) error {
-	if old == new {
+// diff reads two trees side by side. Of the directories in them, given with
+// their final slash, only those are entered that enter answers for; all when it
+// is nil.
+func (o *Objects) diff(old, new ID, prefix string, enter func(string) bool, f func(string, Entry, Entry)) error {
+	if old == new || enter != nil && !enter(prefix) {
 		return nil
 	}
-	names, before, after, err := o.both(old, new)
+	a, err := o.treeReader(old)
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		a, b := before[name], after[name]
-		if a == b {
+	b, err := o.treeReader(new)
+	if err != nil {
+		return err
+	}
+	for a.name != nil || b.name != nil {
+		var before, after Entry
+		c := a.compare(b)
+		if c == 0 && a.Entry == b.Entry {
+			if err := errors.Join(a.next(), b.next()); err != nil {
+				return err
+			}
 			continue
 		}
-		var subA, subB ID
-		if a.Mode == ModeDir {
-			subA, a = a.ID, Entry{}
+		name := b.name
+		if c <= 0 {
+			before, name = a.Entry, a.name
 		}
-		if b.Mode == ModeDir {
-			subB, b = b.ID, Entry{}
+		if c >= 0 {
+			after = b.Entry
 		}
-		if a != b {
-			f(prefix+name, a, b)
+		path := prefix + string(name)
+		if !SafeName(path[len(prefix):]) {
+			return fmt.Errorf("tree with a file named %q", path)
 		}
-		if err := o.diff(subA, subB, prefix+name+"/", f); err != nil {
+		if before.Mode == ModeDir || after.Mode == ModeDir {
+			err = o.diff(before.ID, after.ID, path+"/", enter, f)
+		} else {
+			f(path, before, after)
+		}
+		if c <= 0 {
+			err = errors.Join(err, a.next())
+		}
+		if c >= 0 {
+			err = errors.Join(err, b.next())
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// both reads two trees and the names in either, each once.
-func (o *Objects) both(old, new ID) (names []string, before, after map[string]Entry, err error) {
-	read := func(id ID) (map[string]Entry, error) {
-		if id.IsZero() {
-			return nil, nil
-		}
-		entries, err := o.Tree(id)
-		m := make(map[string]Entry, len(entries))
-		for _, e := range entries {
-			if _, seen := before[e.Name]; !seen {
-				names = append(names, e.Name)
-			}
-			m[e.Name] = e.Entry
-		}
-		return m, err
+// treeReader steps through the entries of a tree object, in its order.
+type treeReader struct {
+	id   ID
+	rest []byte
+	name []byte // of the entry that Entry is; nil at the end
+	Entry
+}
+
+// treeReader begins to read a tree, the empty one by the zero ID.
+func (o *Objects) treeReader(id ID) (*treeReader, error) {
+	t := &treeReader{id: id}
+	if id.IsZero() {
+		return t, nil
 	}
-	if before, err = read(old); err != nil {
-		return nil, nil, nil, err
+	kind, data, err := o.Read(id)
+	if err != nil {
+		return nil, err
 	}
-	after, err = read(new)
-	return names, before, after, err
+	if kind != KindTree {
+		return nil, fmt.Errorf("object %s is a %s, not a tree", id, kind)
+	}
+	t.rest = data
+	return t, t.next()
+}
+
+// next goes to the next entry. A tree that is not sorted as git sorts them is an
+// error: two of them could not be compared.
+func (t *treeReader) next() error {
+	if len(t.rest) == 0 {
+		t.name, t.Entry = nil, Entry{}
+		return nil
+	}
+	last := treeReader{name: t.name, Entry: t.Entry}
+	mode, at := Mode(0), 0
+	for ; at < len(t.rest) && at < 7 && t.rest[at] != ' '; at++ {
+		mode = mode<<3 | Mode(t.rest[at]-'0')
+	}
+	end := bytes.IndexByte(t.rest, 0)
+	if end <= at || t.rest[at] != ' ' || len(t.rest) < end+1+len(ID{}) {
+		return fmt.Errorf("tree %s: malformed tree", t.id)
+	}
+	t.name = t.rest[at+1 : end]
+	t.Entry = Entry{canonical(mode), ID(t.rest[end+1:])}
+	t.rest = t.rest[end+1+len(ID{}):]
+	switch {
+	case t.Mode == 0:
+		return fmt.Errorf("tree %s: tree with mode %o", t.id, mode)
+	case last.name != nil && last.compare(t) >= 0:
+		return fmt.Errorf("tree %s is not sorted", t.id)
+	}
+	return nil
+}
+
+// compare orders entries as a tree does: the name of a directory ends in a
+// slash. The end comes last.
+func (t *treeReader) compare(u *treeReader) int {
+	switch {
+	case t.name == nil && u.name == nil:
+		return 0
+	case t.name == nil:
+		return 1
+	case u.name == nil:
+		return -1
+	}
+	n := min(len(t.name), len(u.name))
+	if c := bytes.Compare(t.name[:n], u.name[:n]); c != 0 {
+		return c
+	}
+	return cmp.Compare(t.after(n), u.after(n))
+}
+
+// after is the n-th byte of the name as it is sorted.
+func (t *treeReader) after(n int) byte {
+	switch {
+	case n < len(t.name):
+		return t.name[n]
+	case t.Mode == ModeDir:
+		return '/'
+	}
+	return 0
 }
