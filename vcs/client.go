@@ -45,11 +45,23 @@ func (c *client) run(ctx context.Context, args ...string) ([]byte, error) {
 
 // call is run with standard input and with additions to the environment.
 func (c *client) call(ctx context.Context, stdin io.Reader, env []string, args ...string) ([]byte, error) {
+	stdout := &limited{max: maxOutput}
+	err := c.stream(ctx, stdin, stdout, env, args...)
+	if stdout.over && ctx.Err() == nil {
+		return nil, fmt.Errorf("%s %s: more than %d bytes of output", filepath.Base(c.path), verb(args), maxOutput)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return stdout.Bytes(), nil
+}
+
+// stream is call for output of any size.
+func (c *client) stream(ctx context.Context, stdin io.Reader, stdout io.Writer, env []string, args ...string) error {
 	cmd := exec.CommandContext(ctx, c.path, args...)
 	cmd.Dir = c.dir
 	cmd.Env = append(c.env[:len(c.env):len(c.env)], env...)
 	cmd.Stdin = stdin
-	stdout := &limited{max: maxOutput}
 	stderr := &tail{max: maxStderr}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	ownGroup(cmd)
@@ -65,17 +77,15 @@ func (c *client) call(ctx context.Context, stdin io.Reader, env []string, args .
 		"args", redactAll(args), "took", time.Since(start), "err", err)
 	switch {
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("%s: %w", name, context.Cause(ctx))
-	case stdout.over:
-		return nil, fmt.Errorf("%s: more than %d bytes of output", name, maxOutput)
+		return fmt.Errorf("%s: %w", name, context.Cause(ctx))
 	case err == nil:
-		return stdout.Bytes(), nil
+		return nil
 	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return nil, &ClientError{Command: name, Status: exit.ExitCode(), Stderr: redact(stderr.String())}
+		return &ClientError{Command: name, Status: exit.ExitCode(), Stderr: redact(stderr.String())}
 	}
-	return nil, fmt.Errorf("%s: %w", name, err)
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 // ownGroup makes a cancelled command die with everything it started: git runs

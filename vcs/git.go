@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -44,6 +46,10 @@ type gitHost interface {
 	// checkout writes files of a tree, converted as a checkout would, to a
 	// private directory, and returns it.
 	checkout(ctx context.Context, s *gitState, tree gitdir.ID, paths []string, feature string) (string, error)
+
+	// archive has unpack read a commit as a tar archive of what git archive
+	// makes of it.
+	archive(ctx context.Context, s *gitState, commit gitdir.ID, feature string, unpack func(io.Reader) error) error
 }
 
 // refMove is a ref, its full name or HEAD, and where from and to it moves.
@@ -98,7 +104,7 @@ func (g *gitCopy) look(ctx context.Context) (_ *gitState, err error) {
 	}
 	s := &gitState{Repo: repo}
 	if s.objects, err = repo.Objects(); err != nil {
-		return nil, unsupportedGit(err)
+		return nil, s.explain(err)
 	}
 	defer func() {
 		if err != nil {
@@ -108,7 +114,7 @@ func (g *gitCopy) look(ctx context.Context) (_ *gitState, err error) {
 	if s.config, err = g.host.config(ctx, repo); err != nil {
 		return nil, err
 	}
-	if err := g.unsupported(s); err != nil {
+	if err := s.unreadable(); err != nil {
 		return nil, err
 	}
 	if s.head, err = repo.Head(); err != nil {
@@ -120,7 +126,7 @@ func (g *gitCopy) look(ctx context.Context) (_ *gitState, err error) {
 	if !s.head.ID.IsZero() {
 		s.commit, err = s.objects.Commit(s.head.ID)
 	}
-	return s, unsupportedGit(err)
+	return s, s.explain(err)
 }
 
 func (s *gitState) close() { s.objects.Close() } // only read
@@ -133,51 +139,73 @@ func (s *gitState) tree() gitdir.ID {
 	return s.commit.Tree
 }
 
-// unsupported names what would make the plain reading of files wrong.
-func (g *gitCopy) unsupported(s *gitState) error {
+// unreadable names what would make the plain reading of files wrong.
+func (s *gitState) unreadable() error {
 	feature := ""
 	switch replaced, err := s.Refs("refs/replace/"); {
 	case err != nil:
 		return err
 	case len(replaced) > 0:
 		feature = "a replaced object (refs/replace)"
-	case s.config.Bool("core.sparsecheckout", false):
-		feature = "a sparse checkout"
-	case s.config.String("extensions.partialclone") != "":
-		feature = "a partial clone"
+	case marked(s.Common, filepath.Join("info", "grafts")):
+		feature = "a graft (info/grafts)"
 	case !s.config.Bool("core.symlinks", true):
 		feature = "core.symlinks=false"
 	case s.config.Bool("core.bare", false):
 		feature = "core.bare=true"
 	case elsewhere(s.Repo):
 		feature = "core.worktree elsewhere"
-	}
-	for _, key := range s.config.Keys("remote.") {
-		if strings.HasSuffix(key, ".promisor") && s.config.Bool(key, false) {
-			feature = "a partial clone"
-		}
-	}
-	if feature == "" {
+	default:
 		return nil
 	}
 	return &UnsupportedError{System: "git", Feature: feature}
 }
 
-func unsupportedGit(err error) error {
+// fixed names what can be read but not updated: which files a sparse checkout
+// is to hold only its patterns tell, and the files of a partial clone come one
+// by one, from a server that may not answer in the middle of an update.
+func (s *gitState) fixed() error {
+	feature := ""
+	switch {
+	case s.sparse():
+		feature = "a sparse checkout"
+	case s.partial():
+		feature = "a partial clone"
+	default:
+		return nil
+	}
+	return &UnsupportedError{System: "git", Feature: feature}
+}
+
+func (s *gitState) sparse() bool { return s.config.Bool("core.sparsecheckout", false) }
+
+func (s *gitState) partial() bool {
+	return s.config.String("extensions.partialclone") != "" ||
+		slices.ContainsFunc(s.config.Keys("remote."), func(key string) bool {
+			return strings.HasSuffix(key, ".promisor") && s.config.Bool(key, false)
+		})
+}
+
+// explain names the feature behind an error that has one.
+func (s *gitState) explain(err error) error {
 	var unknown *gitdir.UnknownError
-	if errors.As(err, &unknown) {
+	switch {
+	case errors.As(err, &unknown):
 		return &UnsupportedError{System: "git", Feature: unknown.Feature}
+	case errors.Is(err, gitdir.ErrNotFound) && s.config != nil && s.partial():
+		return &UnsupportedError{System: "git", Feature: "what a partial clone left out"}
 	}
 	return err
 }
 
-// farthestDescribe is how many commits are walked here before git, which has
-// its commit graph, is asked instead.
-const farthestDescribe = 2000
+// farthestWalk is how many commits are walked here before git, which has its
+// commit graph, is asked instead.
+const farthestWalk = 2000
 
-// describer is what a host can do besides when it is faster at it.
-type gitDescriber interface {
+// gitWalker is what a host can do besides when it is faster at it.
+type gitWalker interface {
 	describe(ctx context.Context, id gitdir.ID) (string, error)
+	count(ctx context.Context, id gitdir.ID) (int64, error)
 }
 
 // revision describes a commit, as the working copy will be at it. more are tags
@@ -205,9 +233,9 @@ func (g *gitCopy) revision(ctx context.Context, s *gitState, c *gitdir.Commit, m
 		return r, nil
 	}
 	limit := 0
-	client, faster := g.host.(gitDescriber)
+	client, faster := g.host.(gitWalker)
 	if faster && len(more) == 0 {
-		limit = farthestDescribe
+		limit = farthestWalk
 	}
 	r.Describe, err = s.objects.Describe(c.ID, tags, limit)
 	if errors.Is(err, gitdir.ErrTooFar) {
@@ -224,11 +252,11 @@ func (g *gitCopy) Revision(ctx context.Context, own Own) (Revision, error) {
 	defer s.close()
 	r, err := g.revision(ctx, s, s.commit, nil)
 	if err != nil {
-		return Revision{}, err
+		return Revision{}, s.explain(err)
 	}
 	l, err := g.check(ctx, s, own, nil)
 	if err != nil {
-		return Revision{}, err
+		return Revision{}, s.explain(err)
 	}
 	r.Modified = l.names()
 	return r, nil

@@ -2,10 +2,13 @@ package vcs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"revstamp/vcs/internal/gitdir"
@@ -132,6 +135,14 @@ func (g *gitClient) describe(ctx context.Context, id gitdir.ID) (string, error) 
 	return strings.TrimSpace(string(out)), err
 }
 
+func (g *gitClient) count(ctx context.Context, id gitdir.ID) (int64, error) {
+	out, err := g.git(ctx, "rev-list", "--count", id.String())
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(strings.TrimSpace(string(out)), 10, 64)
+}
+
 func (g *gitClient) modified(ctx context.Context, _ string) ([]string, error) {
 	out, err := g.git(ctx, "status", "--porcelain=v2", "-z", "--untracked-files=no", "--no-renames",
 		"--ignore-submodules=none")
@@ -198,4 +209,21 @@ func (g *gitClient) checkoutTo(ctx context.Context, s *gitState, tree gitdir.ID,
 	args := append(quiet[:len(quiet):len(quiet)], "--work-tree="+out, "checkout-index", "--quiet", "-z", "--stdin")
 	_, err = g.call(ctx, &in, []string{"GIT_INDEX_FILE=" + file}, args...)
 	return err
+}
+
+func (g *gitClient) archive(ctx context.Context, _ *gitState, commit gitdir.ID, _ string, unpack func(io.Reader) error) error {
+	r, w := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		err := unpack(r)
+		if err == nil {
+			_, err = io.Copy(io.Discard, r) // blocks are filled up
+		}
+		r.CloseWithError(cmp.Or(err, io.ErrClosedPipe)) // ends git, too
+		ended <- err
+	}()
+	args := append(quiet[:len(quiet):len(quiet)], "archive", "--format=tar", commit.String())
+	err := g.stream(ctx, nil, w, nil, args...)
+	w.CloseWithError(cmp.Or(err, io.EOF))
+	return cmp.Or(<-ended, err)
 }

@@ -20,12 +20,31 @@ type found struct {
 	refs   []refMove    // what Update moves along
 }
 
-// find resolves a name, asking the remote for names that may have moved there,
-// and fetches what it stands for.
+// find resolves the name that an update is to go to, asking the remote for names
+// that may have moved there, and fetches what it stands for.
 func (g *gitCopy) find(ctx context.Context, s *gitState, want string) (*found, error) {
 	if want == "" {
 		return g.findUpstream(ctx, s)
 	}
+	return g.findAny(ctx, s, want, s.onBranch)
+}
+
+// findCommit resolves a name only to read what it stands for, which may be any
+// branch. "" is what is on disk.
+func (g *gitCopy) findCommit(ctx context.Context, s *gitState, want string) (*gitdir.Commit, error) {
+	if want == "" {
+		want = "HEAD"
+	}
+	f, err := g.findAny(ctx, s, want, func(string) error { return nil })
+	if err != nil {
+		return nil, err
+	}
+	return s.objects.Commit(f.id)
+}
+
+// findAny resolves a name. allow may refuse a branch, by its full name, before
+// anything of it is fetched.
+func (g *gitCopy) findAny(ctx context.Context, s *gitState, want string, allow func(ref string) error) (*found, error) {
 	if want == "HEAD" {
 		return g.findHead(s)
 	}
@@ -35,7 +54,7 @@ func (g *gitCopy) find(ctx context.Context, s *gitState, want string) (*found, e
 	if !validRef(want) {
 		return nil, &UnknownRevisionError{Want: want, Detail: "no name that git allows"}
 	}
-	return g.findName(ctx, s, want)
+	return g.findName(ctx, s, want, allow)
 }
 
 // validRef keeps what cannot be part of a ref away from git's patterns and
@@ -99,7 +118,7 @@ func unknownRef(ref string, err error) error {
 
 // findName looks a branch or a tag up: at the remote, where it may have moved,
 // else here; and last takes it for a shortened id.
-func (g *gitCopy) findName(ctx context.Context, s *gitState, want string) (*found, error) {
+func (g *gitCopy) findName(ctx context.Context, s *gitState, want string, allow func(string) error) (*found, error) {
 	remote, head, tag := s.remote(), "refs/heads/"+want, "refs/tags/"+want
 	switch {
 	case strings.HasPrefix(want, "refs/heads/"):
@@ -129,14 +148,14 @@ func (g *gitCopy) findName(ctx context.Context, s *gitState, want string) (*foun
 		return nil, &UnknownRevisionError{Want: want,
 			Detail: fmt.Sprintf("both a branch and a tag: say %s or %s", head, tag)}
 	case isHead:
-		if err := s.onBranch(head); err != nil {
+		if err := allow(head); err != nil {
 			return nil, err
 		}
 		return g.take(ctx, s, remote, head, listed)
 	case isTag:
 		return g.take(ctx, s, remote, tag, listed)
 	}
-	return g.findHere(ctx, s, want, head, tag)
+	return g.findHere(ctx, s, want, head, tag, allow)
 }
 
 // onBranch refuses another branch than the one that is checked out: to move
@@ -152,12 +171,12 @@ func (s *gitState) onBranch(ref string) error {
 }
 
 // findHere looks for what the remote, if there is one, does not know.
-func (g *gitCopy) findHere(ctx context.Context, s *gitState, want, head, tag string) (*found, error) {
+func (g *gitCopy) findHere(ctx context.Context, s *gitState, want, head, tag string, allow func(string) error) (*found, error) {
 	if id, err := s.Ref(tag); tag != "" && err == nil {
 		return &found{id: id, tag: strings.TrimPrefix(tag, "refs/tags/")}, nil
 	}
 	if id, err := s.Ref(head); head != "" && err == nil {
-		if err := s.onBranch(head); err != nil {
+		if err := allow(head); err != nil {
 			return nil, err
 		}
 		return &found{id: id, branch: want}, nil

@@ -18,13 +18,16 @@ func (g *gitCopy) Resolve(ctx context.Context, want string, own Own) (*Target, e
 		return nil, err
 	}
 	defer s.close()
+	if err := s.fixed(); err != nil {
+		return nil, err
+	}
 	f, err := g.find(ctx, s, want)
 	if err != nil {
-		return nil, unsupportedGit(err)
+		return nil, s.explain(err)
 	}
 	t, err := g.target(ctx, s, f)
 	if err != nil {
-		return nil, unsupportedGit(err)
+		return nil, s.explain(err)
 	}
 	lock, err := readUpdateLock(s.Git)
 	if err != nil {
@@ -80,11 +83,19 @@ func (g *gitCopy) target(ctx context.Context, s *gitState, f *found) (*Target, e
 	return t, err
 }
 
-// changes lists what differs between two trees, sorted by path.
+// changes lists what an update from one tree to another changes, sorted by path.
 func (s *gitState) changes(old, new gitdir.ID) ([]Change, error) {
-	var list []Change
-	submodule := ""
-	err := s.objects.Diff(old, new, func(path string, a, b gitdir.Entry) {
+	list, submodule, err := s.differences(old, new)
+	if err == nil && submodule != "" {
+		err = &UnsupportedError{System: "git", Feature: "an update of the submodule " + submodule}
+	}
+	return list, err
+}
+
+// differences lists what differs between two trees, sorted by path, and names
+// a submodule among it.
+func (s *gitState) differences(old, new gitdir.ID) (list []Change, submodule string, err error) {
+	err = s.objects.Diff(old, new, func(path string, a, b gitdir.Entry) {
 		if a.Mode == gitdir.ModeGitlink || b.Mode == gitdir.ModeGitlink {
 			submodule = path
 		}
@@ -97,11 +108,8 @@ func (s *gitState) changes(old, new gitdir.ID) ([]Change, error) {
 		}
 		list = append(list, c)
 	})
-	if err == nil && submodule != "" {
-		err = &UnsupportedError{System: "git", Feature: "an update of the submodule " + submodule}
-	}
 	slices.SortFunc(list, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
-	return list, err
+	return list, submodule, err
 }
 
 // fileMode is the mode of a file to be written for an entry.

@@ -68,6 +68,7 @@ func (g *gitCopy) scanPart(s *gitState, found *scan, index *gitdir.Index, entrie
 	changed map[string]gitdir.Entry, others map[string][]version) {
 	dirs := diskTree{root: g.dir}
 	defer dirs.close()
+	sparse := s.sparse()
 	for i := range entries {
 		e := &entries[i]
 		if e.Stage > 0 {
@@ -86,7 +87,9 @@ func (g *gitCopy) scanPart(s *gitState, found *scan, index *gitdir.Index, entrie
 		stat := d.stat()
 		if !staged {
 			_, judged := others[e.Path]
-			trusted := (e.AssumeValid || e.SkipWorktree) && !judged
+			// Of a sparse checkout git looks at the files that are there after all.
+			skipped := e.SkipWorktree && !(sparse && d.there)
+			trusted := (e.AssumeValid || skipped) && !judged
 			if trusted || e.Stat.Same(stat) && s.sameMode(e.Mode, d.mode()) && !e.Stat.Racy(index.Written) {
 				continue
 			}

@@ -58,11 +58,14 @@ func (g *gitCopy) Update(ctx context.Context, t *Target, u Update) error {
 		return err
 	}
 	defer s.close()
+	if err := s.fixed(); err != nil {
+		return err
+	}
 	j := &gitUpdate{
 		g: g, s: s, t: t, u: u,
 		stats: make(map[string]gitdir.Stat), published: make(map[string]publication),
 	}
-	if err := unsupportedGit(j.run(ctx)); err != nil {
+	if err := s.explain(j.run(ctx)); err != nil {
 		return err
 	}
 	return g.confirmTarget(ctx, t, u.Own)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -236,6 +237,10 @@ func (h *goGit) modified(_ context.Context, feature string) ([]string, error) {
 
 func (h *goGit) checkout(_ context.Context, _ *gitState, _ gitdir.ID, _ []string, feature string) (string, error) {
 	return "", &UnsupportedError{System: "git", Feature: "conversion by " + feature, Install: "git"}
+}
+
+func (h *goGit) archive(_ context.Context, _ *gitState, _ gitdir.ID, feature string, _ func(io.Reader) error) error {
+	return &UnsupportedError{System: "git", Feature: feature, Install: "git"}
 }
 
 // fetchFiles copies what refs (full names, or ids) reach from a repository on

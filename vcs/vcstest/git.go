@@ -2,10 +2,15 @@ package vcstest
 
 import (
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"net/http/cgi"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -80,4 +85,93 @@ func ServeGit(t testing.TB, dir string) string {
 	})
 	t.Cleanup(server.Close)
 	return server.URL + "/" + filepath.Base(dir) + "/.git"
+}
+
+// History adds n commits to an empty repository, at once: with branches and
+// merges of two parents and more, in which files are taken from either side or
+// from none, the same change is made twice, files go and come back, turn into
+// directories and change their modes, and clocks run backwards. The same seed
+// makes the same ids. Files of up to 120 paths are in the last commit.
+func (g *Git) History(seed uint64, n int) {
+	g.t.Helper()
+	r := rand.New(rand.NewPCG(seed, 2))
+	var in strings.Builder
+	trees := []map[string]string{nil} // by mark: paths and contents, "#!" for executables
+	path := func() string {
+		k := r.IntN(120)
+		switch {
+		case k%10 == 0:
+			return fmt.Sprintf("f%d", k)
+		case k%10 == 1:
+			return fmt.Sprintf("turns%d%s", k%3, []string{"", "/below"}[k/20%2])
+		}
+		return fmt.Sprintf("d%d/e%d/f %d", k%7, k%3, k)
+	}
+	for mark := 1; mark <= n; mark++ {
+		parents := []int{max(mark-1, 0)}
+		if r.IntN(3) == 0 {
+			parents[0] = max(1, mark-1-r.IntN(8))
+		}
+		for range []int{0, 1, 1, 1, 2, 0, 0}[r.IntN(7)] {
+			if p := max(1, mark-1-r.IntN(12)); !slices.Contains(parents, p) && p < mark {
+				parents = append(parents, p)
+			}
+		}
+		if mark == 1 {
+			parents = nil
+		}
+		before, tree := map[string]string{}, map[string]string{}
+		if parents != nil {
+			before, tree = trees[parents[0]], maps.Clone(trees[parents[0]])
+		}
+		put := func(path, content string) {
+			for other := range tree { // a file in the way of a directory, or the reverse
+				if strings.HasPrefix(other, path+"/") || strings.HasPrefix(path, other+"/") {
+					delete(tree, other)
+				}
+			}
+			tree[path] = content
+		}
+		for _, p := range parents[min(1, len(parents)):] {
+			for _, path := range slices.Sorted(maps.Keys(trees[p])) {
+				if r.IntN(2) == 0 {
+					put(path, trees[p][path])
+				}
+			}
+		}
+		for range r.IntN(4) {
+			if r.IntN(8) == 0 {
+				delete(tree, path())
+			} else {
+				put(path(), fmt.Sprintf("%s%d\n", []string{"", "", "#!"}[r.IntN(3)], r.IntN(4)))
+			}
+		}
+		trees = append(trees, tree)
+		when := Epoch.Add(time.Duration(mark-r.IntN(2)*r.IntN(30)) * time.Minute).Unix()
+		fmt.Fprintf(&in, "commit refs/heads/main\nmark :%d\ncommitter %s <%s> %d +0000\ndata 0\n", mark, Author, Address, when)
+		for i, p := range parents {
+			fmt.Fprintf(&in, "%s :%d\n", []string{"from", "merge"}[min(i, 1)], p)
+		}
+		for _, path := range slices.Sorted(maps.Keys(before)) {
+			if _, ok := tree[path]; !ok {
+				fmt.Fprintf(&in, "D %q\n", path)
+			}
+		}
+		for _, path := range slices.Sorted(maps.Keys(tree)) {
+			if content := tree[path]; before[path] != content {
+				mode := "100644"
+				if strings.HasPrefix(content, "#!") {
+					mode = "100755"
+				}
+				fmt.Fprintf(&in, "M %s inline %q\ndata %d\n%s\n", mode, path, len(content), content)
+			}
+		}
+	}
+	cmd := exec.Command("git", "fast-import", "--quiet", "--force")
+	cmd.Dir, cmd.Stdin = g.Dir, strings.NewReader(in.String())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		g.t.Fatalf("git fast-import: %v\n%s", err, out)
+	}
+	g.Commits += n
+	g.Run("reset", "--quiet", "--hard")
 }
