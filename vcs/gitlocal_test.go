@@ -2,201 +2,16 @@ package vcs_test
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"revstamp/testdata/need"
 	"revstamp/vcs"
 	"revstamp/vcs/vcstest"
 )
-
-// situation is a state of a clone in which git and we are asked what is
-// modified.
-type situation struct {
-	name  string
-	make  func(t *testing.T, dir string)
-	needs bool // the client: without it an *UnsupportedError is right
-
-	// ours is what we say where git answers something else: "-" for nothing.
-	ours string
-}
-
-func situations() []situation {
-	git := func(args ...string) func(*testing.T, string) {
-		return func(t *testing.T, dir string) { vcstest.Run(t, dir, vcstest.GitEnv(5), "git", args...) }
-	}
-	write := func(path, content string) func(*testing.T, string) {
-		return func(t *testing.T, dir string) { vcstest.Write(t, dir, path, content) }
-	}
-	both := func(steps ...func(*testing.T, string)) func(*testing.T, string) {
-		return func(t *testing.T, dir string) {
-			for _, s := range steps {
-				s(t, dir)
-			}
-		}
-	}
-	touch := func(path string) func(*testing.T, string) {
-		return func(t *testing.T, dir string) {
-			when := time.Now().Add(time.Hour)
-			if err := os.Chtimes(filepath.Join(dir, path), when, when); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	mode := func(path string, perm os.FileMode) func(*testing.T, string) {
-		return func(t *testing.T, dir string) {
-			if err := os.Chmod(filepath.Join(dir, path), perm); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	remove := func(path string) func(*testing.T, string) {
-		return func(t *testing.T, dir string) {
-			if err := os.RemoveAll(filepath.Join(dir, path)); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	return []situation{
-		{name: "clean", make: git("status")},
-		{name: "touched", make: touch("index.html")},
-		{name: "same size", make: write("css/site.css", "b{}\n")},
-		// git looks at whole seconds only.
-		{name: "same size and time", ours: "css/site.css", make: func(t *testing.T, dir string) {
-			// As a second write within the same tick of the clock.
-			file := filepath.Join(dir, "css/site.css")
-			info, err := os.Stat(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			git("update-index", "--refresh")(t, dir)
-			if err := os.WriteFile(file, []byte("b{}\n"), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.Chtimes(file, info.ModTime(), info.ModTime()); err != nil {
-				t.Fatal(err)
-			}
-		}},
-		{name: "racy", make: both(git("rm", "-q", "--cached", "css/site.css"), write("css/site.css", "a{}\n"),
-			git("add", "css/site.css"), write("css/site.css", "b{}\n"))},
-		{name: "all at once", make: both(write("index.html", "x"), remove("old"), mode("bin/run", 0o644), write("link", "-> x"))},
-		{name: "deleted", make: remove("index.html")},
-		{name: "deleted directory", make: remove("img")},
-		{name: "untracked", make: write("mine", "x")},
-		{name: "staged", make: both(write("index.html", "x"), git("add", "index.html"))},
-		{name: "staged and changed", make: both(write("index.html", "x"), git("add", "index.html"), write("index.html", "y"))},
-		{name: "staged and taken back", make: both(write("index.html", "x"), git("add", "index.html"), write("index.html", site["index.html"]))},
-		{name: "added", make: both(write("mine", "x"), git("add", "mine"))},
-		{name: "intent to add", make: both(write("mine", "x"), git("add", "-N", "mine"))},
-		{name: "removed from the index", make: git("rm", "-q", "--cached", "index.html")},
-		{name: "moved", make: git("mv", "index.html", "other.html")},
-		{name: "executable", make: mode("index.html", 0o755)},
-		{name: "group executable", make: mode("index.html", 0o654)},
-		{name: "no fileMode", make: both(git("config", "core.fileMode", "false"), mode("index.html", 0o755))},
-		{name: "no fileMode, changed", make: both(git("config", "core.fileMode", "false"), write("index.html", "#!x"))},
-		{name: "assume unchanged", make: both(git("update-index", "--assume-unchanged", "index.html"), write("index.html", "x"))},
-		{name: "skip worktree", make: both(git("update-index", "--skip-worktree", "index.html"), write("index.html", "x"))},
-		{name: "skipped and missing", make: both(git("update-index", "--skip-worktree", "index.html"), remove("index.html"))},
-		{name: "file for link", make: both(remove("link"), write("link", "index.html"))},
-		{name: "directory for file", make: both(remove("index.html"), write("index.html/x", "x"))},
-		{name: "link for directory", make: both(git("mv", "css", "css2"), func(t *testing.T, dir string) {
-			if err := os.Symlink("css2", filepath.Join(dir, "css")); err != nil {
-				t.Fatal(err)
-			}
-		})},
-		{name: "no index", make: remove(".git/index")},
-		{name: "index v4", make: both(git("update-index", "--index-version", "4"), write("index.html", "x"))},
-		{name: "untracked cache", make: both(git("update-index", "--force-untracked-cache"), git("status"), write("index.html", "x"))},
-		{name: "split index", needs: true, make: both(git("update-index", "--split-index"), write("index.html", "x"))},
-		// git calls a file of another size modified without converting it, though
-		// a checkout would write just that, and git diff shows nothing.
-		{name: "autocrlf, CRLF on disk", needs: true, ours: "-", make: both(git("config", "core.autocrlf", "true"), write("index.html", "<h1>one</h1>\r\n"))},
-		{name: "autocrlf, LF on disk", make: both(git("config", "core.autocrlf", "true"), touch("index.html"))},
-		{name: "autocrlf, changed", needs: true, make: both(git("config", "core.autocrlf", "true"), write("index.html", "x\r\n"))},
-		{name: "included autocrlf", needs: true, ours: "-", make: func(t *testing.T, dir string) {
-			vcstest.Write(t, dir, "../more", "[core]\n\tautocrlf = true\n")
-			git("config", "include.path", filepath.Join(dir, "../more"))(t, dir)
-			vcstest.Write(t, dir, "index.html", "<h1>one</h1>\r\n")
-		}},
-		{name: "eol attribute", needs: true, ours: "-", make: both(write(".gitattributes", "*.html text eol=crlf\n"), git("add", "."), git("commit", "-qm", "x"),
-			write("index.html", "<h1>one</h1>\r\n"))},
-		{name: "ident", needs: true, make: both(write("index.html", "$Id$\n"), write(".gitattributes", "*.html ident\n"), git("add", "."), git("commit", "-qm", "x"),
-			remove("index.html"), git("checkout", "--", "."), touch("index.html"))},
-		{name: "filter", needs: true, make: both(git("config", "filter.up.clean", "tr a-z A-Z"), git("config", "filter.up.smudge", "tr A-Z a-z"),
-			write(".gitattributes", "*.css filter=up\n"), git("add", "--renormalize", "."), git("commit", "-qm", "x"), touch("css/site.css"))},
-		{name: "filter, changed", needs: true, make: both(git("config", "filter.up.clean", "tr a-z A-Z"), git("config", "filter.up.smudge", "tr A-Z a-z"),
-			write(".gitattributes", "*.css filter=up\n"), git("add", "--renormalize", "."), git("commit", "-qm", "x"), write("css/site.css", "b{}\n"))},
-		{name: "text=auto", make: both(write(".gitattributes", "* text=auto\n"), git("add", "."), git("commit", "-qm", "x"), write("index.html", "x\n"))},
-		{name: "new submodule", needs: true, make: func(t *testing.T, dir string) {
-			sub := vcstest.NewGit(t)
-			sub.Commit("sub", vcstest.Files{"a": "1"})
-			vcstest.Run(t, dir, nil, "git", "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", sub.Dir, "sub")
-			git("commit", "-qm", "x")(t, dir)
-			vcstest.Write(t, dir, "sub/a", "2")
-		}},
-		{name: "empty submodule", make: func(t *testing.T, dir string) {
-			git("update-index", "--add", "--cacheinfo", "160000,"+strings.Repeat("1", 40)+",sub")(t, dir)
-			git("commit", "-qm", "x")(t, dir)
-			if err := os.MkdirAll(filepath.Join(dir, "sub"), 0o755); err != nil {
-				t.Fatal(err)
-			}
-		}},
-	}
-}
-
-// TestGitModified compares with git status.
-func TestGitModified(t *testing.T) {
-	t.Parallel()
-	for _, s := range situations() {
-		t.Run(s.name, func(t *testing.T) {
-			t.Parallel()
-			_, dir, _, _ := gitSite(t)
-			vcstest.Write(t, dir, "config.php", site["config.php"]) // not stamped
-			s.make(t, dir)
-			for _, o := range []vcs.Options{{}, {NoGit: true}} {
-				wc := open(t, dir, o)
-				got, err := wc.Revision(t.Context(), nil)
-				var unsupported *vcs.UnsupportedError
-				if o.NoGit && s.needs {
-					if !errors.As(err, &unsupported) || unsupported.Install != "git" {
-						t.Errorf("Revision without git = %+v, %v", got, err)
-					}
-					continue
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				want := gitModified(t, dir)
-				if s.ours != "" {
-					want = slices.DeleteFunc([]string{s.ours}, func(n string) bool { return n == "-" })
-				}
-				if d := cmp.Diff(want, got.Modified, cmpopts.EquateEmpty()); d != "" {
-					t.Errorf("%+v: git and we differ: %s", o, d)
-				}
-			}
-		})
-	}
-}
-
-// gitModified is what git status, without writing, calls modified.
-func gitModified(t testing.TB, dir string) []string {
-	t.Helper()
-	out := vcstest.Run(t, dir, []string{"GIT_OPTIONAL_LOCKS=0"}, "git", "status", "--porcelain", "-z", "--no-renames", "--untracked-files=no")
-	var names []string
-	for item := range strings.SplitSeq(strings.TrimSuffix(out, "\x00"), "\x00") {
-		if item != "" {
-			names = append(names, item[3:])
-		}
-	}
-	slices.Sort(names)
-	return names
-}
 
 // TestGitFilters updates files that git converts.
 func TestGitFilters(t *testing.T) {
@@ -347,4 +162,101 @@ func TestGitUnsupported(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestGitLFS updates a file that a server of large files has, by git-lfs itself.
+func TestGitLFS(t *testing.T) {
+	t.Parallel()
+	need.Program(t, "git-lfs")
+	up := vcstest.NewGit(t)
+	up.Run("lfs", "install", "--local")
+	big := func(n string) string { return strings.Repeat(n, 10000) }
+	up.Commit("one", vcstest.Files{
+		".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n", "a.bin": big("a"), "b.bin": big("b"), "config.php": site["config.php"],
+	})
+	dir := filepath.Join(t.TempDir(), "copy")
+	config := []string{"-c", "filter.lfs.process=git-lfs filter-process", "-c", "filter.lfs.required=true", "-c", "filter.lfs.clean=git-lfs clean -- %f", "-c", "filter.lfs.smudge=git-lfs smudge -- %f"}
+	vcstest.Run(t, "", nil, "git", append(append([]string{"clone", "--quiet"}, config...), "file://"+up.Dir, dir)...)
+	for i := 1; i < len(config); i += 2 { // clone -c is for the clone alone
+		key, value, _ := strings.Cut(config[i], "=")
+		vcstest.Run(t, dir, nil, "git", "config", key, value)
+	}
+	up.Commit("two", vcstest.Files{"a.bin": big("A"), "new.bin": big("n"), "config.php": next["config.php"]})
+	stamp(t, dir, "config.php", "1")
+	before := everything(t, dir)
+	var unsupported *vcs.UnsupportedError
+	without := open(t, dir, vcs.Options{NoGit: true})
+	target, err := without.Resolve(t.Context(), "", stampOwn)
+	if err == nil {
+		err = without.Update(t.Context(), target, vcs.Update{Own: stampOwn, Edit: stampEdit("2"), Write: put(dir, 0)})
+	}
+	if !errors.As(err, &unsupported) || unsupported.Feature != "conversion by filter=lfs" || unsupported.Install != "git" {
+		t.Errorf("without git: %v", err)
+	}
+	if d := cmp.Diff(before, everything(t, dir)); d != "" {
+		t.Error(d)
+	}
+	wc := open(t, dir, vcs.Options{})
+	update(t, wc, "", "2")
+	got := vcstest.Snapshot(t, dir)
+	if got["a.bin"] != big("A") || got["b.bin"] != big("b") || got["new.bin"] != big("n") {
+		t.Errorf("the files hold %.40q, %.40q, %.40q", got["a.bin"], got["b.bin"], got["new.bin"])
+	}
+	if r := revision(t, wc); r.Modified != nil {
+		t.Errorf("Modified = %q", r.Modified)
+	}
+	whole(t, dir, " M config.php")
+	out := filepath.Join(t.TempDir(), "out")
+	if err := wc.Export(t.Context(), "", out); err != nil || vcstest.Snapshot(t, out)["a.bin"] != big("A") {
+		t.Errorf("Export: %v", err)
+	}
+}
+
+// TestGitPartial reads a partial clone as far as it goes, and has it left alone.
+func TestGitPartial(t *testing.T) {
+	t.Parallel()
+	hosts(t, func(t *testing.T, o vcs.Options) {
+		for _, filter := range []string{"blob:none", "tree:0"} {
+			up := vcstest.NewGit(t)
+			up.Commit("one", site)
+			up.Commit("two", next)
+			dir := cloneURL("--filter="+filter)(t, up)
+			stamp(t, dir, "config.php", "1")
+			wc := open(t, dir, o)
+			if got := revision(t, wc); got.Modified != nil {
+				t.Errorf("Modified = %q", got.Modified)
+			}
+			var unsupported *vcs.UnsupportedError
+			last, err := wc.LastChanged(t.Context())
+			switch {
+			case filter == "tree:0":
+				if !errors.As(err, &unsupported) || unsupported.Feature != "what a partial clone left out" {
+					t.Errorf("LastChanged = %v, %v", last, err)
+				}
+			case err != nil || len(last) == 0:
+				t.Errorf("LastChanged: %v", err)
+			default:
+				told(t, wc)
+			}
+			third := up.Commit("three", vcstest.Files{"index.html": "three"})
+			changes, err := wc.Changes(t.Context(), "", third)
+			switch {
+			case o.NoGit:
+				if !errors.As(err, &unsupported) || unsupported.Install != "git" {
+					t.Errorf("Changes = %v, %v", changes, err)
+				}
+			case filter == "blob:none":
+				if err != nil || len(changes) != 1 {
+					t.Errorf("Changes = %v, %v", changes, err)
+				}
+			}
+			before := everything(t, dir)
+			if _, err := wc.Resolve(t.Context(), "", stampOwn); !errors.As(err, &unsupported) || unsupported.Feature != "a partial clone" {
+				t.Errorf("Resolve: %v", err)
+			}
+			if d := cmp.Diff(before, everything(t, dir)); d != "" {
+				t.Error(d)
+			}
+		}
+	})
 }

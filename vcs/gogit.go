@@ -148,6 +148,9 @@ func (h *goGit) fetch(ctx context.Context, s *gitState, remote string, refs []st
 	if err != nil {
 		return err
 	}
+	if s.partial() { // deltas may build on what is not here
+		return &UnsupportedError{System: "git", Feature: "a fetch into a partial clone", Install: "git"}
+	}
 	start := time.Now()
 	if dir != "" {
 		err = fetchFiles(ctx, s, dir, refs)
