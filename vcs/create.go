@@ -9,54 +9,27 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
-
-	git "github.com/go-git/go-git/v5"
-	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/object"
 )
 
 // Create makes an empty git repository in dir, which is created if missing,
 // with the branch main. It needs no git client, and is for new repositories
 // only: a dir that is one already is an error.
 func Create(_ context.Context, dir string) error {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
+	git := filepath.Join(dir, ".git")
+	if _, err := os.Lstat(git); err == nil {
+		return fmt.Errorf("create git repository %q: it is there already", dir)
 	}
-	_, err := git.PlainInitWithOptions(dir, &git.PlainInitOptions{
-		InitOptions: git.InitOptions{DefaultBranch: plumbing.NewBranchReferenceName("main")},
-	})
-	if err != nil {
-		return fmt.Errorf("create git repository %q: %w", dir, err)
+	for _, sub := range []string{"objects/info", "objects/pack", "refs/heads", "refs/tags"} {
+		if err := os.MkdirAll(filepath.Join(git, sub), 0o777); err != nil {
+			return err
+		}
 	}
-	return nil
-}
-
-// CommitAll commits every file of a repository that Create made, deletions
-// included and ignored files left out, and returns the commit's id. author is
-// "Name <address>" and is the committer too; with the same files, parents,
-// author and time the id is always the same. It is not for working copies with
-// filters, large files or submodules, which it does not know, and refuses names
-// with control characters and a directory that became a file.
-func CommitAll(_ context.Context, dir, message, author string, when time.Time) (string, error) {
-	repo, err := git.PlainOpen(dir)
-	if err != nil {
-		return "", fmt.Errorf("commit in %q: %w", dir, err)
-	}
-	tree, err := repo.Worktree()
-	if err != nil {
-		return "", fmt.Errorf("commit in %q: %w", dir, err)
-	}
-	if err := tree.AddWithOptions(&git.AddOptions{All: true}); err != nil {
-		return "", fmt.Errorf("commit in %q: %w", dir, err)
-	}
-	name, address, _ := strings.Cut(strings.TrimSuffix(author, ">"), "<")
-	who := &object.Signature{Name: strings.TrimSpace(name), Email: strings.TrimSpace(address), When: when}
-	id, err := tree.Commit(message, &git.CommitOptions{Author: who, Committer: who})
-	if err != nil {
-		return "", fmt.Errorf("commit in %q: %w", dir, err)
-	}
-	return id.String(), nil
+	const config = "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n"
+	// HEAD last: without it a directory is no repository.
+	return errors.Join(
+		os.WriteFile(filepath.Join(git, "config"), []byte(config), 0o666),
+		os.WriteFile(filepath.Join(git, "HEAD"), []byte("ref: refs/heads/main\n"), 0o666),
+	)
 }
 
 // Clone copies a git repository, by URL or path, into dir, which must be

@@ -20,7 +20,7 @@ func TestCreate(t *testing.T) {
 			root := t.TempDir()
 			dir, copied := filepath.Join(root, "site"), filepath.Join(root, "copy")
 			commit := func(message string, n int, files vcstest.Files) string {
-				svnFiles(files).Apply(t, dir) // go-git commits no more than svn
+				files.Apply(t, dir)
 				author := vcstest.Author + " <" + vcstest.Address + ">"
 				id, err := vcs.CommitAll(t.Context(), dir, message, author, vcstest.Epoch.AddDate(0, 0, n))
 				if err != nil {

@@ -59,6 +59,6 @@ func Example() {
 		fmt.Printf("%s %s: %s", c.Op, c.Path, content)
 	}
 	// Output:
-	// 5d1a02d1ec77 Ada say two
+	// fe3667c593e7 Ada say two
 	// changed index.html: <h1>two</h1>
 }

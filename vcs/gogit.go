@@ -11,15 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-git/go-billy/v5/osfs"
-	git "github.com/go-git/go-git/v5"
-	"github.com/go-git/go-git/v5/config"
-	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/cache"
-	"github.com/go-git/go-git/v5/storage/filesystem"
-	"github.com/go-git/go-git/v5/storage/filesystem/dotgit"
-	"github.com/go-git/go-git/v5/storage/memory"
-
 	"revstamp/vcs/internal/gitdir"
 )
 
@@ -27,7 +18,8 @@ import (
 // on this machine are read and copied as files, for which go-git would run
 // git-upload-pack. Of go-git's working tree nothing is used: its Pull moves HEAD
 // before it fails on a locally stamped file, and its Status does not know git's
-// filters.
+// filters. Nor is anything that brings in its support of ssh and signatures,
+// which takes a process longer to initialise than to look at a working copy.
 type goGit struct {
 	log *slog.Logger
 }
@@ -79,7 +71,7 @@ func (h *goGit) list(ctx context.Context, s *gitState, remote string, names []st
 	if dir != "" {
 		err = listFiles(dir, all)
 	} else {
-		err = h.listURL(ctx, url, all)
+		err = listURL(ctx, url, all)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", publicURL(url), err)
@@ -129,20 +121,6 @@ func listFiles(dir string, all map[string]gitdir.ID) error {
 	return nil
 }
 
-func (h *goGit) listURL(ctx context.Context, url string, all map[string]gitdir.ID) error {
-	r := git.NewRemote(memory.NewStorage(), &config.RemoteConfig{Name: "origin", URLs: []string{url}})
-	refs, err := r.ListContext(ctx, &git.ListOptions{PeelingOption: git.AppendPeeled})
-	if err != nil {
-		return errors.New(redact(err.Error()))
-	}
-	for _, ref := range refs {
-		if ref.Type() == plumbing.HashReference {
-			all[ref.Name().String()] = gitdir.ID(ref.Hash())
-		}
-	}
-	return nil
-}
-
 func (h *goGit) fetch(ctx context.Context, s *gitState, remote string, refs []string) error {
 	url, dir, err := h.where(s, remote)
 	if err != nil {
@@ -155,64 +133,13 @@ func (h *goGit) fetch(ctx context.Context, s *gitState, remote string, refs []st
 	if dir != "" {
 		err = fetchFiles(ctx, s, dir, refs)
 	} else {
-		err = h.fetchURL(ctx, s, url, refs)
+		err = fetchURL(ctx, s, url, refs)
 	}
 	h.log.DebugContext(ctx, "fetched", "url", publicURL(url), "refs", refs, "took", time.Since(start), "err", err)
 	if err != nil {
 		return fmt.Errorf("fetch %s: %w", publicURL(url), err)
 	}
 	return s.objects.Sync()
-}
-
-// objectsOnly stores objects in a repository and everything else in memory.
-type objectsOnly struct {
-	*memory.Storage
-	filesystemObjects
-}
-
-// filesystemObjects is a name of less depth than memory's, whose methods for
-// objects it hides.
-type filesystemObjects = *filesystem.ObjectStorage
-
-func (h *goGit) fetchURL(ctx context.Context, s *gitState, url string, refs []string) error {
-	dir := dotgit.New(osfs.New(s.Common))
-	store := &objectsOnly{memory.NewStorage(), filesystem.NewObjectStorage(dir, cache.NewObjectLRUDefault())}
-	defer store.filesystemObjects.Close() // what was written is synced by the caller
-	if err := offer(s, store.Storage); err != nil {
-		return err
-	}
-	var specs []config.RefSpec
-	for i, ref := range refs {
-		specs = append(specs, config.RefSpec(fmt.Sprintf("+%s:refs/fetched/%d", ref, i)))
-	}
-	r := git.NewRemote(store, &config.RemoteConfig{Name: "origin", URLs: []string{url}})
-	err := r.FetchContext(ctx, &git.FetchOptions{RefSpecs: specs, Tags: git.NoTags, Force: true})
-	if err != nil && !errors.Is(err, git.NoErrAlreadyUpToDate) {
-		return errors.New(redact(err.Error()))
-	}
-	return nil
-}
-
-// offer tells go-git which commits are here already.
-func offer(s *gitState, store *memory.Storage) error {
-	refs, err := s.Refs("refs/")
-	if err != nil {
-		return err
-	}
-	if !s.head.ID.IsZero() {
-		refs["refs/here"] = gitdir.Ref{Name: "refs/here", ID: s.head.ID}
-	}
-	for name, ref := range refs {
-		r := plumbing.NewHashReference(plumbing.ReferenceName(name), plumbing.Hash(ref.ID))
-		if err := store.SetReference(r); err != nil {
-			return err
-		}
-	}
-	var cut []plumbing.Hash
-	for id := range s.cut {
-		cut = append(cut, plumbing.Hash(id))
-	}
-	return store.SetShallow(cut)
 }
 
 func (h *goGit) moveRefs(_ context.Context, s *gitState, moves []refMove, message string) error {

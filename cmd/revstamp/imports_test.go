@@ -134,6 +134,25 @@ func TestImports(t *testing.T) {
 	}
 }
 
+// The command does without what takes a process longer to initialise than most
+// of its work lasts: go-git has support for ssh and signatures, and links both
+// to whoever imports its top or its plumbing/object.
+func TestLinked(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	linked := strings.Fields(string(out))
+	if !slices.Contains(linked, "revstamp/vcs") {
+		t.Fatalf("go list names %d packages, and not those that matter", len(linked))
+	}
+	for _, heavy := range []string{"golang.org/x/crypto/ssh", "github.com/ProtonMail/go-crypto/openpgp", "html/template"} {
+		if slices.Contains(linked, heavy) {
+			t.Errorf("%s is linked into the command", heavy)
+		}
+	}
+}
+
 func TestTrespasses(t *testing.T) {
 	got := trespasses(map[string][]string{
 		"revstamp/stamp":                       {"revstamp/stamp/atomicfile", "revstamp/stamp/php", "gopkg.in/yaml.v3", "os"},

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -55,6 +56,24 @@ func ParseTree(data []byte) ([]TreeEntry, error) {
 		data = rest[len(ID{}):]
 	}
 	return entries, nil
+}
+
+// EncodeTree returns the content of the tree object with these entries, which
+// it sorts as git does: a directory as if its name ended in a slash.
+func EncodeTree(entries []TreeEntry) []byte {
+	sorted := func(e TreeEntry) string {
+		if e.Mode == ModeDir {
+			return e.Name + "/"
+		}
+		return e.Name
+	}
+	slices.SortFunc(entries, func(a, b TreeEntry) int { return strings.Compare(sorted(a), sorted(b)) })
+	var data []byte
+	for _, e := range entries {
+		data = fmt.Appendf(data, "%o %s\x00", uint32(e.Mode), e.Name)
+		data = append(data, e.ID[:]...)
+	}
+	return data
 }
 
 // SafeName reports whether a file of that name may lie in a working tree.
