@@ -14,7 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// updateLock is git's index.lock while an update of ours goes on. Every git
+// updateLock is git's index.lock while an update of ours goes on (for hg it is a
+// file that only we look at). Every git
 // respects it by its mere existence; its content is a line that no index begins
 // with, the commits the update is from and to, and, where a resumed update went
 // on to another target, that one too:
@@ -49,8 +50,9 @@ func (l *updateLock) close() {
 
 // readUpdateLock returns the lock of an update of ours, nil without one or when
 // it is another program's.
-func readUpdateLock(gitDir string) (*updateLock, error) {
-	path := lockPath(gitDir)
+func readUpdateLock(gitDir string) (*updateLock, error) { return readUpdateLockAt(lockPath(gitDir)) }
+
+func readUpdateLockAt(path string) (*updateLock, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -138,9 +140,13 @@ func (l *updateLock) hold() error {
 // written first and then linked, so that no kill leaves an empty lock that
 // nobody could tell from git's. The link fails with fs.ErrExist as O_EXCL does.
 func newUpdateLock(gitDir, from, to string) (*updateLock, error) {
-	l := &updateLock{path: lockPath(gitDir), from: from, to: []string{to}}
+	return newUpdateLockAt(lockPath(gitDir), from, to)
+}
+
+func newUpdateLockAt(path, from, to string) (*updateLock, error) {
+	l := &updateLock{path: path, from: from, to: []string{to}}
 	var err error
-	l.file, err = os.OpenFile(gitDir, os.O_RDWR|unix.O_TMPFILE, 0o644)
+	l.file, err = os.OpenFile(filepath.Dir(path), os.O_RDWR|unix.O_TMPFILE, 0o644)
 	named := err != nil // a file system without unnamed files
 	if named {
 		l.file, err = os.OpenFile(l.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
