@@ -1,5 +1,6 @@
-// Package vcstest makes real repositories for tests: git's and Subversion's own
-// programs, fixed authors and dates, so that git's commit ids are constants.
+// Package vcstest makes real repositories for tests: git's, Subversion's and
+// Mercurial's own programs, fixed authors and dates, so that git's and hg's ids
+// are constants.
 // Servers listen on free loopback ports and end with their test.
 package vcstest
 
@@ -24,13 +25,14 @@ const (
 var Epoch = time.Date(2024, time.May, 1, 12, 0, 0, 0, time.UTC)
 
 // Isolate keeps the configuration of the machine and its user away from every
-// git and svn that this process runs. Call it from TestMain, with a directory
+// git, svn and hg that this process runs. Call it from TestMain, with a directory
 // that stands for the home directory.
 func Isolate(home string) error {
 	for name, value := range map[string]string{
 		"HOME": home, "XDG_CONFIG_HOME": filepath.Join(home, ".config"),
 		"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": filepath.Join(home, ".gitconfig"),
-		"LC_ALL": "C", "TZ": "UTC",
+		"HGRCPATH": filepath.Join(home, ".hgrc"),
+		"LC_ALL":   "C", "TZ": "UTC",
 	} {
 		if err := os.Setenv(name, value); err != nil {
 			return err
@@ -119,7 +121,7 @@ func Snapshot(t testing.TB, dir string) Files {
 		if err != nil {
 			return err
 		}
-		if d.Name() == ".git" || d.Name() == ".svn" {
+		if d.Name() == ".git" || d.Name() == ".svn" || d.Name() == ".hg" {
 			if d.IsDir() {
 				return filepath.SkipDir
 			}
