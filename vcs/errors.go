@@ -35,7 +35,7 @@ func (e *NotWorkingCopyError) Hint() string {
 	if e.Top != "" && e.Detail == "" {
 		return "use " + e.Top
 	}
-	return "make it one with git clone or svn checkout"
+	return "make it one with git clone, svn checkout or hg clone"
 }
 
 // UnsupportedError says that something in use here cannot be handled
@@ -146,6 +146,26 @@ func (e *BranchError) Error() string {
 // Hint says what to do next.
 func (e *BranchError) Hint() string {
 	return "switch by hand, or name a tag or a commit id"
+}
+
+// HeadsError says that a branch ends in several places upstream, so that its
+// newest changeset is a matter of opinion. Only Mercurial has such branches.
+type HeadsError struct {
+	Branch string
+	Heads  []string // full ids, newest first
+}
+
+func (e *HeadsError) Error() string {
+	short := make([]string, len(e.Heads))
+	for i, id := range e.Heads {
+		short[i] = id[:min(12, len(id))]
+	}
+	return fmt.Sprintf("branch %q has %d heads upstream: %s", e.Branch, len(e.Heads), strings.Join(short, " and "))
+}
+
+// Hint says what to do next.
+func (e *HeadsError) Hint() string {
+	return "merge them, or name the bookmark, tag or changeset to go to"
 }
 
 // UnknownRevisionError says that a name means no revision.

@@ -52,7 +52,3 @@ func above(dir string) string {
 	}
 	return ""
 }
-
-func openHg(context.Context, string, Options) (WorkingCopy, error) {
-	return nil, &UnsupportedError{System: "hg", Feature: "a Mercurial working copy"}
-}

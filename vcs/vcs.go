@@ -12,7 +12,8 @@
 //     feature (*UnsupportedError), never done half.
 //
 // git works through the git client when it is on PATH and without it when it is
-// not; Subversion works through svn and svnversion. Clients run without a shell
+// not; Subversion works through svn and svnversion, Mercurial through hg, of
+// which one process answers all that one call asks. Clients run without a shell
 // and without a prompt, in a process group that is killed as a whole when the
 // context ends, and secrets in URLs appear in no error and no log.
 package vcs
@@ -38,8 +39,8 @@ type WorkingCopy interface {
 	Revision(ctx context.Context, own Own) (Revision, error)
 
 	// Resolve looks up what an update to want would bring, without writing any
-	// file of the tree or moving any ref; it may add objects to a git
-	// repository, which nothing refers to until Update does.
+	// file of the tree or moving any ref; it may add objects to a git or hg
+	// repository, which no ref leads to until Update moves one.
 	//
 	// For git, want is a branch ("main"), a remote branch ("origin/main"), a
 	// tag, a full name ("refs/tags/v1"), or a full or shortened commit id; ""
@@ -50,6 +51,13 @@ type WorkingCopy interface {
 	// is how a rollback goes. For svn, want is a revision number, with or
 	// without a leading "r", or "HEAD", which is also "". A name that means
 	// nothing is an *UnknownRevisionError.
+	//
+	// For hg, want is the current named branch, a bookmark, a tag, or a full or
+	// shortened changeset id, as upstream knows them; "" is the active bookmark,
+	// or else the one head that upstream has of the current branch (*HeadsError
+	// when there are several). Branch and bookmark must lead forward, as in
+	// git. A local number, or "tip", means another changeset in every clone,
+	// and is unknown.
 	//
 	// Foreign local changes (*LocalChangesError), conflicts (*ConflictError)
 	// and untracked files in the way (*UntrackedError) refuse. Where an
@@ -65,7 +73,8 @@ type WorkingCopy interface {
 	// Update brings the working copy exactly to t. Afterwards the tree equals
 	// the target, except for the caller's own edits, which is verified. For
 	// git, the branch that is checked out moves to t, or HEAD where it is
-	// detached.
+	// detached; for hg, the active bookmark moves along, and the working copy is
+	// on t's named branch.
 	//
 	// An error before the first write leaves everything as it was. Any later
 	// one leaves an update that Update with Resume, to this or another target,
@@ -124,16 +133,16 @@ type Options struct {
 // that the working copy cannot tell, are zero.
 type Revision struct {
 	System string `json:"system"` // "git", "svn", "hg"
-	ID     string `json:"id"`     // git, hg: the full commit id; svn: the number
+	ID     string `json:"id"`     // git, hg: the full commit id (hg: 40 zeros before the first); svn: the number
 	Short  string `json:"short"`  // git, hg: the first 12 digits of it; svn: the number
 
 	// Number is svn's revision, the highest one in a mixed working copy. Zero
-	// for git, whose commits bear none.
+	// for git, whose commits bear none, and for hg, whose numbers are local.
 	Number int64 `json:"number,omitempty"`
 
-	Branch   string `json:"branch,omitempty"`   // git: the branch that is checked out; svn: the path in the repository, "trunk"
-	Tag      string `json:"tag,omitempty"`      // git: a tag at exactly this commit
-	Describe string `json:"describe,omitempty"` // git: as "git describe --tags --always"; empty in a shallow clone without a tag at hand
+	Branch   string `json:"branch,omitempty"`   // git: the branch that is checked out; svn: the path in the repository, "trunk"; hg: the named branch
+	Tag      string `json:"tag,omitempty"`      // git, hg: a tag at exactly this commit
+	Describe string `json:"describe,omitempty"` // git: as "git describe --tags --always", empty in a shallow clone without a tag at hand; hg: the same of {latesttag}-{latesttagdistance}-m{node|short}
 
 	Bookmark string `json:"bookmark,omitempty"` // hg: the active bookmark
 	Phase    string `json:"phase,omitempty"`    // hg: "public", "draft" or "secret"
@@ -225,8 +234,8 @@ type Update struct {
 	// files that carry an own edit already: svn writes the others itself.
 	Edit func(path string, content []byte) ([]byte, error)
 
-	// Write puts files in place, durable when it returns. Required for git,
-	// where every tracked file is written by it and none by this package; svn
+	// Write puts files in place, durable when it returns. Required for git and
+	// hg, where every tracked file is written by it and none by this package; svn
 	// calls it only to take back an edit in a file that upstream deletes. It is
 	// called once, or twice when a path changes between file and directory:
 	// first with the deletions that make room.
@@ -234,7 +243,7 @@ type Update struct {
 
 	// Resume says that the caller's journal records an update that was
 	// interrupted here: its remains (our own index.lock and a tree that is
-	// half new; svn's lock) are healed instead of refused.
+	// half new; svn's lock; hg's updatestate) are healed instead of refused.
 	Resume bool
 }
 
