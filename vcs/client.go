@@ -48,7 +48,7 @@ func (c *client) call(ctx context.Context, stdin io.Reader, env []string, args .
 	stdout := &limited{max: maxOutput}
 	err := c.stream(ctx, stdin, stdout, env, args...)
 	if stdout.over && ctx.Err() == nil {
-		return nil, fmt.Errorf("%s %s: more than %d bytes of output", filepath.Base(c.path), verb(args), maxOutput)
+		return nil, fmt.Errorf("%s: more than %d bytes of output", c.name(args), maxOutput)
 	}
 	if err != nil {
 		return nil, err
@@ -56,7 +56,10 @@ func (c *client) call(ctx context.Context, stdin io.Reader, env []string, args .
 	return stdout.Bytes(), nil
 }
 
-// stream is call for output of any size.
+// name is what a call is named in errors.
+func (c *client) name(args []string) string { return filepath.Base(c.path) + " " + verb(args) }
+
+// stream is call for output of any size, which goes to stdout.
 func (c *client) stream(ctx context.Context, stdin io.Reader, stdout io.Writer, env []string, args ...string) error {
 	cmd := exec.CommandContext(ctx, c.path, args...)
 	cmd.Dir = c.dir
@@ -66,7 +69,7 @@ func (c *client) stream(ctx context.Context, stdin io.Reader, stdout io.Writer, 
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	ownGroup(cmd)
 
-	name := filepath.Base(c.path) + " " + verb(args)
+	name := c.name(args)
 	start := time.Now()
 	// A parent-death signal is sent when the thread that forked ends, so the
 	// goroutine keeps its thread for as long as the client runs.

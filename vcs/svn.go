@@ -53,11 +53,16 @@ func (w *svnCopy) Dir() string    { return w.dir }
 // svn runs a subcommand, which reads nothing and asks nothing.
 func (w *svnCopy) svn(ctx context.Context, args ...string) ([]byte, error) {
 	out, err := w.run(ctx, append(args, "--non-interactive")...)
+	return out, w.locked(err)
+}
+
+// locked makes a LockedError of svn's words for one.
+func (w *svnCopy) locked(err error) error {
 	var failed *ClientError
 	if errors.As(err, &failed) && lockedCode.MatchString(failed.Stderr) {
-		return nil, &LockedError{Path: w.dir, Interrupted: true}
+		return &LockedError{Path: w.dir, Interrupted: true}
 	}
-	return out, err
+	return err
 }
 
 // lockedCode are svn's words for a working copy whose last operation did not
@@ -205,7 +210,7 @@ func (w *svnCopy) urlOf(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return top.URL + "/" + escapePath(path), nil
+	return join(top.URL, path), nil
 }
 
 func escapePath(path string) string {

@@ -2,15 +2,14 @@ package vcs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 func (w *svnCopy) Resolve(ctx context.Context, want string, own Own) (*Target, error) {
@@ -32,26 +31,16 @@ func (w *svnCopy) Resolve(ctx context.Context, want string, own Own) (*Target, e
 	return t, err
 }
 
-var svnNumber = regexp.MustCompile(`^r?(\d{1,18})$`)
-
 // resolve asks the server once for its newest revision, or whether it has the
 // one asked for, and for what is to come.
 func (w *svnCopy) resolve(ctx context.Context, want string) (*Target, *svnStatus, error) {
-	at := "HEAD"
-	if want != "" && want != "HEAD" {
-		m := svnNumber.FindStringSubmatch(want)
-		if m == nil {
-			return nil, nil, &UnknownRevisionError{Want: want, Detail: "svn wants a number, or HEAD"}
-		}
-		at = m[1]
-	}
-	st, err := w.status(ctx, "-u", "-r", at)
-	var failed *ClientError
-	if errors.As(err, &failed) && strings.Contains(failed.Stderr, "E160006") {
-		return nil, nil, &UnknownRevisionError{Want: want, Detail: "the repository has none of that number"}
-	}
+	at, err := svnRevision(cmp.Or(want, "HEAD"))
 	if err != nil {
 		return nil, nil, err
+	}
+	st, err := w.status(ctx, "-u", "-r", at, "--ignore-externals")
+	if err != nil {
+		return nil, nil, unknownRevision(err, want)
 	}
 	s, err := w.span(ctx)
 	if err != nil {
@@ -63,42 +52,36 @@ func (w *svnCopy) resolve(ctx context.Context, want string) (*Target, *svnStatus
 		return nil, nil, err
 	}
 	t.Now, t.Revision = s.revision(info), info.revision(st.against)
-	return t, st, w.describe(ctx, t, st, s)
+	var externals []svnProperty
+	if len(st.externals) > 0 {
+		if externals, err = w.externals(ctx, "-R", "."); err != nil {
+			return nil, nil, err
+		}
+		if err := unpinned(externals); err != nil {
+			return nil, nil, err
+		}
+	}
+	return t, st, w.describe(ctx, t, st, s, externals)
 }
 
 // describe fills in the changes and the commits, for which the server is only
 // asked when there are any.
-func (w *svnCopy) describe(ctx context.Context, t *Target, st *svnStatus, s span) error {
-	incoming := make(map[string]bool)
-	for _, e := range st.entries {
-		if !plain(e.Remote.Item) || !plain(e.Remote.Props) {
-			incoming[e.Path] = true
-		}
-	}
-	if len(incoming) == 0 {
+func (w *svnCopy) describe(ctx context.Context, t *Target, st *svnStatus, s span, externals []svnProperty) error {
+	if !slices.ContainsFunc(st.entries, svnEntry.outOfDate) {
 		return nil
 	}
-	from, to := strconv.FormatInt(s.low, 10), t.Revision.ID
-	files, err := w.differences(ctx, from, to)
+	from, to := "BASE", t.Revision.ID
+	if !s.mixed() {
+		from = strconv.FormatInt(s.low, 10) // all that svn need not look at the files for
+	}
+	paths, err := w.differences(ctx, from, to)
 	if err != nil {
 		return err
 	}
-	if s.low != s.high {
-		if files, err = w.mixedDifferences(ctx, files, incoming, s, to); err != nil {
-			return err
-		}
+	if err := w.sameExternals(ctx, paths, externals, to); err != nil {
+		return err
 	}
-	for _, f := range files {
-		op := Changed
-		switch f.Item {
-		case "added":
-			op = Added
-		case "deleted":
-			op = Deleted
-		}
-		t.Changes = append(t.Changes, Change{Path: f.Path, Op: op})
-	}
-	slices.SortFunc(t.Changes, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
+	t.Changes = changesOf(paths)
 	if st.against > s.low {
 		if t.Commits, err = w.history(ctx, strconv.FormatInt(s.low+1, 10), to); err != nil {
 			return err
@@ -114,46 +97,6 @@ func (w *svnCopy) describe(ctx context.Context, t *Target, st *svnStatus, s span
 	}
 	t.Revision.Author, t.Revision.Date = then.Commit.Author, then.Commit.Date
 	return nil
-}
-
-// mixedDifferences corrects the differences from a mixed working copy's lowest
-// revision by those from its highest, and by what status says is out of date:
-// files that were updated already do not change, and files that are newer than
-// the target do.
-func (w *svnCopy) mixedDifferences(ctx context.Context, low []svnPath, incoming map[string]bool, s span, to string) ([]svnPath, error) {
-	high, err := w.differences(ctx, strconv.FormatInt(s.high, 10), to)
-	if err != nil {
-		return nil, err
-	}
-	var files []svnPath
-	met := make(map[string]bool)
-	for _, f := range append(low, high...) {
-		if !met[f.Path] && arrives(incoming, f.Path) {
-			met[f.Path] = true
-			files = append(files, f)
-		}
-	}
-	for path := range incoming { // changed and changed back in between
-		info, err := os.Lstat(filepath.Join(w.dir, filepath.FromSlash(path)))
-		if err == nil && !info.IsDir() && !met[path] {
-			files = append(files, svnPath{Path: path, Item: "modified"})
-		}
-	}
-	return files, nil
-}
-
-// arrives reports whether a path, or a directory it lies in, is out of date.
-func arrives(incoming map[string]bool, path string) bool {
-	for {
-		if incoming[path] {
-			return true
-		}
-		i := strings.LastIndexByte(path, '/')
-		if i < 0 {
-			return false
-		}
-		path = path[:i]
-	}
 }
 
 // inTheWay looks for files that are not under version control where others will

@@ -59,7 +59,7 @@ func (w *svnCopy) update(ctx context.Context, t *Target, u Update, own []string,
 	if err := w.takeBack(ctx, t, u, own); err != nil {
 		return err
 	}
-	args := []string{"update", "--quiet", "-r", t.Revision.ID, "--accept", "postpone"}
+	args := []string{"update", "--quiet", "-r", t.Revision.ID, "--accept", "postpone", "--ignore-externals"}
 	if force {
 		args = append(args, "--force")
 	}

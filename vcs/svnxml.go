@@ -36,6 +36,7 @@ type svnEntry struct {
 		Props    string `xml:"props,attr"`
 		WCLocked bool   `xml:"wc-locked,attr"`
 		Tree     bool   `xml:"tree-conflicted,attr"`
+		File     bool   `xml:"file-external,attr"`
 	} `xml:"wc-status"`
 	Remote struct {
 		Item  string `xml:"item,attr"`
@@ -46,8 +47,9 @@ type svnEntry struct {
 // svnStatus is `svn status --xml`, with -u also what is new upstream.
 type svnStatus struct {
 	entries     []svnEntry
-	against     int64 // the revision that -u compared with
-	interrupted bool  // an operation began and did not end
+	against     int64           // the revision that -u compared with
+	interrupted bool            // an operation began and did not end
+	externals   map[string]bool // directories and files
 }
 
 type svnPath struct {
@@ -127,8 +129,14 @@ func (w *svnCopy) relative(path string) string {
 
 // properties are those of versioned paths, by path and name.
 func (w *svnCopy) properties(ctx context.Context, paths []string) (map[string]map[string]string, error) {
+	return w.propertiesOf(ctx, argsOf(paths), w.relative)
+}
+
+// propertiesOf are those of paths or URLs, by what named makes of what svn says
+// that they are, and by name.
+func (w *svnCopy) propertiesOf(ctx context.Context, args []string, named func(string) string) (map[string]map[string]string, error) {
 	props := make(map[string]map[string]string)
-	for some := range slices.Chunk(paths, chunk) {
+	for some := range slices.Chunk(args, chunk) {
 		var doc struct {
 			Targets []struct {
 				Path       string `xml:"path,attr"`
@@ -138,7 +146,7 @@ func (w *svnCopy) properties(ctx context.Context, paths []string) (map[string]ma
 				} `xml:"property"`
 			} `xml:"target"`
 		}
-		if err := w.xmlOf(ctx, &doc, append([]string{"proplist", "-v"}, argsOf(some)...)...); err != nil {
+		if err := w.xmlOf(ctx, &doc, append([]string{"proplist", "-v"}, some...)...); err != nil {
 			return nil, err
 		}
 		for _, t := range doc.Targets {
@@ -146,7 +154,7 @@ func (w *svnCopy) properties(ctx context.Context, paths []string) (map[string]ma
 			for _, p := range t.Properties {
 				m[p.Name] = p.Value
 			}
-			props[w.relative(t.Path)] = m
+			props[named(t.Path)] = m
 		}
 	}
 	return props, nil
@@ -168,7 +176,7 @@ func (w *svnCopy) status(ctx context.Context, options ...string) (*svnStatus, er
 	if err := w.xmlOf(ctx, &doc, append(append([]string{"status"}, options...), ".")...); err != nil {
 		return nil, err
 	}
-	st := new(svnStatus)
+	st := &svnStatus{externals: make(map[string]bool)}
 	for _, t := range append(doc.Targets, doc.Changelists...) {
 		st.entries = append(st.entries, t.Entries...)
 		if t.Against.Revision != 0 {
@@ -179,6 +187,9 @@ func (w *svnCopy) status(ctx context.Context, options ...string) (*svnStatus, er
 		e := &st.entries[i]
 		e.Path = w.relative(e.Path)
 		st.interrupted = st.interrupted || e.Local.WCLocked || e.Local.Item == "incomplete"
+		if e.Local.Item == "external" || e.Local.File {
+			st.externals[e.Path] = true
+		}
 	}
 	return st, nil
 }
@@ -186,6 +197,9 @@ func (w *svnCopy) status(ctx context.Context, options ...string) (*svnStatus, er
 func (e *svnEntry) conflicted() bool {
 	return e.Local.Item == "conflicted" || e.Local.Props == "conflicted" || e.Local.Tree
 }
+
+// outOfDate reports whether upstream has something else.
+func (e svnEntry) outOfDate() bool { return !plain(e.Remote.Item) || !plain(e.Remote.Props) }
 
 // changed reports whether a versioned path is not as in the repository.
 func (e *svnEntry) changed() bool {
@@ -206,7 +220,8 @@ func (e *svnEntry) note() string {
 	return e.Local.Item
 }
 
-// differences lists the files that differ between two revisions.
+// differences lists the paths that differ between two revisions, as -r takes
+// them: to or from BASE, svn compares what each file is at.
 func (w *svnCopy) differences(ctx context.Context, from, to string) ([]svnPath, error) {
 	var doc struct {
 		Paths []svnPath `xml:"paths>path"`
@@ -214,11 +229,29 @@ func (w *svnCopy) differences(ctx context.Context, from, to string) ([]svnPath, 
 	if err := w.xmlOf(ctx, &doc, "diff", "--summarize", "-r", from+":"+to, "."); err != nil {
 		return nil, err
 	}
-	files := slices.DeleteFunc(doc.Paths, func(p svnPath) bool { return p.Kind != "file" })
-	for i := range files {
-		files[i].Path = w.relative(files[i].Path)
+	for i := range doc.Paths {
+		doc.Paths[i].Path = w.relative(doc.Paths[i].Path)
 	}
-	return files, nil
+	return doc.Paths, nil
+}
+
+// changesOf are those of the files among paths that differ, sorted.
+func changesOf(paths []svnPath) []Change {
+	var changes []Change
+	for _, p := range paths {
+		op := Changed
+		switch {
+		case p.Kind != "file":
+			continue
+		case p.Item == "added":
+			op = Added
+		case p.Item == "deleted":
+			op = Deleted
+		}
+		changes = append(changes, Change{Path: p.Path, Op: op})
+	}
+	slices.SortFunc(changes, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
+	return changes
 }
 
 // history lists the commits after from up to to, newest first.

@@ -62,16 +62,24 @@ func (s *Svn) date(rev int) {
 func (s *Svn) Commit(message string, files Files) string {
 	s.t.Helper()
 	s.Run(s.WC, "update", "--quiet")
+	var added, deleted []string
 	for path, content := range files {
 		if content == "" {
-			s.Run(s.WC, "delete", "--quiet", "--force", "./"+path+"@")
+			deleted = append(deleted, "./"+path+"@")
+		} else {
+			added = append(added, "./"+path+"@")
 		}
+	}
+	if len(deleted) > 0 {
+		s.Run(s.WC, append([]string{"delete", "--quiet", "--force"}, deleted...)...)
 	}
 	for path, content := range files {
 		if content != "" {
 			Write(s.t, s.WC, path, content)
-			s.Run(s.WC, "add", "--quiet", "--force", "--parents", "./"+path+"@")
 		}
+	}
+	if len(added) > 0 {
+		s.Run(s.WC, append([]string{"add", "--quiet", "--force", "--parents"}, added...)...)
 	}
 	s.Run(s.WC, "commit", "--quiet", "-m", message)
 	number := Run(s.t, "", nil, "svnlook", "youngest", s.Dir)
