@@ -244,7 +244,7 @@ func told(stderr string) string {
 	lines := strings.Split(strings.TrimRight(stderr, "\n"), "\n")
 	var errs []string
 	for _, line := range lines {
-		if strings.HasPrefix(line, "error: ") || strings.HasPrefix(line, "fatal: ") {
+		if strings.HasPrefix(line, "error: ") || strings.HasPrefix(line, "fatal: ") || strings.HasPrefix(line, "svn: E") {
 			errs = append(errs, line)
 		}
 	}
@@ -252,6 +252,23 @@ func told(stderr string) string {
 		return strings.Join(errs[max(0, len(errs)-3):], "; ")
 	}
 	return lines[len(lines)-1]
+}
+
+// CredentialsError says that a server wants a user name and a password, or
+// refuses those that it was given.
+type CredentialsError struct {
+	System string
+	Err    error
+}
+
+func (e *CredentialsError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what the client said.
+func (e *CredentialsError) Unwrap() error { return e.Err }
+
+// Hint says what to do next.
+func (e *CredentialsError) Hint() string {
+	return "set REVSTAMP_SVN_USERNAME and REVSTAMP_SVN_PASSWORD, or log in once by hand as the user who releases"
 }
 
 // list names up to three files and counts the rest.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/url"
@@ -22,11 +23,13 @@ import (
 type svnCopy struct {
 	client
 	version client // svnversion
+	login   Credentials
+	direct  bool // the server is not behind a tunnel of somebody's
 }
 
 func openSvn(_ context.Context, top string, o Options) (WorkingCopy, error) {
 	log := cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
-	w := new(svnCopy)
+	w := &svnCopy{login: o.Svn}
 	for name, c := range map[string]*client{"svn": &w.client, "svnversion": &w.version} {
 		path, err := exec.LookPath(name)
 		if err != nil {
@@ -50,24 +53,69 @@ func svnEnv() []string {
 func (w *svnCopy) System() string { return "svn" }
 func (w *svnCopy) Dir() string    { return w.dir }
 
-// svn runs a subcommand, which reads nothing and asks nothing.
+// svn runs a subcommand, which asks nothing and reads at most the password.
 func (w *svnCopy) svn(ctx context.Context, args ...string) ([]byte, error) {
-	out, err := w.run(ctx, append(args, "--non-interactive")...)
-	return out, w.locked(err)
+	args = append(args, "--non-interactive")
+	var stdin io.Reader
+	if w.login.User != "" {
+		args = append(args, "--no-auth-cache", "--username", w.login.User)
+	}
+	if w.login.Password != "" {
+		args = append(args, "--password-from-stdin")
+		stdin = strings.NewReader(w.login.Password)
+	}
+	out, err := w.call(ctx, stdin, nil, args...)
+	return out, w.meant(err)
 }
 
-// locked makes a LockedError of svn's words for one.
-func (w *svnCopy) locked(err error) error {
+// server refuses a working copy whose URL makes svn run a program that is not
+// ssh, before svn is asked for anything that the server has: svn+x is what the
+// line "x =" in somebody's [tunnels] says, and the URL is what is on disk.
+func (w *svnCopy) server(ctx context.Context) error {
+	if w.direct {
+		return nil
+	}
+	info, err := w.info(ctx)
+	if err != nil {
+		return err
+	}
+	return w.serverOf(info)
+}
+
+func (w *svnCopy) serverOf(info *svnInfo) error {
+	scheme, _, _ := strings.Cut(info.URL, ":")
+	if strings.HasPrefix(scheme, "svn+") && scheme != "svn+ssh" {
+		return &UnsupportedError{System: "svn", Feature: "the tunnel " + scheme + "://"}
+	}
+	w.direct = true
+	return nil
+}
+
+// meant makes an error of our own of those failures of svn that have one.
+func (w *svnCopy) meant(err error) error {
 	var failed *ClientError
-	if errors.As(err, &failed) && lockedCode.MatchString(failed.Stderr) {
+	if !errors.As(err, &failed) {
+		return err
+	}
+	switch code := svnCode.FindString(failed.Stderr); code {
+	case "E155004", "E155037":
+		// The last operation did not end, or another one goes on: svn cannot
+		// tell the two apart.
 		return &LockedError{Path: w.dir, Interrupted: true}
+	case "E200033": // the database is busy, after ten seconds of waiting
+		return &LockedError{Path: filepath.Join(w.dir, ".svn", "wc.db")}
+	case "E155021":
+		return &UnsupportedError{System: "svn", Feature: "a working copy of a newer Subversion"}
+	case "E155036":
+		return &UnsupportedError{System: "svn", Feature: "a working copy of an older Subversion, before svn upgrade,"}
+	case "E170001", "E215004":
+		return &CredentialsError{System: "svn", Err: err}
 	}
 	return err
 }
 
-// lockedCode are svn's words for a working copy whose last operation did not
-// end, and for one in which another one goes on: it cannot tell the two apart.
-var lockedCode = regexp.MustCompile(`E155004|E155037`)
+// svnCode are the failures that meant knows, of svn_error_codes.h.
+var svnCode = regexp.MustCompile(`\b(E155004|E155037|E200033|E155021|E155036|E170001|E215004)\b`)
 
 // arg names a versioned path, whatever its name: without the second @ svn would
 // take what follows the first for a revision.
@@ -121,7 +169,7 @@ func (s span) mixed() bool {
 func (w *svnCopy) span(ctx context.Context) (span, error) {
 	out, err := w.version.run(ctx, "-n", ".")
 	if err != nil {
-		return span{}, err
+		return span{}, w.meant(err)
 	}
 	return parseSpan(string(out))
 }
@@ -179,6 +227,9 @@ func (i *svnInfo) revision(n int64) Revision {
 // Read asks the server: a path may not be here yet, and one that is here may
 // have another URL than its directory's.
 func (w *svnCopy) Read(ctx context.Context, t *Target, path string) ([]byte, error) {
+	if err := w.server(ctx); err != nil {
+		return nil, err
+	}
 	at, err := w.urlOf(ctx, path)
 	if err != nil {
 		return nil, err

@@ -123,15 +123,25 @@ func unescape(s string) string {
 	return s
 }
 
-// unpinned is the refusal of externals that may be anything tomorrow.
+// unpinned is the refusal of externals that may be anything tomorrow, or that
+// make svn run somebody's program; see svnCopy.server.
 func unpinned(externals []svnProperty) error {
 	for _, e := range externals {
 		for line := range strings.Lines(e.value) {
 			line = strings.TrimSpace(line)
-			if line != "" && line[0] != '#' && !pinned(line) {
-				return &UnsupportedError{System: "svn",
-					Feature: "svn:externals without a revision, on " + e.path + " (" + redact(line) + "),"}
+			if line == "" || line[0] == '#' {
+				continue
 			}
+			why := ""
+			switch tunnel := externalTunnel.FindStringSubmatch(line); {
+			case tunnel != nil && tunnel[1] != "ssh":
+				why = "through a tunnel"
+			case !pinned(line):
+				why = "without a revision"
+			default:
+				continue
+			}
+			return &UnsupportedError{System: "svn", Feature: "svn:externals " + why + ", on " + e.path + " (" + redact(line) + "),"}
 		}
 	}
 	return nil
@@ -140,6 +150,7 @@ func unpinned(externals []svnProperty) error {
 var (
 	externalRevision = regexp.MustCompile(`(^|\s)-r\s*\d+(\s|$)`)
 	externalURL      = regexp.MustCompile(`^"?(\^/|//|/|\.\./|[A-Za-z][A-Za-z0-9+.-]*://)`)
+	externalTunnel   = regexp.MustCompile(`(?:^|[\s"])svn\+([^:/\s]*)://`)
 	externalPeg      = regexp.MustCompile(`@\d+"?$`)
 )
 

@@ -33,6 +33,9 @@ func (w *svnCopy) Changes(ctx context.Context, from, to string) ([]Change, error
 	if err != nil || a == b {
 		return nil, err
 	}
+	if err := w.server(ctx); err != nil {
+		return nil, err
+	}
 	paths, err := w.differences(ctx, a, b)
 	if err != nil {
 		return nil, unknownRevision(err, from, to)
@@ -165,9 +168,9 @@ func (w *svnCopy) stream(ctx context.Context, read func(io.Reader) error, args .
 	err := read(r)
 	r.CloseWithError(errors.New("the reader has given up")) // which ends the client
 	if failed := <-done; err == nil {
-		return w.locked(failed)
+		return w.meant(failed)
 	}
-	return w.locked(err)
+	return w.meant(err)
 }
 
 // svnFile is one entry of `svn info --xml`.
@@ -239,6 +242,16 @@ func (w *svnCopy) Export(ctx context.Context, rev, dir string) error {
 	dir, err = filepath.Abs(dir)
 	if err != nil {
 		return err
+	}
+	if err := w.server(ctx); err != nil {
+		return err
+	}
+	st, err := w.status(ctx)
+	if err != nil {
+		return err
+	}
+	if st.interrupted && at == "BASE" {
+		return &LockedError{Path: w.dir, Interrupted: true}
 	}
 	if err := makeEmpty(dir); err != nil {
 		return err

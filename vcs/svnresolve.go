@@ -38,6 +38,13 @@ func (w *svnCopy) resolve(ctx context.Context, want string) (*Target, *svnStatus
 	if err != nil {
 		return nil, nil, err
 	}
+	info, err := w.info(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := w.serverOf(info); err != nil {
+		return nil, nil, err
+	}
 	st, err := w.status(ctx, "-u", "-r", at, "--ignore-externals")
 	if err != nil {
 		return nil, nil, unknownRevision(err, want)
@@ -47,10 +54,6 @@ func (w *svnCopy) resolve(ctx context.Context, want string) (*Target, *svnStatus
 		return nil, nil, err
 	}
 	t := &Target{From: s.String(false)}
-	info, err := w.info(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
 	t.Now, t.Revision = s.revision(info), info.revision(st.against)
 	var externals []svnProperty
 	if len(st.externals) > 0 {

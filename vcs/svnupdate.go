@@ -16,6 +16,9 @@ import (
 // Update lets svn write the files, each by a rename, with our edits merged by
 // svnMerge.
 func (w *svnCopy) Update(ctx context.Context, t *Target, u Update) error {
+	if err := w.server(ctx); err != nil {
+		return err
+	}
 	st, err := w.status(ctx)
 	if err != nil {
 		return err

@@ -125,8 +125,18 @@ type Options struct {
 	// NoGit acts as if no git client were on PATH.
 	NoGit bool
 
+	// Svn is what Subversion's servers are told of who wants something. The zero
+	// value leaves that to what svn has stored. It is stored nowhere, and the
+	// password is on no command line.
+	Svn Credentials
+
 	// Logger receives each client that is run, at debug level. Nil discards.
 	Logger *slog.Logger
+}
+
+// Credentials are a user's.
+type Credentials struct {
+	User, Password string
 }
 
 // Revision is what a working copy is at. Fields that a system does not have, or
