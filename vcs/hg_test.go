@@ -286,7 +286,7 @@ func TestHgRefuses(t *testing.T) {
 			if d := cmp.Diff(before, vcstest.Snapshot(t, dir)); d != "" {
 				t.Error(d)
 			}
-			if marked(dir, "updatestate") || marked(dir, "revstamp.lock") || marked(dir, "wlock") {
+			if marked(dir, filepath.Join(".hg", "updatestate")) || marked(dir, filepath.Join(".hg", "revstamp.lock")) || marked(dir, filepath.Join(".hg", "wlock")) {
 				t.Error("a refused update left its marks")
 			}
 			got, err := wc.Revision(t.Context(), stampOwn)
@@ -299,11 +299,6 @@ func TestHgRefuses(t *testing.T) {
 			}
 		})
 	}
-}
-
-func marked(dir, name string) bool {
-	_, err := os.Lstat(filepath.Join(dir, ".hg", name))
-	return err == nil
 }
 
 // TestHgNames finds what names mean, and where they lead.

@@ -26,7 +26,7 @@ func hgWhole(t *testing.T, dir string) {
 		t.Errorf("hg status = %q", got)
 	}
 	for _, left := range []string{"updatestate", "revstamp.lock", "wlock", "revstamp.updatestate"} {
-		if marked(dir, left) {
+		if marked(dir, filepath.Join(".hg", left)) {
 			t.Errorf(".hg/%s stays", left)
 		}
 	}
@@ -111,7 +111,7 @@ func TestHgKilled(t *testing.T) {
 			before := vcstest.Snapshot(t, dir)
 			vcstest.RunHg(t, dir, "pull", "--quiet")
 			killed := killedAt(t, dir, kill.calls, kill.n, second, vcs.Options{})
-			t.Logf("killed: %v, interrupted: %v, %s", killed, marked(dir, "updatestate"), vcstest.RunHg(t, dir, "status", "-mard", "--config", "ui.timeout=1"))
+			t.Logf("killed: %v, interrupted: %v, %s", killed, marked(dir, filepath.Join(".hg", "updatestate")), vcstest.RunHg(t, dir, "status", "-mard", "--config", "ui.timeout=1"))
 			if kill.n%2 == 0 {
 				resumed(t, dir, second, "2", vcs.Options{}, released(t, up.Dir, "2"))
 			} else {

@@ -175,30 +175,51 @@ func (w *svnCopy) span(ctx context.Context) (span, error) {
 }
 
 func (w *svnCopy) Revision(ctx context.Context, own Own) (Revision, error) {
-	info, err := w.info(ctx)
-	if err != nil {
-		return Revision{}, err
-	}
-	s, err := w.span(ctx)
-	if err != nil {
-		return Revision{}, err
-	}
-	st, err := w.status(ctx)
+	st, s, err := w.look(ctx)
 	if err != nil {
 		return Revision{}, err
 	}
 	if st.interrupted {
 		return Revision{}, &LockedError{Path: w.dir, Interrupted: true}
 	}
-	l, err := w.judge(ctx, st, own)
+	info, err := w.info(ctx)
+	if err != nil {
+		return Revision{}, err
+	}
+	l, err := w.judge(ctx, st, own, nil)
 	if err != nil {
 		return Revision{}, err
 	}
 	r := s.revision(info)
 	if r.Modified = l.names(); r.Mixed != "" {
 		r.Mixed = s.String(len(r.Modified) > 0)
+		r.LastChanged, err = w.lastChanged(ctx)
 	}
-	return r, nil
+	return r, err
+}
+
+// look is the status, with these options, and what svnversion says.
+func (w *svnCopy) look(ctx context.Context, options ...string) (st *svnStatus, s span, err error) {
+	err = both(func() (err error) {
+		st, err = w.status(ctx, options...)
+		return err
+	}, func() (err error) {
+		s, err = w.span(ctx)
+		return err
+	})
+	return st, s, err
+}
+
+// both calls two functions at a time: a client is a process that mostly starts,
+// and there is more than one processor.
+func both(f, g func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- g() }()
+	err := f()
+	if failed := <-done; err == nil {
+		err = failed
+	}
+	return err
 }
 
 // revision is what an unmodified working copy of this span is at.
@@ -218,10 +239,21 @@ func (i *svnInfo) revision(n int64) Revision {
 		branch = ""
 	}
 	return Revision{
-		System: "svn", ID: id, Short: id, Number: n,
+		System: "svn", ID: id, Short: id, Number: n, LastChanged: i.Commit.Revision,
 		Branch: branch, URL: publicURL(i.URL),
 		Author: i.Commit.Author, Date: i.Commit.Date,
 	}
+}
+
+// lastChanged is the newest change of a mixed working copy, whose top may be
+// older than what is in it.
+func (w *svnCopy) lastChanged(ctx context.Context) (int64, error) {
+	out, err := w.version.run(ctx, "-n", "-c", ".")
+	if err != nil {
+		return 0, w.meant(err)
+	}
+	s, err := parseSpan(string(out))
+	return s.high, err
 }
 
 // Read asks the server: a path may not be here yet, and one that is here may
@@ -275,7 +307,8 @@ func escapePath(path string) string {
 // svnLocal is what a look at the versioned files found.
 type svnLocal struct {
 	foreign   []localChange
-	own       []string // modified by us alone, sorted
+	own       []string          // modified by us alone, sorted
+	bases     map[string][]byte // the repository's content of some of these
 	conflicts []string
 }
 
@@ -295,9 +328,10 @@ func (l *svnLocal) refuse() error {
 	return refuseLocal(l.foreign)
 }
 
-// judge tells our own edits from others' changes.
-func (w *svnCopy) judge(ctx context.Context, st *svnStatus, own Own) (*svnLocal, error) {
-	l := new(svnLocal)
+// judge tells our own edits from others' changes. known are the repository's
+// contents of files that are known already.
+func (w *svnCopy) judge(ctx context.Context, st *svnStatus, own Own, known map[string][]byte) (*svnLocal, error) {
+	l := &svnLocal{bases: make(map[string][]byte)}
 	var texts []string
 	for _, e := range st.entries {
 		switch {
@@ -310,31 +344,97 @@ func (w *svnCopy) judge(ctx context.Context, st *svnStatus, own Own) (*svnLocal,
 		}
 	}
 	slices.Sort(l.conflicts)
-	bases, err := w.bases(ctx, texts)
-	if err != nil {
+	if err := w.judgeTexts(ctx, l, texts, own, known); err != nil {
 		return nil, err
-	}
-	for _, path := range texts {
-		c := localChange{path: path, base: bases[path]}
-		if c.got, err = readRegular(filepath.Join(w.dir, filepath.FromSlash(path))); err != nil {
-			c.note = "not a file any more" // a link, which svn tracks as a file
-		} else if own != nil && own(path, c.base, c.got) {
-			l.own = append(l.own, path)
-			continue
-		}
-		l.foreign = append(l.foreign, c)
 	}
 	slices.Sort(l.own)
 	return l, nil
 }
 
-// bases returns the repository's content of modified files as a checkout would
-// have written it: the pristine text, or, where keywords or line endings are
-// converted, what svn makes of it.
+// judgeTexts compares files first with the repository's text as it is stored:
+// whether svn converts that in some way is asked only where it makes a
+// difference.
+func (w *svnCopy) judgeTexts(ctx context.Context, l *svnLocal, texts []string, own Own, known map[string][]byte) error {
+	var unknown []string
+	for _, path := range texts {
+		if known[path] == nil {
+			unknown = append(unknown, path)
+		}
+	}
+	infos, err := w.infos(ctx, unknown...)
+	if err != nil {
+		return err
+	}
+	sums := make(map[string]string)
+	for _, i := range infos {
+		sums[i.Path] = i.Checksum
+	}
+	var odd []svnInfo
+	for _, path := range texts {
+		base := known[path]
+		if base == nil {
+			if base, err = w.pristine(sums[path]); err != nil {
+				return err
+			}
+		}
+		got, err := w.onDisk(path)
+		if err == nil && base != nil && own != nil && own(path, base, got) {
+			l.own = append(l.own, path)
+			l.bases[path] = base
+			continue
+		}
+		odd = append(odd, svnInfo{Path: path, Checksum: sums[path]})
+	}
+	bases, err := w.converted(ctx, odd)
+	if err != nil {
+		return err
+	}
+	for _, i := range odd {
+		c := localChange{path: i.Path, base: bases[i.Path]}
+		if c.got, err = w.onDisk(i.Path); err != nil {
+			c.note = "not a file any more" // a link, which svn tracks as a file
+		} else if own != nil && own(c.path, c.base, c.got) {
+			l.own = append(l.own, c.path)
+			continue
+		}
+		l.foreign = append(l.foreign, c)
+	}
+	return nil
+}
+
+func (w *svnCopy) onDisk(path string) ([]byte, error) {
+	return readRegular(filepath.Join(w.dir, filepath.FromSlash(path)))
+}
+
+// pristine is a content of the repository as svn stores it, by its checksum, or
+// nil where it is stored elsewhere: those of externals are.
+func (w *svnCopy) pristine(sum string) ([]byte, error) {
+	if len(sum) != 40 {
+		return nil, nil
+	}
+	data, err := os.ReadFile(filepath.Join(w.dir, ".svn", "pristine", sum[:2], sum+".svn-base"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return data, err
+}
+
+// bases returns the repository's content of files as a checkout would have
+// written it.
 func (w *svnCopy) bases(ctx context.Context, paths []string) (map[string][]byte, error) {
 	infos, err := w.infos(ctx, paths...)
 	if err != nil {
 		return nil, err
+	}
+	return w.converted(ctx, infos)
+}
+
+// converted is the pristine text, or, where keywords or line endings are
+// converted, what svn makes of it.
+func (w *svnCopy) converted(ctx context.Context, infos []svnInfo) (map[string][]byte, error) {
+	var paths []string
+	for _, i := range infos {
+		paths = append(paths, i.Path)
 	}
 	props, err := w.properties(ctx, paths)
 	if err != nil {
@@ -342,21 +442,16 @@ func (w *svnCopy) bases(ctx context.Context, paths []string) (map[string][]byte,
 	}
 	bases := make(map[string][]byte)
 	for _, i := range infos {
-		sum := i.Checksum
 		p := props[i.Path]
-		if len(sum) == 40 && p["svn:keywords"] == "" && p["svn:eol-style"] == "" && p["svn:special"] == "" {
-			pristine := filepath.Join(w.dir, ".svn", "pristine", sum[:2], sum+".svn-base")
-			data, err := os.ReadFile(pristine)
-			if err == nil {
-				bases[i.Path] = data
-				continue
-			}
-			if !errors.Is(err, fs.ErrNotExist) {
+		if p["svn:keywords"] == "" && p["svn:eol-style"] == "" && p["svn:special"] == "" {
+			if bases[i.Path], err = w.pristine(i.Checksum); err != nil {
 				return nil, err
 			}
 		}
-		if bases[i.Path], err = w.svn(ctx, "cat", "-r", "BASE", arg(i.Path)); err != nil {
-			return nil, err
+		if bases[i.Path] == nil {
+			if bases[i.Path], err = w.svn(ctx, "cat", "-r", "BASE", arg(i.Path)); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return bases, nil

@@ -35,7 +35,7 @@ func TestSvnUpdate(t *testing.T) {
 			before := vcstest.Snapshot(t, dir)
 			wc := open(t, dir, vcs.Options{})
 			now := vcs.Revision{
-				System: "svn", ID: first, Short: first, Number: 2, Branch: "trunk", Author: vcstest.Author,
+				System: "svn", ID: first, Short: first, Number: 2, LastChanged: 2, Branch: "trunk", Author: vcstest.Author,
 				Date: vcstest.Epoch.Add(2 * time.Hour), URL: url + "/trunk",
 			}
 			if d := cmp.Diff(now, revision(t, wc)); d != "" {
@@ -81,7 +81,7 @@ func TestSvnUpdate(t *testing.T) {
 
 func svnTarget(now vcs.Revision, second string) *vcs.Target {
 	r := vcs.Revision{
-		System: "svn", ID: second, Short: second, Number: 3, Branch: "trunk", Author: vcstest.Author,
+		System: "svn", ID: second, Short: second, Number: 3, LastChanged: 3, Branch: "trunk", Author: vcstest.Author,
 		Date: vcstest.Epoch.Add(3 * time.Hour), URL: now.URL,
 	}
 	return &vcs.Target{

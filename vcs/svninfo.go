@@ -161,7 +161,7 @@ func (w *svnCopy) stream(ctx context.Context, read func(io.Reader) error, args .
 	r, out := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		err := w.stream(ctx, nil, out, nil, append(args, "--non-interactive")...)
+		err := w.client.stream(ctx, nil, out, nil, append(args, "--non-interactive")...)
 		out.CloseWithError(err) // nil is the end
 		done <- err
 	}()

@@ -44,7 +44,7 @@ func svnHistory(t *testing.T) *vcstest.Svn {
 }
 
 // tree is every file below dir with its content and permissions.
-func tree(t *testing.T, dir string) map[string]string {
+func svnTree(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
 	for path, content := range vcstest.Snapshot(t, dir) {
@@ -65,9 +65,9 @@ func TestSvnChanges(t *testing.T) {
 	dir := up.Checkout("", "-r", "4")
 	up.Run(dir, "update", "--quiet", "-r", "6", "dir")
 	up.Run(dir, "update", "--quiet", "-r", "2", "keys")
-	trees := map[string]map[string]string{"": tree(t, dir)}
+	trees := map[string]map[string]string{"": svnTree(t, dir)}
 	for _, rev := range []string{"1", "2", "4", "7", "HEAD"} {
-		trees[rev] = tree(t, up.Checkout("", "-r", rev))
+		trees[rev] = svnTree(t, up.Checkout("", "-r", rev))
 	}
 	vcstest.Write(t, dir, "a", "mine\n")
 	up.Run(dir, "delete", "--quiet", "dir/c", "bin")
@@ -192,7 +192,7 @@ func TestSvnExport(t *testing.T) {
 	dir := up.Checkout("", "-r", "4")
 	up.Run(dir, "update", "--quiet", "-r", "7", "dir")
 	wc := open(t, dir, vcs.Options{})
-	mixed := tree(t, dir)
+	mixed := svnTree(t, dir)
 	vcstest.Write(t, dir, "a", "mine\n")
 	up.Run(dir, "delete", "--quiet", "crlf")
 	vcstest.Write(t, dir, "added", "mine\n")
@@ -203,7 +203,7 @@ func TestSvnExport(t *testing.T) {
 		if err := wc.Export(t.Context(), rev, to); err != nil {
 			t.Fatal(err)
 		}
-		if d := cmp.Diff(writable(tree(t, up.Checkout("", "-r", rev))), writable(tree(t, to))); d != "" {
+		if d := cmp.Diff(writable(svnTree(t, up.Checkout("", "-r", rev))), writable(svnTree(t, to))); d != "" {
 			t.Errorf("Export(%q): %s", rev, d)
 		}
 	}
@@ -214,10 +214,10 @@ func TestSvnExport(t *testing.T) {
 	if err := wc.Export(t.Context(), "", to); err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(writable(mixed), writable(tree(t, to))); d != "" {
+	if d := cmp.Diff(writable(mixed), writable(svnTree(t, to))); d != "" {
 		t.Error(d)
 	}
-	before := tree(t, to)
+	before := svnTree(t, to)
 	if err := wc.Export(t.Context(), "", to); err == nil || !strings.Contains(err.Error(), "not empty") {
 		t.Errorf("Export to what is not empty: %v", err)
 	}
@@ -225,7 +225,7 @@ func TestSvnExport(t *testing.T) {
 	if err := wc.Export(t.Context(), "", file); err == nil {
 		t.Error("Export to a file")
 	}
-	if d := cmp.Diff(before, tree(t, to)); d != "" {
+	if d := cmp.Diff(before, svnTree(t, to)); d != "" {
 		t.Error(d)
 	}
 	for _, rev := range []string{"x", "--force", "99999999999999999999"} {
@@ -274,7 +274,7 @@ func TestSvnExternals(t *testing.T) {
 	up.Run("", "checkout", "--quiet", "-r", "4", up.URL+"/trunk/site", dir)
 	stamp(t, dir, "config.php", "1")
 	wc := open(t, dir, vcs.Options{})
-	want := tree(t, dir)
+	want := svnTree(t, dir)
 	if _, ok := want["dir (1)/lib/x"]; !ok || want["dir (1)/a"] == "" {
 		t.Fatalf("no externals in %q", want)
 	}
@@ -283,7 +283,7 @@ func TestSvnExternals(t *testing.T) {
 	}
 	update(t, wc, "5", "1")
 	want["dir (1)/b"] = strings.ReplaceAll(want["dir (1)/b"], "b\n", "b5\n")
-	if d := cmp.Diff(want, tree(t, dir)); d != "" {
+	if d := cmp.Diff(want, svnTree(t, dir)); d != "" {
 		t.Error(d)
 	}
 	files, err := wc.ContentIDs(t.Context())
@@ -295,7 +295,7 @@ func TestSvnExternals(t *testing.T) {
 		if err := wc.Export(t.Context(), rev, to); err != nil {
 			t.Fatal(err)
 		}
-		exported := tree(t, to)
+		exported := svnTree(t, to)
 		exported["config.php"] = want["config.php"] // which is stamped
 		if d := cmp.Diff(want, exported); d != "" {
 			t.Errorf("Export(%q): %s", rev, d)

@@ -20,7 +20,7 @@ func (w *svnCopy) Resolve(ctx context.Context, want string, own Own) (*Target, e
 	if st.interrupted {
 		return t, nil
 	}
-	l, err := w.judge(ctx, st, own)
+	l, err := w.judge(ctx, st, own, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -45,16 +45,17 @@ func (w *svnCopy) resolve(ctx context.Context, want string) (*Target, *svnStatus
 	if err := w.serverOf(info); err != nil {
 		return nil, nil, err
 	}
-	st, err := w.status(ctx, "-u", "-r", at, "--ignore-externals")
+	st, s, err := w.look(ctx, "-u", "-r", at, "--ignore-externals")
 	if err != nil {
 		return nil, nil, unknownRevision(err, want)
 	}
-	s, err := w.span(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
 	t := &Target{From: s.String(false)}
 	t.Now, t.Revision = s.revision(info), info.revision(st.against)
+	if s.mixed() {
+		if t.Now.LastChanged, err = w.lastChanged(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
 	var externals []svnProperty
 	if len(st.externals) > 0 {
 		if externals, err = w.externals(ctx, "-R", "."); err != nil {
@@ -77,7 +78,16 @@ func (w *svnCopy) describe(ctx context.Context, t *Target, st *svnStatus, s span
 	if !s.mixed() {
 		from = strconv.FormatInt(s.low, 10) // all that svn need not look at the files for
 	}
-	paths, err := w.differences(ctx, from, to)
+	var paths []svnPath
+	err := both(func() (err error) {
+		paths, err = w.differences(ctx, from, to)
+		return err
+	}, func() (err error) {
+		if st.against > s.low {
+			t.Commits, err = w.history(ctx, strconv.FormatInt(s.low+1, 10), to)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -85,20 +95,16 @@ func (w *svnCopy) describe(ctx context.Context, t *Target, st *svnStatus, s span
 		return err
 	}
 	t.Changes = changesOf(paths)
-	if st.against > s.low {
-		if t.Commits, err = w.history(ctx, strconv.FormatInt(s.low+1, 10), to); err != nil {
-			return err
-		}
-	}
 	if len(t.Commits) > 0 {
 		t.Revision.Author, t.Revision.Date = t.Commits[0].Author, t.Commits[0].Date
-		return nil
+		t.Revision.LastChanged, err = strconv.ParseInt(t.Commits[0].ID, 10, 64)
+		return err
 	}
 	then, err := w.info(ctx, "-r", to)
 	if err != nil {
 		return err
 	}
-	t.Revision.Author, t.Revision.Date = then.Commit.Author, then.Commit.Date
+	t.Revision.Author, t.Revision.Date, t.Revision.LastChanged = then.Commit.Author, then.Commit.Date, then.Commit.Revision
 	return nil
 }
 

@@ -2,6 +2,7 @@ package vcs_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -148,6 +149,9 @@ func equalsSvn(t *testing.T, up *vcstest.Svn, dir string) {
 	top := info["."]
 	if got.URL != top["URL"] || "^/"+got.Branch != top["Relative URL"] || got.Author != top["Last Changed Author"] {
 		t.Errorf("Revision = %+v, svn info = %q", got, top)
+	}
+	if last, err := vcstest.Try(dir, utf8, "svnversion", "-c", "-n"); err != nil || !strings.HasSuffix(strings.TrimRight(last, "MSP"), fmt.Sprint(got.LastChanged)) {
+		t.Errorf("LastChanged = %d, svnversion -c = %q, %v", got.LastChanged, last, err)
 	}
 	if d := cmp.Diff(svnModified(up, dir), got.Modified); d != "" {
 		t.Errorf("Modified: %s", d)

@@ -34,7 +34,7 @@ func (w *svnCopy) Update(ctx context.Context, t *Target, u Update) error {
 			return err
 		}
 	}
-	l, err := w.judge(ctx, st, u.Own)
+	l, err := w.judge(ctx, st, u.Own, nil)
 	if err != nil {
 		return err
 	}
@@ -50,16 +50,16 @@ func (w *svnCopy) Update(ctx context.Context, t *Target, u Update) error {
 	if err != nil {
 		return err
 	}
-	return w.update(ctx, t, u, l.own, force)
+	return w.update(ctx, t, u, l, force)
 }
 
-func (w *svnCopy) update(ctx context.Context, t *Target, u Update, own []string, force bool) error {
-	merge, err := w.newMerge(ctx, t, u, own)
+func (w *svnCopy) update(ctx context.Context, t *Target, u Update, l *svnLocal, force bool) error {
+	merge, err := w.newMerge(ctx, t, u, l.own)
 	if err != nil {
 		return err
 	}
 	defer merge.close()
-	if err := w.takeBack(ctx, t, u, own); err != nil {
+	if err := w.takeBack(ctx, t, u, l.own); err != nil {
 		return err
 	}
 	args := []string{"update", "--quiet", "-r", t.Revision.ID, "--accept", "postpone", "--ignore-externals"}
@@ -69,7 +69,10 @@ func (w *svnCopy) update(ctx context.Context, t *Target, u Update, own []string,
 	if _, err := w.svn(ctx, append(args, "--diff3-cmd", merge.program, ".")...); err != nil {
 		return &InterruptedError{Target: t.Revision.ID, Err: err}
 	}
-	return w.confirm(ctx, t, u.Own)
+	for _, c := range t.Changes {
+		delete(l.bases, c.Path)
+	}
+	return w.confirm(ctx, t, u.Own, l.bases)
 }
 
 // takeBack puts the repository's content into the files with an edit of ours
@@ -104,25 +107,21 @@ func (w *svnCopy) takeBack(ctx context.Context, t *Target, u Update, own []strin
 }
 
 // confirm looks again, as at the beginning: svn ends with status 0 when it
-// leaves conflicts.
-func (w *svnCopy) confirm(ctx context.Context, t *Target, own Own) error {
-	st, err := w.status(ctx)
+// leaves conflicts. same are contents that the update left as they were.
+func (w *svnCopy) confirm(ctx context.Context, t *Target, own Own, same map[string][]byte) error {
+	st, s, err := w.look(ctx)
 	if err != nil {
 		return err
 	}
 	if st.interrupted {
 		return &InterruptedError{Target: t.Revision.ID, Err: errors.New("svn left the working copy locked or incomplete")}
 	}
-	l, err := w.judge(ctx, st, own)
+	l, err := w.judge(ctx, st, own, same)
 	if err != nil {
 		return err
 	}
 	if err := l.refuse(); err != nil {
 		return fmt.Errorf("after the update: %w", err)
-	}
-	s, err := w.span(ctx)
-	if err != nil {
-		return err
 	}
 	if s.low != s.high || strconv.FormatInt(s.high, 10) != t.Revision.ID {
 		return fmt.Errorf("after the update the working copy is at %s, not at %s", s.String(false), t.Revision.ID)

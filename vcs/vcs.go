@@ -150,6 +150,11 @@ type Revision struct {
 	// for git, whose commits bear none, and for hg, whose numbers are local.
 	Number int64 `json:"number,omitempty"`
 
+	// LastChanged is the last of svn's revisions, up to this one, that changed
+	// anything here. It is the same wherever the files are, while Number grows
+	// with every commit to the repository.
+	LastChanged int64 `json:"last_changed,omitempty"`
+
 	Branch   string `json:"branch,omitempty"`   // git: the branch that is checked out; svn: the path in the repository, "trunk"; hg: the named branch
 	Tag      string `json:"tag,omitempty"`      // git, hg: a tag at exactly this commit
 	Describe string `json:"describe,omitempty"` // git: as "git describe --tags --always", empty in a shallow clone without a tag at hand; hg: the same of {latesttag}-{latesttagdistance}-m{node|short}

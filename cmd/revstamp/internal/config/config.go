@@ -34,7 +34,19 @@ type Source struct {
 	Pos    Pos
 	Path   string // inside Dir; "." by default
 	Update string // branch, tag or id; "" is the upstream of the current branch
+	Number Number // which of Subversion's numbers {{.Revision}} and {{.Short}} are
 }
+
+// Number is one of the numbers that a Subversion working copy has. It means
+// nothing to other systems.
+type Number string
+
+// The numbers.
+const (
+	Highest     Number = "highest"      // the revision; the highest one when mixed; the default
+	AsText      Number = "svnversion"   // what svnversion says of what is not one plain revision: 4123:4168S
+	LastChanged Number = "last-changed" // the last revision that changed the site, and not something else
+)
 
 // Stamp is one value to stamp into a file.
 type Stamp struct {

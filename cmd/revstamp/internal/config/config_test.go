@@ -35,7 +35,7 @@ func TestDefaults(t *testing.T) {
 	want := &Config{
 		File: filepath.Join(dir, "revstamp.yaml"), Dir: dir,
 		Site:    "shop",
-		Source:  Source{Path: "."},
+		Source:  Source{Path: ".", Number: Highest},
 		State:   ".revstamp",
 		Jobs:    Jobs{Follow: 15 * time.Minute},
 		Backups: Backups{Keep: 10},
@@ -54,7 +54,7 @@ func TestEverything(t *testing.T) {
 	}
 	want := &Config{
 		Site:   "shop",
-		Source: Source{Path: "src", Update: "1.10"},
+		Source: Source{Path: "src", Update: "1.10", Number: Highest},
 		State:  "../shop.revstamp",
 		Stamp: []Stamp{
 			{File: "config/config.php", Key: "$config['svn']", Value: "{{.Revision}}"},

@@ -28,7 +28,6 @@ var notYet = map[string]string{
 	"rollout":           "a rollout to several hosts",
 	"shared":            "the releases layout",
 	"source.local":      "a choice of what happens to local changes",
-	"source.number":     "a choice of the number to stamp",
 	"assets.attributes": "the rewriting of further attributes",
 	"assets.manifest":   "the manifest",
 	"assets.style":      "a choice of styles",
@@ -38,7 +37,7 @@ var notYet = map[string]string{
 // config reads the whole file.
 func (r *reader) config(v value) *Config {
 	c := &Config{
-		Source:  Source{Pos: r.pos(v.node), Path: "."},
+		Source:  Source{Pos: r.pos(v.node), Path: ".", Number: Highest},
 		State:   ".revstamp",
 		Jobs:    Jobs{Follow: 15 * time.Minute},
 		Backups: Backups{Keep: 10},
@@ -70,6 +69,7 @@ func (r *reader) source(s *Source) setter {
 		r.mapping(v, keys{
 			"path":   r.checked(&s.Path, checkPath),
 			"update": r.update(&s.Update),
+			"number": oneOf(r, &s.Number, Highest, AsText, LastChanged),
 		})
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -79,7 +80,7 @@ func newEdits(cfg *config.Config, rev vcs.Revision, t *tree) (*edits, error) {
 	if a := cfg.Assets; a != nil {
 		e.assets = &assets.Site{FS: t.sub(a.Root), URL: a.URL, Hosts: a.Hosts, Param: a.Param, Strict: a.Strict}
 		if a.Version != config.ByDigest {
-			e.assets.Rev = rev.Short
+			e.assets.Rev = values(cfg, rev).Short
 		}
 	}
 	return e, nil
@@ -296,10 +297,18 @@ func outermost(dirs []string) []string {
 
 // values are the fields of a value's template.
 func values(cfg *config.Config, rev vcs.Revision) config.Data {
+	id, short := rev.ID, rev.Short
+	switch {
+	case cfg.Source.Number == config.AsText && rev.Mixed != "":
+		id, short = rev.Mixed, rev.Mixed
+	case cfg.Source.Number == config.LastChanged && rev.LastChanged > 0:
+		id = strconv.FormatInt(rev.LastChanged, 10)
+		short = id
+	}
 	return config.Data{
 		Site:     cfg.Site,
-		Revision: rev.ID,
-		Short:    rev.Short,
+		Revision: id,
+		Short:    short,
 		Number:   rev.Number,
 		Branch:   rev.Branch,
 		Tag:      rev.Tag,
