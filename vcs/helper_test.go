@@ -164,7 +164,7 @@ func watch(t *testing.T, file string, good func([]byte) bool) (stop func()) {
 			data, err := os.ReadFile(file)
 			reads++
 			if err != nil || !good(data) {
-				t.Errorf("a reader saw %q, %v", data, err)
+				t.Errorf("a reader saw %d bytes, %.200q, %v", len(data), data, err)
 				<-end
 				done <- reads
 				return
