@@ -42,7 +42,7 @@ func TestCreate(t *testing.T) {
 			case "http":
 				url = vcstest.ServeGit(t, dir)
 			}
-			if err := vcs.Clone(t.Context(), url, copied); err != nil {
+			if err := vcs.Clone(t.Context(), url, copied, vcs.CloneOptions{Options: vcs.Options{NoGit: true}}); err != nil {
 				t.Fatal(err)
 			}
 			if d := cmp.Diff(vcstest.Snapshot(t, dir), vcstest.Snapshot(t, copied)); d != "" {
@@ -50,7 +50,7 @@ func TestCreate(t *testing.T) {
 			}
 			whole(t, dir, "")
 			whole(t, copied, "")
-			if err := vcs.Clone(t.Context(), url, copied); err == nil {
+			if err := vcs.Clone(t.Context(), url, copied, vcs.CloneOptions{Options: vcs.Options{NoGit: true}}); err == nil {
 				t.Error("Clone into a repository succeeded")
 			}
 			second := commit("two", 2, next)

@@ -35,7 +35,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	commit("<h1>one</h1>\n", "begin")
-	if err := vcs.Clone(ctx, source, live); err != nil {
+	if err := vcs.Clone(ctx, source, live, vcs.CloneOptions{}); err != nil {
 		log.Fatal(err)
 	}
 	commit("<h1>two</h1>\n", "say two")

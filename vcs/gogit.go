@@ -105,6 +105,13 @@ func listFiles(dir string, all map[string]gitdir.ID) error {
 		return err
 	}
 	defer objects.Close() // only read
+	head, err := repo.Head()
+	if err != nil {
+		return err
+	}
+	if !head.ID.IsZero() {
+		all["HEAD"] = head.ID
+	}
 	refs, err := repo.Refs("refs/")
 	if err != nil {
 		return err

@@ -71,6 +71,9 @@ func listURL(ctx context.Context, url string, all map[string]gitdir.ID) error {
 	for name, hash := range has.Peeled {
 		all[name+"^{}"] = gitdir.ID(hash)
 	}
+	if has.Head != nil {
+		all["HEAD"] = gitdir.ID(*has.Head)
+	}
 	return nil
 }
 

@@ -141,7 +141,7 @@ var gitPlumbing = plumbing{
 		check(t, vcs.Create(ctx, work))
 		_, err := vcs.CommitAll(ctx, work, "one", "Ada <ada@example.org>", time.Unix(1767323045, 0))
 		check(t, err)
-		check(t, vcs.Clone(ctx, work, filepath.Join(dir, "site")))
+		check(t, vcs.Clone(ctx, work, filepath.Join(dir, "site"), vcs.CloneOptions{}))
 	},
 	commit: func(t *testing.T, dir string) {
 		_, err := vcs.CommitAll(t.Context(), filepath.Join(dir, "work"), "two", "Ada <ada@example.org>", time.Unix(1767409445, 0))

@@ -224,7 +224,7 @@ func (d demoGit) create(ctx context.Context) error {
 	if err := d.commit(ctx, "A corner shop"); err != nil {
 		return err
 	}
-	return vcs.Clone(ctx, d.work(), d.site())
+	return vcs.Clone(ctx, d.work(), d.site(), vcs.CloneOptions{})
 }
 
 func (d demoGit) commit(ctx context.Context, message string) error {
