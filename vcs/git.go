@@ -29,6 +29,9 @@ type gitHost interface {
 	// config is everything that is configured, system and user included.
 	config(ctx context.Context, repo *gitdir.Repo) (*gitdir.Config, error)
 
+	// safeDirectories are the values of safe.directory, of system and user.
+	safeDirectories(ctx context.Context) ([]string, error)
+
 	// list returns the remote's branches and tags among names, which may end
 	// in "*"; the commit of an annotated tag is under its name and "^{}".
 	list(ctx context.Context, s *gitState, remote string, names []string) (map[string]gitdir.ID, error)
@@ -101,6 +104,9 @@ func (g *gitCopy) look(ctx context.Context) (_ *gitState, err error) {
 	repo, err := gitdir.Open(g.dir)
 	if err != nil {
 		return nil, gitOpenError(g.dir, err)
+	}
+	if err := g.trust(ctx, repo); err != nil {
+		return nil, err
 	}
 	s := &gitState{Repo: repo}
 	if s.objects, err = repo.Objects(); err != nil {

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -44,9 +46,13 @@ func gitEnv() []string {
 	return env
 }
 
-// quiet are the options of every git: no program that the repository names runs
-// but its filters.
-var quiet = []string{"-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"}
+// quiet are the options of every git: of the programs that the repository names
+// only those run by which its content is converted (filters) and its remote is
+// reached (core.sshCommand, core.gitProxy, credential.helper). That is its
+// owner's to name, see OwnerError; git does the same. A URL may neither be a
+// command (ext::) nor a descriptor to wait for (fd::).
+var quiet = []string{"-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
+	"-c", "protocol.ext.allow=never", "-c", "protocol.fd.allow=never"}
 
 func (g *gitClient) git(ctx context.Context, args ...string) ([]byte, error) {
 	return g.run(ctx, append(quiet[:len(quiet):len(quiet)], args...)...)
@@ -55,8 +61,7 @@ func (g *gitClient) git(ctx context.Context, args ...string) ([]byte, error) {
 // config reads the files itself, which costs no process, and asks git where
 // they include others or the environment adds to them.
 func (g *gitClient) config(ctx context.Context, repo *gitdir.Repo) (*gitdir.Config, error) {
-	prefix := filepath.Dir(filepath.Dir(g.path))
-	c, whole, err := userConfig(repo, filepath.Join(prefix, "etc", "gitconfig"))
+	c, whole, err := userConfig(repo, g.systemConfig())
 	if err != nil || whole {
 		return c, err
 	}
@@ -75,6 +80,26 @@ func (g *gitClient) config(ctx context.Context, repo *gitdir.Repo) (*gitdir.Conf
 	return c, nil
 }
 
+// systemConfig is where a git that is not the system's has its configuration.
+func (g *gitClient) systemConfig() string {
+	return filepath.Join(filepath.Dir(filepath.Dir(g.path)), "etc", "gitconfig")
+}
+
+// safeDirectories asks git where files include others, but not in the
+// repository, which must not vouch for itself.
+func (g *gitClient) safeDirectories(ctx context.Context) ([]string, error) {
+	values, whole, err := safeDirectories(g.systemConfig())
+	if err != nil || whole {
+		return values, err
+	}
+	out, err := g.call(ctx, nil, []string{"GIT_DIR=/dev/null"}, "config", "-z", "--get-all", "safe.directory")
+	var failed *ClientError
+	if errors.As(err, &failed) && failed.Status == 1 {
+		return nil, nil // there is none
+	}
+	return strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00"), err
+}
+
 // ssh makes git's ssh fail instead of asking, whatever command it is.
 func (g *gitClient) ssh(s *gitState) []string {
 	command := os.Getenv("GIT_SSH_COMMAND")
@@ -91,7 +116,8 @@ func (g *gitClient) ssh(s *gitState) []string {
 }
 
 func (g *gitClient) list(ctx context.Context, s *gitState, remote string, names []string) (map[string]gitdir.ID, error) {
-	args := append(quiet[:len(quiet):len(quiet)], "ls-remote", "--quiet", "--", remote)
+	args := append(quiet[:len(quiet):len(quiet)], "ls-remote", "--quiet")
+	args = append(append(args, s.uploadPack(remote)...), "--", remote)
 	out, err := g.call(ctx, nil, g.ssh(s), append(args, names...)...)
 	if err != nil {
 		return nil, err
@@ -111,13 +137,28 @@ func (g *gitClient) list(ctx context.Context, s *gitState, remote string, names 
 // fetch writes objects only: an empty refmap keeps the remote-tracking
 // branches, which Update moves together with the branch.
 func (g *gitClient) fetch(ctx context.Context, s *gitState, remote string, refs []string) error {
-	args := append(quiet[:len(quiet):len(quiet)],
-		"-c", "gc.auto=0", "-c", "maintenance.auto=false",
-		"-c", "remote."+remote+".followRemoteHEAD=never",
-		"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=", "--no-prune",
-		"--no-recurse-submodules", "--no-show-forced-updates", "--", remote)
+	args := append(quiet[:len(quiet):len(quiet)], "-c", "gc.auto=0", "-c", "maintenance.auto=false")
+	if slices.Contains(s.remotes(), remote) {
+		args = append(args, "-c", "remote."+remote+".followRemoteHEAD=never")
+	}
+	if s.config.String("core.alternaterefscommand") != "" {
+		args = append(args, "-c", "core.alternateRefsCommand=:") // a shell would run it
+	}
+	args = append(args, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=", "--no-prune",
+		"--no-recurse-submodules", "--no-show-forced-updates")
+	args = append(append(args, s.uploadPack(remote)...), "--", remote)
 	_, err := g.call(ctx, nil, g.ssh(s), append(args, refs...)...)
 	return err
+}
+
+// uploadPack keeps remote.<name>.uploadpack from naming a program of this
+// machine. That of another one is not ours to choose.
+func (s *gitState) uploadPack(remote string) []string {
+	url := insteadOf(s.config, s.url(remote))
+	if strings.HasPrefix(url, "file://") || !strings.Contains(url, "://") && !scpLike(url) {
+		return []string{"--upload-pack=git-upload-pack"}
+	}
+	return nil
 }
 
 func (g *gitClient) moveRefs(ctx context.Context, s *gitState, moves []refMove, message string) error {

@@ -12,10 +12,8 @@ import (
 // repository, in that order, as git does. It is not whole when files include
 // others, or the environment adds to them.
 func userConfig(repo *gitdir.Repo, more ...string) (c *gitdir.Config, whole bool, err error) {
-	for _, e := range os.Environ() {
-		if strings.HasPrefix(e, "GIT_CONFIG_COUNT=") || strings.HasPrefix(e, "GIT_CONFIG_PARAMETERS=") {
-			return nil, false, nil
-		}
+	if configuredByEnv() {
+		return nil, false, nil
 	}
 	c = new(gitdir.Config)
 	for _, file := range append(configFiles(more), filepath.Join(repo.Common, "config")) {
@@ -29,6 +27,11 @@ func userConfig(repo *gitdir.Repo, more ...string) (c *gitdir.Config, whole bool
 		}
 	}
 	return c, len(c.Includes) == 0, nil
+}
+
+// configuredByEnv reports whether the environment adds to the configuration.
+func configuredByEnv() bool {
+	return os.Getenv("GIT_CONFIG_COUNT") != "" || os.Getenv("GIT_CONFIG_PARAMETERS") != ""
 }
 
 // configFiles are the system's and the user's files.

@@ -14,42 +14,63 @@ import (
 	"revstamp/vcs/vcstest"
 )
 
-// TestGitHTTP fetches from a real server, by the client and by go-git, branches,
-// tags and a commit that only its id names.
-func TestGitHTTP(t *testing.T) {
+// TestGitServers fetches from real servers, by the client and by go-git,
+// branches, tags and a commit that only its id names.
+func TestGitServers(t *testing.T) {
 	t.Parallel()
-	hosts(t, func(t *testing.T, o vcs.Options) {
-		up := vcstest.NewGit(t)
-		first := up.Commit("one", site)
-		dir := filepath.Join(t.TempDir(), "copy")
-		url := up.HTTP()
-		vcstest.Run(t, "", nil, "git", "clone", "--quiet", url, dir)
-		second := up.Commit("two", next)
-		up.Run("tag", "-a", "-m", "x", "v2")
-		up.Run("checkout", "--quiet", "-b", "side", first)
-		side := up.Commit("side", vcstest.Files{"side": "1"})
-		up.Run("checkout", "--quiet", "main")
-		wc := open(t, dir, o)
-		before := everything(t, dir)
-		target := resolve(t, wc, "")
-		if target.Revision.ID != second || target.Revision.Tag != "v2" || target.Revision.URL != url {
-			t.Errorf("Resolve = %+v", target.Revision)
+	for _, scheme := range []string{"http", "https", "git"} {
+		t.Run(scheme, func(t *testing.T) {
+			t.Parallel()
+			hosts(t, func(t *testing.T, o vcs.Options) { updateFrom(t, scheme, o) })
+		})
+	}
+}
+
+func updateFrom(t *testing.T, scheme string, o vcs.Options) {
+	up := vcstest.NewGit(t)
+	first := up.Commit("one", site)
+	dir := up.Clone()
+	url := ""
+	switch scheme {
+	case "http":
+		url = up.HTTP()
+	case "https":
+		var authorities string
+		url, authorities = up.HTTPS()
+		vcstest.Run(t, dir, nil, "git", "config", "remote.origin.url", url)
+		if _, err := open(t, dir, o).Resolve(t.Context(), "", stampOwn); err == nil || !strings.Contains(err.Error(), "certificate") {
+			t.Errorf("Resolve from nobody known: %v", err)
 		}
-		if got := resolve(t, wc, side); got.Revision.ID != side {
-			t.Errorf("Resolve = %+v", got.Revision)
-		}
-		if d := cmp.Diff(before, everything(t, dir)); d != "" {
-			t.Error(d)
-		}
-		update(t, wc, "", "2")
-		if d := cmp.Diff(released(t, up.Dir, "2"), vcstest.Snapshot(t, dir)); d != "" {
-			t.Error(d)
-		}
-		whole(t, dir, " M config.php")
-		if got := resolve(t, wc, ""); got.Changes != nil || got.From != second {
-			t.Errorf("Resolve = %+v", got)
-		}
-	})
+		vcstest.Run(t, dir, nil, "git", "config", "http.sslCAInfo", authorities)
+	case "git":
+		url = up.Daemon()
+	}
+	vcstest.Run(t, dir, nil, "git", "config", "remote.origin.url", url)
+	second := up.Commit("two", next)
+	up.Run("tag", "-a", "-m", "x", "v2")
+	up.Run("checkout", "--quiet", "-b", "side", first)
+	side := up.Commit("side", vcstest.Files{"side": "1"})
+	up.Run("checkout", "--quiet", "main")
+	wc := open(t, dir, o)
+	before := everything(t, dir)
+	target := resolve(t, wc, "")
+	if target.Revision.ID != second || target.Revision.Tag != "v2" || target.Revision.URL != url {
+		t.Errorf("Resolve = %+v", target.Revision)
+	}
+	if got := resolve(t, wc, side); got.Revision.ID != side {
+		t.Errorf("Resolve = %+v", got.Revision)
+	}
+	if d := cmp.Diff(before, everything(t, dir)); d != "" {
+		t.Error(d)
+	}
+	update(t, wc, "", "2")
+	if d := cmp.Diff(released(t, up.Dir, "2"), vcstest.Snapshot(t, dir)); d != "" {
+		t.Error(d)
+	}
+	whole(t, dir, " M config.php")
+	if got := resolve(t, wc, ""); got.Changes != nil || got.From != second {
+		t.Errorf("Resolve = %+v", got)
+	}
 }
 
 // TestGitSecrets gives a password to a server that refuses it.
@@ -61,6 +82,10 @@ func TestGitSecrets(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	address := strings.TrimPrefix(server.URL, "http://")
+	err := vcs.Clone(t.Context(), "http://user:hunter2@"+address+"/x.git", filepath.Join(t.TempDir(), "new"))
+	if err == nil || !strings.Contains(err.Error(), "auth") || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("Clone: %v", err)
+	}
 	hosts(t, func(t *testing.T, o vcs.Options) {
 		for _, host := range []string{address, "127.0.0.1:1"} {
 			up := vcstest.NewGit(t)
@@ -86,6 +111,24 @@ func TestGitSecrets(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestGitNotConfigured refuses, without git, what go-git cannot be told.
+func TestGitNotConfigured(t *testing.T) {
+	t.Parallel()
+	for key, refused := range map[string]bool{
+		"http.proxy": true, "http.https://127.0.0.1/.extraHeader": true, "http.sslCert": true, "http.https://*.0.0.1.sslVerify": true,
+		"http.https://example.com.extraHeader": false, "http.postBuffer": false,
+	} {
+		_, dir, _, _ := gitSite(t)
+		vcstest.Run(t, dir, nil, "git", "config", "remote.origin.url", "https://127.0.0.1:1/x.git")
+		vcstest.Run(t, dir, nil, "git", "config", key, "1")
+		_, err := open(t, dir, vcs.Options{NoGit: true}).Resolve(t.Context(), "", stampOwn)
+		var unsupported *vcs.UnsupportedError
+		if errors.As(err, &unsupported) != refused || err == nil {
+			t.Errorf("with %s: %v", key, err)
+		}
+	}
 }
 
 // TestGitNoSsh asks for git where go-git would do without the user's ssh.

@@ -35,6 +35,14 @@ func (h *goGit) config(_ context.Context, repo *gitdir.Repo) (*gitdir.Config, er
 	return c, nil
 }
 
+func (h *goGit) safeDirectories(context.Context) ([]string, error) {
+	values, whole, err := safeDirectories()
+	if err == nil && !whole {
+		err = &UnsupportedError{System: "git", Feature: "configuration that includes other files", Install: "git"}
+	}
+	return values, err
+}
+
 // where is the URL to talk to, and the directory when it is one of this machine.
 func (h *goGit) where(s *gitState, remote string) (url, dir string, err error) {
 	url = insteadOf(s.config, s.url(remote))
@@ -43,6 +51,8 @@ func (h *goGit) where(s *gitState, remote string) (url, dir string, err error) {
 		return "", "", fmt.Errorf("git remote %q has no URL", remote)
 	case isFile:
 		return url, path, nil
+	case remoteHelper(url) != "":
+		return "", "", &UnsupportedError{System: "git", Feature: "the remote helper " + remoteHelper(url), Install: "git"}
 	case strings.Contains(url, "://"):
 		if strings.Contains(url[:strings.Index(url, "://")], "ssh") {
 			return "", "", &UnsupportedError{System: "git", Feature: "an ssh remote", Install: "git"}
@@ -54,6 +64,15 @@ func (h *goGit) where(s *gitState, remote string) (url, dir string, err error) {
 		return url, url, nil
 	}
 	return url, filepath.Join(s.Work, url), nil
+}
+
+// remoteHelper is the program that a URL of the form helper::address names.
+func remoteHelper(url string) string {
+	helper, _, ok := strings.Cut(url, "::")
+	if !ok || strings.ContainsAny(helper, "/:[") {
+		return ""
+	}
+	return helper
 }
 
 // scpLike reports whether a URL is of the form host:path.
@@ -71,7 +90,7 @@ func (h *goGit) list(ctx context.Context, s *gitState, remote string, names []st
 	if dir != "" {
 		err = listFiles(dir, all)
 	} else {
-		err = listURL(ctx, url, all)
+		err = listURL(ctx, s, url, all)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", publicURL(url), err)

@@ -24,11 +24,16 @@ import (
 )
 
 // server begins to talk to the server of a URL, which says first what it has.
-func server(ctx context.Context, url string) (transport.UploadPackSession, *packp.AdvRefs, error) {
+func server(ctx context.Context, s *gitState, url string) (transport.UploadPackSession, *packp.AdvRefs, error) {
 	at, err := transport.NewEndpoint(url)
 	if err != nil {
 		return nil, nil, err
 	}
+	tls, err := s.tls(url)
+	if err != nil {
+		return nil, nil, err
+	}
+	at.CaBundle, at.InsecureSkipTLS = tls.authorities, tls.unverified
 	var client transport.Transport
 	switch at.Protocol {
 	case "http", "https":
@@ -59,8 +64,8 @@ func redacted(err error) error {
 	return errors.New(redact(err.Error()))
 }
 
-func listURL(ctx context.Context, url string, all map[string]gitdir.ID) error {
-	session, has, err := server(ctx, url)
+func listURL(ctx context.Context, s *gitState, url string, all map[string]gitdir.ID) error {
+	session, has, err := server(ctx, s, url)
 	if err != nil {
 		return redacted(err)
 	}
@@ -79,7 +84,7 @@ func listURL(ctx context.Context, url string, all map[string]gitdir.ID) error {
 
 // fetchURL stores what refs (full names, or ids) reach, and is not here.
 func fetchURL(ctx context.Context, s *gitState, url string, refs []string) error {
-	session, has, err := server(ctx, url)
+	session, has, err := server(ctx, s, url)
 	if err != nil {
 		return redacted(err)
 	}

@@ -1,9 +1,12 @@
 package vcstest
 
 import (
+	"encoding/pem"
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net"
+	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
 	"os"
@@ -11,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -78,13 +82,18 @@ func (g *Git) HTTP() string {
 // returns its URL.
 func ServeGit(t testing.TB, dir string) string {
 	t.Helper()
-	need.Program(t, "git")
-	server := httptest.NewServer(&cgi.Handler{
-		Path: filepath.Join(Run(t, "", nil, "git", "--exec-path"), "git-http-backend"),
-		Env:  append(os.Environ(), "GIT_PROJECT_ROOT="+filepath.Dir(dir), "GIT_HTTP_EXPORT_ALL=1"),
-	})
+	server := httptest.NewServer(backend(t, dir))
 	t.Cleanup(server.Close)
 	return server.URL + "/" + filepath.Base(dir) + "/.git"
+}
+
+func backend(t testing.TB, dir string) http.Handler {
+	t.Helper()
+	need.Program(t, "git")
+	return &cgi.Handler{
+		Path: filepath.Join(Run(t, "", nil, "git", "--exec-path"), "git-http-backend"),
+		Env:  append(os.Environ(), "GIT_PROJECT_ROOT="+filepath.Dir(dir), "GIT_HTTP_EXPORT_ALL=1"),
+	}
 }
 
 // History adds n commits to an empty repository, at once: with branches and
@@ -174,4 +183,56 @@ func (g *Git) History(seed uint64, n int) {
 	}
 	g.Commits += n
 	g.Run("reset", "--quiet", "--hard")
+}
+
+// Daemon serves the repository over git:// and returns its URL: a git daemon for
+// each connection, as inetd would do it.
+func (g *Git) Daemon() string {
+	g.t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() { g.daemon(conn) })
+		}
+	})
+	g.t.Cleanup(func() {
+		l.Close()
+		all.Wait()
+	})
+	return "git://" + l.Addr().String() + "/" + filepath.Base(g.Dir)
+}
+
+// daemon ends with the connection, whose client is the test's.
+func (g *Git) daemon(conn net.Conn) {
+	defer conn.Close()
+	file, err := conn.(*net.TCPConn).File()
+	if err != nil {
+		return
+	}
+	defer file.Close()
+	cmd := exec.Command("git", "daemon", "--inetd", "--export-all", "--base-path="+filepath.Dir(g.Dir))
+	cmd.Stdin, cmd.Stdout = file, file
+	cmd.Run() // what goes wrong the client tells
+}
+
+// HTTPS serves the repository over https and returns its URL, and a file with
+// the certificate to trust.
+func (g *Git) HTTPS() (url, authorities string) {
+	g.t.Helper()
+	server := httptest.NewTLSServer(backend(g.t, g.Dir))
+	g.t.Cleanup(server.Close)
+	authorities = filepath.Join(g.t.TempDir(), "ca.pem")
+	block := &pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}
+	if err := os.WriteFile(authorities, pem.EncodeToMemory(block), 0o644); err != nil {
+		g.t.Fatal(err)
+	}
+	return server.URL + "/" + filepath.Base(g.Dir) + "/.git", authorities
 }

@@ -28,6 +28,11 @@ var Epoch = time.Date(2024, time.May, 1, 12, 0, 0, 0, time.UTC)
 // git, svn and hg that this process runs. Call it from TestMain, with a directory
 // that stands for the home directory.
 func Isolate(home string) error {
+	for _, name := range []string{"GIT_SSL_CAINFO", "GIT_SSL_NO_VERIFY", "GIT_PROXY_COMMAND", "GIT_SSH_COMMAND"} {
+		if err := os.Unsetenv(name); err != nil {
+			return err
+		}
+	}
 	for name, value := range map[string]string{
 		"HOME": home, "XDG_CONFIG_HOME": filepath.Join(home, ".config"),
 		"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": filepath.Join(home, ".gitconfig"),
