@@ -68,7 +68,7 @@ func contents(t *testing.T, dir string) map[string]string {
 		}
 		if d.IsDir() {
 			switch d.Name() {
-			case ".git", ".svn", ".revstamp":
+			case ".git", ".svn", ".hg", ".revstamp":
 				return fs.SkipDir
 			}
 			return nil

@@ -27,8 +27,8 @@ func newDemo(a *app) *cobra.Command {
 		Short: "Make a small site and release it for real",
 		Long: `Demo makes a small PHP site in a new repository in DIR, by default a new
 temporary directory, and releases it twice, showing each command as you would
-type it. It needs no git; for --vcs=svn it needs Subversion. The directory is
-left for playing on.`,
+type it. It needs no git; for --vcs=svn it needs Subversion, for --vcs=hg
+Mercurial. The directory is left for playing on.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := newDemonstration(optional(args), system)
@@ -38,7 +38,7 @@ left for playing on.`,
 			return d.run(cmd.Context())
 		},
 	}
-	cmd.Flags().StringVar(&system, "vcs", "git", "version control `system`: git or svn")
+	cmd.Flags().StringVar(&system, "vcs", "git", "version control `system`: git, svn or hg")
 	return cmd
 }
 
@@ -59,8 +59,13 @@ type demoVCS interface {
 }
 
 func newDemonstration(dir, system string) (*demonstration, error) {
-	if system != "git" && system != "svn" {
-		return nil, &usageError{msg: fmt.Sprintf("no demo for %q", system), hint: "it is git or svn"}
+	systems := map[string]func(*demonstration) demoVCS{
+		"git": func(d *demonstration) demoVCS { return demoGit{d} },
+		"svn": func(d *demonstration) demoVCS { return demoSVN{d} },
+		"hg":  func(d *demonstration) demoVCS { return demoHg{d} },
+	}
+	if systems[system] == nil {
+		return nil, &usageError{msg: fmt.Sprintf("no demo for %q", system), hint: "it is git, svn or hg"}
 	}
 	var err error
 	if dir == "" {
@@ -76,11 +81,7 @@ func newDemonstration(dir, system string) (*demonstration, error) {
 		return nil, err
 	}
 	d := &demonstration{dir: dir, self: self}
-	if system == "svn" {
-		d.vcs = demoSVN{d}
-	} else {
-		d.vcs = demoGit{d}
-	}
+	d.vcs = systems[system](d)
 	return d, nil
 }
 
@@ -253,6 +254,23 @@ func (d demoSVN) create(ctx context.Context) error {
 
 func (d demoSVN) commit(ctx context.Context, message string) error {
 	return command(ctx, "svn", "commit", "--quiet", "--non-interactive", "-m", message, d.work())
+}
+
+// demoHg is a Mercurial repository, which is the developer's working copy too.
+type demoHg struct{ *demonstration }
+
+func (d demoHg) create(ctx context.Context) error {
+	if err := command(ctx, "hg", "init", d.work()); err != nil {
+		return err
+	}
+	if err := d.commit(ctx, "A corner shop"); err != nil {
+		return err
+	}
+	return command(ctx, "hg", "clone", "--quiet", d.work(), d.site())
+}
+
+func (d demoHg) commit(ctx context.Context, message string) error {
+	return command(ctx, "hg", "commit", "--cwd", d.work(), "--quiet", "--addremove", "--user", "Ada <ada@example.org>", "-m", message)
 }
 
 func command(ctx context.Context, args ...string) error {

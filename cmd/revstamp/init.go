@@ -140,7 +140,7 @@ func (p *proposal) text() string {
 		fmt.Fprintf(&b, "state: %s\n", yamlText("../"+p.Site+".revstamp"))
 	}
 	if p.System == "" {
-		b.WriteString("# This is no working copy of git or Subversion yet; a release needs one.\n")
+		b.WriteString("# This is no working copy of git, Subversion or Mercurial yet; a release needs one.\n")
 	}
 	b.WriteString("source: { path: . }\n")
 	p.writeStamp(&b)

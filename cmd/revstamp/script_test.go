@@ -54,7 +54,7 @@ func TestMain(m *testing.M) {
 // TestScript runs testdata/script. Each script is one behaviour of one command;
 // besides testscript's own commands it has those of scriptCommands.
 func TestScript(t *testing.T) {
-	need.Program(t, "git", "svn", "svnserve", "svnadmin", "gearmand", "gearman", "php")
+	need.Program(t, "git", "svn", "svnserve", "svnadmin", "hg", "gearmand", "gearman", "php")
 	c := &scriptCommands{t: t}
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("..", "..", "testdata", "script"),
@@ -83,6 +83,7 @@ func setup(e *testscript.Env) error {
 		"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.org",
 		"GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.org",
 		"GIT_AUTHOR_DATE=2026-01-02T03:04:05Z", "GIT_COMMITTER_DATE=2026-01-02T03:04:05Z",
+		"HGRCPATH=", "HGPLAIN=1", "HGUSER=Ada <ada@example.org>",
 		"BASH_ENV=", "CI=",
 	)
 	return nil
