@@ -82,9 +82,10 @@ type hgState struct {
 	merging   bool        // there is a second parent
 	bookmark  string      // the active one
 	bookmarks map[string]string
-	network   []string // options for commands that reach upstream
-	upstream  string   // the URL of it; "" when there is none
-	untrusted string   // the file that might have named one, of another owner
+	network   []string                      // options for commands that reach upstream
+	upstream  string                        // the URL of it; "" when there is none
+	untrusted string                        // the file that might have named one, of another owner
+	manifests map[string]map[string]hgEntry // by node, of those that were listed
 }
 
 // hgChangeset is a changeset as hgRecord tells it.
@@ -116,7 +117,7 @@ func (w *hgCopy) look(ctx context.Context) (_ *hgState, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &hgState{hgServer: server, hgRepo: repo, top: w.dir}
+	s := &hgState{hgServer: server, hgRepo: repo, top: w.dir, manifests: make(map[string]map[string]hgEntry)}
 	defer func() {
 		if err != nil {
 			s.close()

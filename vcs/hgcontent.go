@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 
 	"revstamp/vcs/internal/gitdir"
 )
@@ -15,6 +16,7 @@ import (
 // hgEntry is a file of a revision.
 type hgEntry struct {
 	mode gitdir.Mode // gitdir's words serve: regular, executable, symbolic link
+	id   string      // of its content; "" where it was not asked for
 	at   int64       // of its content in the spool
 	size int64
 }
@@ -100,36 +102,89 @@ func hgPatterns(paths []string) []string {
 	return list
 }
 
-// entries lists which of the paths are files of a revision, and of what kind;
-// all of its files when paths is nil.
+// manyHgPaths is how many paths are asked about by name; hg tells all files of a
+// revision faster than more of them.
+const manyHgPaths = 1000
+
+// entries lists which of the paths are files of a revision, and of what kind.
 func (s *hgState) entries(ctx context.Context, node string, paths []string) (map[string]hgEntry, error) {
-	list := make(map[string]hgEntry)
-	if paths != nil && len(paths) == 0 || node == nullHg {
+	list := make(map[string]hgEntry, len(paths))
+	if len(paths) == 0 || node == nullHg {
 		return list, nil
 	}
-	rows, err := s.rows(ctx, 2, append([]string{"files", "-r", node, "-T", `{flags}\0{path}\0`}, hgPatterns(paths)...)...)
-	if err != nil {
-		return nil, err
+	all := s.manifests[node]
+	if all == nil && len(paths) < manyHgPaths {
+		rows, err := s.rows(ctx, 2, append([]string{"files", "-r", node, "-T", `{flags}\0{path}\0`}, hgPatterns(paths)...)...)
+		if err != nil {
+			return nil, err
+		}
+		all = make(map[string]hgEntry, len(rows))
+		for _, r := range rows {
+			mode, ok := hgFlags[r[0]]
+			if !ok {
+				return nil, fmt.Errorf("hg files: unexpected flags %q", r[0])
+			}
+			all[r[1]] = hgEntry{mode: mode}
+		}
 	}
-	asked := make(map[string]bool, len(paths))
+	if all == nil {
+		var err error
+		if all, err = s.manifest(ctx, node); err != nil {
+			return nil, err
+		}
+	}
 	for _, p := range paths {
-		asked[p] = true
-	}
-	for _, r := range rows {
-		if paths != nil && !asked[r[1]] {
-			continue // below what is a directory there
+		if e, ok := all[p]; ok {
+			list[p] = e
 		}
-		mode, ok := hgModes[r[0]]
-		if !ok || !safeHgPath(r[1]) {
-			return nil, &UnsupportedError{System: "hg", Feature: fmt.Sprintf("the path %q with flags %q", r[1], r[0])}
-		}
-		list[r[1]] = hgEntry{mode: mode}
 	}
 	return list, nil
 }
 
-var hgModes = map[string]gitdir.Mode{
+var hgFlags = map[string]gitdir.Mode{
 	"": gitdir.ModeRegular, "x": gitdir.ModeExecutable, "l": gitdir.ModeSymlink,
+}
+
+// manifest lists all files of a revision. It is kept, and not to be changed.
+func (s *hgState) manifest(ctx context.Context, node string) (map[string]hgEntry, error) {
+	if list := s.manifests[node]; list != nil {
+		return list, nil
+	}
+	list := make(map[string]hgEntry)
+	if node != nullHg {
+		out, err := s.run(ctx, "manifest", "--debug", "-r", node)
+		if err != nil {
+			return nil, s.why(err)
+		}
+		if list, err = parseHgManifest(string(out)); err != nil {
+			return nil, err
+		}
+	}
+	s.manifests[node] = list
+	return list, nil
+}
+
+// parseHgManifest reads what hg manifest --debug writes: an id, a mode, a sign
+// for the kind, and the path, which hg keeps free of line ends.
+func parseHgManifest(out string) (map[string]hgEntry, error) {
+	list := make(map[string]hgEntry, strings.Count(out, "\n"))
+	for line := range strings.Lines(out) {
+		const id, path = 40, len("755 * ") + 41
+		line, whole := strings.CutSuffix(line, "\n")
+		if !whole || len(line) <= path || !hgFullID.MatchString(line[:id]) {
+			return nil, fmt.Errorf("hg manifest: unexpected line %q", line)
+		}
+		mode, ok := hgKinds[line[id:path]]
+		if !ok {
+			return nil, fmt.Errorf("hg manifest: unexpected line %q", line)
+		}
+		list[line[path:]] = hgEntry{mode: mode, id: line[:id]}
+	}
+	return list, nil
+}
+
+var hgKinds = map[string]gitdir.Mode{
+	" 644   ": gitdir.ModeRegular, " 755 * ": gitdir.ModeExecutable, " 644 @ ": gitdir.ModeSymlink,
 }
 
 // cat hands each file's content to file, which must read all of it, as hg sends

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -96,7 +97,7 @@ func (w *hgCopy) LastChanged(ctx context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	defer s.close()
-	entries, err := s.entries(ctx, s.p1.Node, nil)
+	entries, err := s.manifest(ctx, s.p1.Node)
 	if err != nil {
 		return nil, err
 	}
@@ -228,28 +229,18 @@ func (w *hgCopy) ContentIDs(ctx context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	defer s.close()
-	ids := make(map[string]string)
-	if s.p1.Node == nullHg {
-		return ids, nil
-	}
-	out, err := s.run(ctx, "manifest", "--debug", "-r", s.p1.Node)
+	list, err := s.manifest(ctx, s.p1.Node)
 	if err != nil {
-		return nil, s.why(err)
+		return nil, err
 	}
-	for line := range strings.Lines(string(out)) {
-		// The id, the mode, "*", "@" or a space, and the path, which hg keeps
-		// free of line ends.
-		line = strings.TrimSuffix(line, "\n")
-		if len(line) < 48 || !hgFullID.MatchString(line[:40]) {
-			return nil, fmt.Errorf("hg manifest: unexpected line %q", line)
-		}
-		ids[line[47:]] = line[:40]
+	ids := make(map[string]string, len(list))
+	for path, e := range list {
+		ids[path] = e.id
 	}
 	return ids, nil
 }
 
-// Export writes what .hg_archival.txt would be added to by hg archive, without
-// that file.
+// Export writes what hg archive would, without its .hg_archival.txt.
 func (w *hgCopy) Export(ctx context.Context, rev, dir string) error {
 	s, err := w.look(ctx)
 	if err != nil {
@@ -260,7 +251,7 @@ func (w *hgCopy) Export(ctx context.Context, rev, dir string) error {
 	if err != nil {
 		return err
 	}
-	entries, err := s.entries(ctx, node, nil)
+	entries, err := s.manifest(ctx, node)
 	if err != nil {
 		return err
 	}
@@ -272,11 +263,10 @@ func (w *hgCopy) Export(ctx context.Context, rev, dir string) error {
 		return err
 	}
 	defer root.Close()
-	paths := make([]string, 0, len(entries))
-	for path := range entries {
-		paths = append(paths, path)
+	paths := slices.Sorted(maps.Keys(entries))
+	if i := slices.IndexFunc(paths, func(p string) bool { return !safeHgPath(p) }); i >= 0 {
+		return &UnsupportedError{System: "hg", Feature: "the path " + paths[i]}
 	}
-	slices.Sort(paths)
 	written := 0
 	err = s.cat(ctx, node, paths, func(path string, size int64, from io.Reader) error {
 		e, ok := entries[path]

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"revstamp/vcs/internal/gitdir"
 )
 
 func TestReadReply(t *testing.T) {
@@ -144,6 +146,17 @@ func TestHgTexts(t *testing.T) {
 	for _, text := range []string{"a", "a\x00b\x00", "a\x00b\x00c\x00file\x00"} {
 		if c, _, err := nextHgChange(text); err == nil {
 			t.Errorf("nextHgChange(%q) = %v", text, c)
+		}
+	}
+	id := strings.Repeat("a1", 20)
+	list, err := parseHgManifest(id + " 644   a b\n" + id + " 755 * x\n" + id + " 644 @  l\n")
+	if err != nil || len(list) != 3 || list["a b"].mode != gitdir.ModeRegular || list["x"].mode != gitdir.ModeExecutable ||
+		list[" l"].mode != gitdir.ModeSymlink || list["x"].id != id {
+		t.Errorf("parseHgManifest = %v, %v", list, err)
+	}
+	for _, text := range []string{"\n", id + "\n", id + " 644   a", id + " 644   \n", id + " 640   a\n", "x" + id + " 644   a\n"} {
+		if list, err := parseHgManifest(text); err == nil {
+			t.Errorf("parseHgManifest(%q) = %v", text, list)
 		}
 	}
 	if got := hgQuote(`it's a \ "b"`); got != `'it\'s a \\ "b"'` {

@@ -321,16 +321,16 @@ func (j *hgUpdate) refuse(ctx context.Context, versions []*hgContents) error {
 	if err := l.refuse(); err != nil {
 		return err
 	}
+	if j.fresh {
+		return j.s.inTheWay(j.touched, versions, j.u.Own)
+	}
 	changes, err := j.s.changes(ctx, j.s.p1.Node, j.t.Revision.ID)
 	if err != nil {
 		return err
 	}
-	if j.fresh {
-		return j.s.inTheWay(changes, versions, j.u.Own)
-	}
 	// What some changeset of the update has, and neither the parent nor the
 	// target, is the update's to remove, if it is as there.
-	here, err := j.s.entries(ctx, j.s.p1.Node, nil)
+	here, err := j.s.manifest(ctx, j.s.p1.Node)
 	if err != nil {
 		return err
 	}
@@ -510,12 +510,11 @@ func (j *hgUpdate) track(ctx context.Context) error {
 			changed = append(changed, c.Path)
 		}
 	}
-	if len(changed) == 0 {
-		return nil
-	}
-	for _, verb := range []string{"forget", "add"} {
-		if err := j.hg(ctx, append([]string{verb, "--quiet"}, hgPatterns(changed)...)...); err != nil {
-			return err
+	for some := range slices.Chunk(changed, manyHgPaths) { // more take longer than their number
+		for _, verb := range []string{"forget", "add"} {
+			if err := j.hg(ctx, append([]string{verb, "--quiet"}, hgPatterns(some)...)...); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
