@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -79,10 +80,10 @@ var svnSituations = []struct {
 		s.write("b", "x\n")
 	}},
 	{"text conflict", "4M", func(t *testing.T, s svnSpoiler) { s.write("a", "mine\n"); s.update("4") }},
-	{"property conflict", "5M", func(t *testing.T, s svnSpoiler) {
-		s.svn("propset", "svn:executable", "mine", "dir/c")
-		s.svn("propset", "svn:mime-type", "text/x", "x@2@")
-		s.update("5")
+	{"property conflict", "3M", func(t *testing.T, s svnSpoiler) {
+		s.update("2")
+		s.svn("propset", "svn:keywords", "Id", "keys")
+		s.update("3")
 	}},
 	{"tree conflict", "4M", func(t *testing.T, s svnSpoiler) { s.write("dir/sub/d", "mine\n"); s.update("4") }},
 	{"untracked in the way of an update", "4M", func(t *testing.T, s svnSpoiler) { s.write("dir/new", "mine\n"); s.update("4") }},
@@ -124,6 +125,12 @@ func TestSvnSituations(t *testing.T) {
 			s.spoil(t, svnSpoiler{t, up, dir})
 			if got := vcstest.Version(t, dir); got != s.clean {
 				t.Errorf("svnversion = %q, want %q", got, s.clean)
+			}
+			if kind, _, ok := strings.Cut(s.name, " conflict"); ok {
+				status := strings.ToLower(up.Run(dir, "status"))
+				if !strings.Contains(status, "summary of conflicts:\n  "+kind+" conflicts: 1") {
+					t.Errorf("no %s conflict: %s", kind, status)
+				}
 			}
 			equalsSvn(t, up, dir)
 		})
@@ -321,5 +328,26 @@ func TestSvnFormat(t *testing.T) {
 		if got, err := wc.Revision(t.Context(), nil); !errors.As(err, &unsupported) || !strings.Contains(unsupported.Feature, feature) {
 			t.Errorf("format %d: Revision = %+v, %v", version, got, err)
 		}
+	}
+}
+
+// TestSvnBusy holds SQLite's lock on the database, as another svn does while it
+// writes (https://www.sqlite.org/lockingv3.html, os.h: the lock bytes begin at
+// 1 GiB). svn waits ten seconds for it.
+func TestSvnBusy(t *testing.T) {
+	t.Parallel()
+	_, dir := svnSite(t)
+	db, err := os.OpenFile(filepath.Join(dir, ".svn", "wc.db"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	lock := syscall.Flock_t{Type: syscall.F_WRLCK, Start: 1 << 30, Len: 512}
+	if err := syscall.FcntlFlock(db.Fd(), syscall.F_SETLK, &lock); err != nil {
+		t.Fatal(err)
+	}
+	var locked *vcs.LockedError
+	if _, err := open(t, dir, vcs.Options{}).Revision(t.Context(), nil); !errors.As(err, &locked) || locked.Interrupted {
+		t.Errorf("Revision: %v", err)
 	}
 }

@@ -163,7 +163,7 @@ type Revision struct {
 	Phase    string `json:"phase,omitempty"`    // hg: "public", "draft" or "secret"
 
 	Author string    `json:"author,omitempty"` // of the commit (svn: of the last change here), without an address
-	Date   time.Time `json:"date"`             // when the author made it
+	Date   time.Time `json:"date,omitzero"`    // when the author made it
 	URL    string    `json:"url,omitempty"`    // where it comes from, without user names, passwords and queries
 
 	// Modified names the tracked files with foreign changes, sorted.

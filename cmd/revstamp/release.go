@@ -12,6 +12,7 @@ import (
 	"revstamp/cmd/revstamp/internal/config"
 	"revstamp/cmd/revstamp/internal/release"
 	"revstamp/stamp"
+	"revstamp/vcs"
 )
 
 // onRecord is told of every journal record once it is synced. Tests end the
@@ -33,8 +34,14 @@ func (a *app) site() (*release.Site, error) {
 	}
 	s := release.Open(cfg)
 	s.Observer, s.Logger, s.OnRecord, s.Validate = a.out, a.out.Logger(), onRecord, validate
-	s.Holder = release.Myself(ciJob())
+	s.Holder, s.Svn = release.Myself(ciJob()), svnLogin()
 	return s, nil
+}
+
+// svnLogin is who Subversion's servers are told that it is. A password in the
+// environment is seen by this user alone, one on a command line by all.
+func svnLogin() vcs.Credentials {
+	return vcs.Credentials{User: os.Getenv("REVSTAMP_SVN_USERNAME"), Password: os.Getenv("REVSTAMP_SVN_PASSWORD")}
 }
 
 // validate checks what only the packages that do the work can judge.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -281,8 +282,8 @@ func (r *reader) template(dst *string) setter {
 		if !ok {
 			return
 		}
-		if _, err := parseTemplate(s); err != nil {
-			hint := "write it as {{.Revision}}; its fields are " + strings.Join(dataFields(), " ")
+		if _, err := parseTemplate(s, reflect.TypeFor[Data]()); err != nil {
+			hint := "write it as {{.Revision}}; its fields are " + strings.Join(fieldsOf(reflect.TypeFor[Data]()), " ")
 			if field, ok := err.(*fieldError); ok {
 				hint = field.hint
 			}

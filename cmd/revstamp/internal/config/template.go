@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -9,16 +10,22 @@ import (
 	"time"
 )
 
-// Data is what a template sees.
+// Data is what a template of the configuration sees.
 type Data struct {
-	Revision string // the whole id: git's hash, Subversion's number
-	Short    string
-	Number   int64
-	Branch   string // "" when on none
-	Tag      string // "" when on none
-	Describe string
-	Date     Date   // of the commit
-	Site     string // the site's name in the configuration
+	Revision    string // the whole id: git's hash, Subversion's number
+	Short       string
+	Number      int64  // Subversion's
+	LastChanged int64  // Subversion's: the last revision that changed the site
+	Branch      string // "" when on none
+	Tag         string // "" when on none
+	Describe    string
+	Bookmark    string // Mercurial's active one
+	Phase       string // Mercurial's
+	Author      string
+	Date        Date   // of the commit
+	URL         string // where the working copy comes from
+	System      string // git, svn or hg
+	Site        string // the site's name in the configuration
 }
 
 // Date is a time that prints as RFC 3339 in UTC; {{.Date.Format "20060102"}}
@@ -28,20 +35,49 @@ type Date struct{ time.Time }
 // String is d in RFC 3339, in UTC.
 func (d Date) String() string { return d.UTC().Format(time.RFC3339) }
 
-// Expand carries out text, a text/template over d.
-func Expand(text string, d Data) (string, error) {
-	t, err := parseTemplate(text)
+// Expand carries out text, a text/template over d, a struct: [Data], or another
+// one with fields and with methods that take the place of fields. What a method
+// returned as an error is in the chain of Expand's, as a [*MethodError].
+func Expand(text string, d any) (string, error) {
+	t, err := parseTemplate(text, reflect.TypeOf(d))
 	if err != nil {
 		return "", fmt.Errorf("template %q: %w", text, err)
 	}
 	var b strings.Builder
 	if err := t.Execute(&b, d); err != nil {
-		return "", fmt.Errorf("template %q: %s", text, plainTemplateError(err))
+		plain := fmt.Errorf("template %q: %s", text, plainTemplateError(err))
+		if cause := methodCause(err); cause != nil {
+			return "", &MethodError{plain, cause}
+		}
+		return "", plain
 	}
 	return b.String(), nil
 }
 
-// A fieldError names a field that [Data], or a part of it, does not have.
+// A MethodError is a template that asked for what its data could not tell.
+type MethodError struct {
+	template error
+	cause    error
+}
+
+func (e *MethodError) Error() string { return e.template.Error() }
+
+// Unwrap returns what the method said.
+func (e *MethodError) Unwrap() error { return e.cause }
+
+// methodCause is what a method that a template called returned: text/template
+// wraps it twice.
+func methodCause(err error) error {
+	for range 2 {
+		if err = errors.Unwrap(err); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// A fieldError names a field that the data of a template, or a part of it, does
+// not have.
 type fieldError struct {
 	field string
 	hint  string
@@ -49,9 +85,13 @@ type fieldError struct {
 
 func (e *fieldError) Error() string { return fmt.Sprintf("no field %q", e.field) }
 
-// parseTemplate parses text and checks that every field it names exists, so
-// that a misspelt one is found when a file is read and not in mid-release.
-func parseTemplate(text string) (*template.Template, error) {
+// Hint says what there is.
+func (e *fieldError) Hint() string { return e.hint }
+
+// parseTemplate parses text, a template over data of a type, and checks that
+// every field it names exists, so that a misspelt one is found when a file is
+// read and not in mid-release.
+func parseTemplate(text string, data reflect.Type) (*template.Template, error) {
 	t, err := template.New("value").Option("missingkey=error").Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s", plainTemplateError(err))
@@ -60,7 +100,7 @@ func parseTemplate(text string) (*template.Template, error) {
 		// What the dot is in a {{define}} is for its callers to say.
 		dot := reflect.Type(nil)
 		if each.Name() == "value" {
-			dot = reflect.TypeFor[Data]()
+			dot = data
 		}
 		c := checker{templates: t, root: dot}
 		if c.list(each.Root, dot); c.err != nil {
@@ -182,11 +222,17 @@ func (c *checker) fail(err error) {
 	}
 }
 
-// dataFields are the fields of [Data] as templates name them, in order.
-func dataFields() []string {
+// fieldsOf are the fields of a struct as templates name them, in order, and the
+// methods that are as good.
+func fieldsOf(t reflect.Type) []string {
 	var names []string
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[Data]()) {
-		names = append(names, "."+f.Name)
+	for _, f := range reflect.VisibleFields(t) {
+		if f.IsExported() {
+			names = append(names, "."+f.Name)
+		}
+	}
+	for i := range t.NumMethod() {
+		names = append(names, "."+t.Method(i).Name)
 	}
 	return names
 }
@@ -196,7 +242,7 @@ func fieldHint(name string, t reflect.Type) string {
 		return `this is a date: {{.Date.Format "2006-01-02"}}`
 	}
 	known := map[string]bool{}
-	for _, f := range dataFields() {
+	for _, f := range fieldsOf(t) {
 		known[f] = true
 	}
 	_, hint := suggest(name, known)

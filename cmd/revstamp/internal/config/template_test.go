@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -78,10 +80,42 @@ func TestExpandErrors(t *testing.T) {
 // A template that loads finds its fields: nothing is left to a release to
 // discover but what depends on the revision itself.
 func TestEveryFieldExpands(t *testing.T) {
-	for _, field := range dataFields() {
+	for _, field := range fieldsOf(reflect.TypeFor[Data]()) {
 		if _, err := Expand("{{"+field+"}}", Data{}); err != nil {
 			t.Errorf("%s of nothing: %v", field, err)
 		}
+	}
+}
+
+// lazy is data of which one part costs something.
+type lazy struct {
+	Short string
+	count func() (int, error)
+}
+
+func (l lazy) Count() (int, error) { return l.count() }
+
+// A method is called where the template comes to it, and nowhere else.
+func TestExpandMethods(t *testing.T) {
+	none, calls := errors.New("not known"), 0
+	d := lazy{Short: "3f0c", count: func() (int, error) { calls++; return 7, nil }}
+	for text, want := range map[string]string{
+		"{{.Short}}": "3f0c", "{{if false}}{{.Count}}{{end}}": "", "{{.Count}}": "7",
+		`{{define "a"}}{{.Count}}{{end}}{{template "a" .}}`: "7", "{{with $}}{{.Count}}{{end}}": "7",
+	} {
+		calls = 0
+		got, err := Expand(text, d)
+		if got != want || err != nil || (calls > 0) != (want == "7") {
+			t.Errorf("Expand(%q) = %q, %v after %d calls", text, got, err, calls)
+		}
+	}
+	d.count = func() (int, error) { return 0, none }
+	if got, err := Expand("{{.Count}}", d); !errors.Is(err, none) || !strings.HasPrefix(err.Error(), "template ") {
+		t.Errorf("Expand = %q, %v", got, err)
+	}
+	var unknown *fieldError
+	if _, err := Expand("{{.Cont}}", d); !errors.As(err, &unknown) || unknown.Hint() != "did you mean .Count?" {
+		t.Errorf("Expand of an unknown field: %v", err)
 	}
 }
 

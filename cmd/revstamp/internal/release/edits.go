@@ -306,13 +306,19 @@ func values(cfg *config.Config, rev vcs.Revision) config.Data {
 		short = id
 	}
 	return config.Data{
-		Site:     cfg.Site,
-		Revision: id,
-		Short:    short,
-		Number:   rev.Number,
-		Branch:   rev.Branch,
-		Tag:      rev.Tag,
-		Describe: rev.Describe,
-		Date:     config.Date{Time: rev.Date},
+		Site:        cfg.Site,
+		System:      rev.System,
+		Revision:    id,
+		Short:       short,
+		Number:      rev.Number,
+		LastChanged: rev.LastChanged,
+		Branch:      rev.Branch,
+		Tag:         rev.Tag,
+		Describe:    rev.Describe,
+		Bookmark:    rev.Bookmark,
+		Phase:       rev.Phase,
+		Author:      rev.Author,
+		URL:         rev.URL,
+		Date:        config.Date{Time: rev.Date},
 	}
 }

@@ -44,6 +44,9 @@ type Site struct {
 	Holder   Holder       // who it is that acts, see [Myself]
 	NoGit    bool         // release as if no git client were on PATH
 
+	// Svn is what Subversion's servers are told of who wants something.
+	Svn vcs.Credentials
+
 	// Validate, when not nil, checks the configuration that a target brings.
 	Validate func(*config.Config) error
 
@@ -79,7 +82,7 @@ func (s *Site) observer() Observer {
 }
 
 func (s *Site) workingCopy(ctx context.Context, cfg *config.Config) (vcs.WorkingCopy, error) {
-	return vcs.Open(ctx, filepath.Join(cfg.Dir, cfg.Source.Path), vcs.Options{NoGit: s.NoGit, Logger: s.Logger})
+	return vcs.Open(ctx, filepath.Join(cfg.Dir, cfg.Source.Path), vcs.Options{NoGit: s.NoGit, Svn: s.Svn, Logger: s.Logger})
 }
 
 // Options say how [Site.Release] goes about it.

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"revstamp/cmd/revstamp/internal/config"
+	"revstamp/vcs"
+)
+
+// revisionData is all that can be told of a revision.
+type revisionData struct {
+	vcs.Revision
+	count func() (int64, error)
+}
+
+var errNoCount = errors.New("an exported tree does not tell the number of commits")
+
+// counter counts the commits of wc when it is asked to.
+func counter(ctx context.Context, rev vcs.Revision, wc vcs.WorkingCopy) func() (int64, error) {
+	switch {
+	case wc == nil:
+		return func() (int64, error) { return 0, errNoCount }
+	case rev.System == "svn":
+		return func() (int64, error) { return rev.Number, nil }
+	}
+	return func() (int64, error) { return wc.Count(ctx) }
+}
+
+// Text is what the command says without a format.
+func (d revisionData) Text() string { return revisionText(d.Revision) }
+
+func revisionText(r vcs.Revision) string {
+	switch {
+	case r.Mixed != "":
+		return r.Mixed
+	case len(r.Modified) > 0 && r.System == "svn":
+		return r.ID + "M"
+	case len(r.Modified) > 0:
+		return r.ID + "+"
+	}
+	return r.ID
+}
+
+// revisionFields are what a template sees. What costs something, or may not be
+// known, is a method.
+type revisionFields struct {
+	ID            string
+	Revision      string // the same, as revstamp.yaml calls it
+	Short         string
+	System        string
+	Text          string
+	Number        int64
+	LastChanged   int64
+	Branch        string
+	Tag           string
+	Bookmark      string
+	Phase         string
+	Author        string
+	Date          config.Date
+	URL           string
+	Modified      bool
+	ModifiedFiles []string
+	Mixed         string
+	Detached      bool
+	Shallow       bool
+
+	describe string
+	count    func() (int64, error)
+}
+
+// Count is how many commits lead to the revision.
+func (f revisionFields) Count() (int64, error) { return f.count() }
+
+// Describe is the newest tag and the way from there.
+func (f revisionFields) Describe() (string, error) {
+	if f.describe == "" && f.Shallow {
+		return "", &vcs.ShallowError{System: f.System, What: "the description"}
+	}
+	return f.describe, nil
+}
+
+func (d revisionData) fields() revisionFields {
+	r := d.Revision
+	return revisionFields{
+		ID: r.ID, Revision: r.ID, Short: r.Short, System: r.System, Text: d.Text(),
+		Number: r.Number, LastChanged: r.LastChanged,
+		Branch: r.Branch, Tag: r.Tag, Bookmark: r.Bookmark, Phase: r.Phase,
+		Author: r.Author, Date: config.Date{Time: r.Date}, URL: r.URL,
+		Modified: len(r.Modified) > 0, ModifiedFiles: r.Modified, Mixed: r.Mixed,
+		Detached: r.Detached, Shallow: r.Shallow,
+		describe: r.Describe, count: d.count,
+	}
+}
+
+// revisionResult is what revision tells in JSON.
+type revisionResult struct {
+	Text string `json:"text"`
+	vcs.Revision
+	Count *int64 `json:"count,omitempty"` // left out where it is not known
+}
+
+func (d revisionData) result() (revisionResult, error) {
+	r := revisionResult{Text: d.Text(), Revision: d.Revision}
+	n, known, err := d.counted()
+	if known {
+		r.Count = &n
+	}
+	return r, err
+}
+
+// counted is the count where it is known.
+func (d revisionData) counted() (n int64, known bool, err error) {
+	n, err = d.count()
+	if _, shallow := errors.AsType[*vcs.ShallowError](err); shallow || errors.Is(err, errNoCount) {
+		return 0, false, nil
+	}
+	return n, err == nil, err
+}
+
+// environment is one assignment for a POSIX shell a line, of every field: those
+// of an earlier evaluation do not linger. Within single quotes a shell reads
+// nothing but the next one.
+func (d revisionData) environment() (string, error) {
+	n, known, err := d.counted()
+	if err != nil {
+		return "", err
+	}
+	r := d.Revision
+	number := func(n int64) string {
+		if n == 0 {
+			return ""
+		}
+		return strconv.FormatInt(n, 10)
+	}
+	is := func(b bool) string {
+		if b {
+			return "1"
+		}
+		return ""
+	}
+	count, date := "", ""
+	if known {
+		count = strconv.FormatInt(n, 10)
+	}
+	if !r.Date.IsZero() {
+		date = r.Date.UTC().Format(time.RFC3339)
+	}
+	var b strings.Builder
+	for _, v := range [][2]string{
+		{"SYSTEM", r.System}, {"ID", r.ID}, {"SHORT", r.Short}, {"TEXT", d.Text()},
+		{"NUMBER", number(r.Number)}, {"LAST_CHANGED", number(r.LastChanged)}, {"COUNT", count},
+		{"BRANCH", r.Branch}, {"TAG", r.Tag}, {"DESCRIBE", r.Describe}, {"BOOKMARK", r.Bookmark}, {"PHASE", r.Phase},
+		{"AUTHOR", r.Author}, {"DATE", date}, {"URL", r.URL},
+		{"MODIFIED", is(len(r.Modified) > 0)}, {"MODIFIED_FILES", strings.Join(r.Modified, "\n")}, {"MIXED", r.Mixed},
+		{"DETACHED", is(r.Detached)}, {"SHALLOW", is(r.Shallow)},
+	} {
+		fmt.Fprintf(&b, "REVSTAMP_%s='%s'\n", v[0], strings.ReplaceAll(v[1], "'", `'\''`))
+	}
+	return b.String(), nil
+}
