@@ -36,28 +36,28 @@ func (w *svnCopy) Changes(ctx context.Context, from, to string) ([]Change, error
 	if err := w.server(ctx); err != nil {
 		return nil, err
 	}
-	paths, err := w.differences(ctx, a, b)
+	st, err := w.status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	paths, err := w.differences(ctx, st, a, b)
 	if err != nil {
 		return nil, unknownRevision(err, from, to)
 	}
 	changes := changesOf(paths)
 	switch "BASE" {
 	case a:
-		err = w.despiteDeletions(ctx, changes, Added)
+		st.despiteDeletions(changes, Added)
 	case b:
-		err = w.despiteDeletions(ctx, changes, Deleted)
+		st.despiteDeletions(changes, Deleted)
 	}
-	return changes, err
+	return changes, nil
 }
 
 // despiteDeletions corrects changes from or to BASE, in which svn takes a file
 // that is there, only scheduled to be deleted or replaced, for missing: so it
 // must be one that changed where it is said to be added, or deleted.
-func (w *svnCopy) despiteDeletions(ctx context.Context, changes []Change, said Op) error {
-	st, err := w.status(ctx)
-	if err != nil {
-		return err
-	}
+func (st *svnStatus) despiteDeletions(changes []Change, said Op) {
 	there := make(map[string]bool)
 	for _, e := range st.entries {
 		there[e.Path] = e.Local.Item == "deleted" || e.Local.Item == "replaced"
@@ -67,7 +67,6 @@ func (w *svnCopy) despiteDeletions(ctx context.Context, changes []Change, said O
 			changes[i].Op = Changed
 		}
 	}
-	return nil
 }
 
 // svnRevision is the -r of a name: a number, with or without an r, or HEAD; ""
@@ -250,7 +249,10 @@ func (w *svnCopy) Export(ctx context.Context, rev, dir string) error {
 	if err != nil {
 		return err
 	}
-	if st.interrupted && at == "BASE" {
+	switch {
+	case at != "BASE" && len(st.switched) > 0: // svn would export what is not
+		return &UnsupportedError{System: "svn", Feature: "exporting another revision of what is switched, as " + st.switched[0] + ","}
+	case at == "BASE" && st.interrupted:
 		return &LockedError{Path: w.dir, Interrupted: true}
 	}
 	if err := makeEmpty(dir); err != nil {

@@ -80,29 +80,13 @@ func TestSvnChanges(t *testing.T) {
 			if testing.Short() && from != "" && to != "" && from+to != "27" {
 				continue
 			}
-			want := make(map[string]vcs.Op)
-			for path, text := range after {
-				switch old, ok := before[path]; {
-				case !ok:
-					want[path] = vcs.Added
-				case old != text:
-					want[path] = vcs.Changed
-				}
-			}
-			for path := range before {
-				if _, ok := after[path]; !ok {
-					want[path] = vcs.Deleted
-				}
-			}
+			want := difference(before, after)
 			delete(want, "keys") // differs on disk by what svn expands
 			changes, err := wc.Changes(t.Context(), from, to)
 			if err != nil {
 				t.Fatalf("Changes(%q, %q): %v", from, to, err)
 			}
-			got := make(map[string]vcs.Op)
-			for _, c := range changes {
-				got[c.Path] = c.Op
-			}
+			got := ops(changes)
 			delete(got, "keys")
 			// Properties that leave the file as it is are a change too.
 			for _, path := range []string{"crlf", "native", "b"} {

@@ -80,7 +80,7 @@ func (w *svnCopy) describe(ctx context.Context, t *Target, st *svnStatus, s span
 	}
 	var paths []svnPath
 	err := both(func() (err error) {
-		paths, err = w.differences(ctx, from, to)
+		paths, err = w.differences(ctx, st, from, to)
 		return err
 	}, func() (err error) {
 		if st.against > s.low {

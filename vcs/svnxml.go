@@ -37,6 +37,7 @@ type svnEntry struct {
 		WCLocked bool   `xml:"wc-locked,attr"`
 		Tree     bool   `xml:"tree-conflicted,attr"`
 		File     bool   `xml:"file-external,attr"`
+		Switched bool   `xml:"switched,attr"`
 	} `xml:"wc-status"`
 	Remote struct {
 		Item  string `xml:"item,attr"`
@@ -50,6 +51,7 @@ type svnStatus struct {
 	against     int64           // the revision that -u compared with
 	interrupted bool            // an operation began and did not end
 	externals   map[string]bool // directories and files
+	switched    []string        // the tops of what is of another URL than its directory tells
 }
 
 type svnPath struct {
@@ -190,6 +192,9 @@ func (w *svnCopy) status(ctx context.Context, options ...string) (*svnStatus, er
 		if e.Local.Item == "external" || e.Local.File {
 			st.externals[e.Path] = true
 		}
+		if e.Local.Switched {
+			st.switched = append(st.switched, e.Path)
+		}
 	}
 	return st, nil
 }
@@ -221,18 +226,36 @@ func (e *svnEntry) note() string {
 }
 
 // differences lists the paths that differ between two revisions, as -r takes
-// them: to or from BASE, svn compares what each file is at.
-func (w *svnCopy) differences(ctx context.Context, from, to string) ([]svnPath, error) {
-	var doc struct {
-		Paths []svnPath `xml:"paths>path"`
+// them: to or from BASE, svn compares what each file is at. It does not see that
+// something is switched, but where that is named itself.
+func (w *svnCopy) differences(ctx context.Context, st *svnStatus, from, to string) ([]svnPath, error) {
+	tops := append([]string{"."}, st.switched...)
+	var all []svnPath
+	for _, top := range tops {
+		var doc struct {
+			Paths []svnPath `xml:"paths>path"`
+		}
+		if err := w.xmlOf(ctx, &doc, "diff", "--summarize", "-r", from+":"+to, arg(top)); err != nil {
+			return nil, err
+		}
+		for _, p := range doc.Paths {
+			if p.Path = w.relative(p.Path); within(p.Path, tops) == top {
+				all = append(all, p)
+			}
+		}
 	}
-	if err := w.xmlOf(ctx, &doc, "diff", "--summarize", "-r", from+":"+to, "."); err != nil {
-		return nil, err
+	return all, nil
+}
+
+// within is the innermost of some directories that a path is, or lies in.
+func within(path string, tops []string) string {
+	best := "."
+	for _, top := range tops {
+		if (path == top || strings.HasPrefix(path, top+"/")) && (best == "." || len(top) > len(best)) {
+			best = top
+		}
 	}
-	for i := range doc.Paths {
-		doc.Paths[i].Path = w.relative(doc.Paths[i].Path)
-	}
-	return doc.Paths, nil
+	return best
 }
 
 // changesOf are those of the files among paths that differ, sorted.
