@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,11 +19,31 @@ import (
 	"revstamp/vcs/vcstest"
 )
 
+var (
+	svnMade     sync.Mutex
+	svnOriginal *vcstest.Svn
+)
+
 // svnHistory is a repository of seven revisions with what svn does to a file:
-// keywords, line endings, links, executables, odd names.
+// keywords, line endings, links, executables, odd names. It is made once, in the
+// home directory of all tests, and copied for each.
 func svnHistory(t *testing.T) *vcstest.Svn {
 	t.Helper()
-	up := vcstest.NewSvn(t)
+	svnMade.Lock()
+	defer svnMade.Unlock()
+	if svnOriginal == nil {
+		root, err := os.MkdirTemp(os.Getenv("HOME"), "history-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		svnOriginal = makeHistory(t, root)
+	}
+	return svnOriginal.Clone(t)
+}
+
+func makeHistory(t *testing.T, root string) *vcstest.Svn {
+	t.Helper()
+	up := vcstest.NewSvnIn(t, root)
 	up.Commit("files", vcstest.Files{
 		"a": "a\n", "b": "b\n", "dir/c": "c\n", "dir/sub/d": "d\n", "bin/run": "#!/bin/sh\n", "link": "-> a",
 		"keys": "$Rev$ $Author$ $Date$ $URL$\n", "crlf": "one\r\ntwo\r\n", "native": "one\ntwo\n", "binary": "\x00\xff",

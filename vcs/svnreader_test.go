@@ -18,7 +18,7 @@ func TestSvnReaders(t *testing.T) {
 	const size = 2 << 20
 	rounds := 200
 	if testing.Short() {
-		rounds = 8
+		rounds = 5
 	}
 	up := vcstest.NewSvn(t)
 	files := func(letter string) vcstest.Files {

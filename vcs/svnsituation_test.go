@@ -117,7 +117,7 @@ func TestSvnSituations(t *testing.T) {
 	t.Parallel()
 	up := svnHistory(t)
 	origin := up.Checkout("", "-r", "3")
-	for _, s := range svnSituations {
+	for i, s := range svnSituations {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			dir := filepath.Join(t.TempDir(), "copy")
@@ -132,13 +132,14 @@ func TestSvnSituations(t *testing.T) {
 					t.Errorf("no %s conflict: %s", kind, status)
 				}
 			}
-			equalsSvn(t, up, dir)
+			equalsSvn(t, up, dir, testing.Short(), i%2 == 0)
 		})
 	}
 }
 
-// equalsSvn holds all that is told against svn's own answers.
-func equalsSvn(t *testing.T, up *vcstest.Svn, dir string) {
+// equalsSvn holds all that is told against svn's own answers; in short one of
+// the two lists of files, which come from one reader.
+func equalsSvn(t *testing.T, up *vcstest.Svn, dir string, short, even bool) {
 	t.Helper()
 	wc := open(t, dir, vcs.Options{})
 	got, err := wc.Revision(t.Context(), nil)
@@ -169,13 +170,17 @@ func equalsSvn(t *testing.T, up *vcstest.Svn, dir string) {
 			changed[path], sums[path] = i["Last Changed Rev"], i["Checksum"]
 		}
 	}
-	all, err := wc.LastChanged(t.Context())
-	if d := cmp.Diff(changed, all); d != "" || err != nil {
-		t.Errorf("LastChanged: %v %s", err, d)
+	if !short || even {
+		all, err := wc.LastChanged(t.Context())
+		if d := cmp.Diff(changed, all); d != "" || err != nil {
+			t.Errorf("LastChanged: %v %s", err, d)
+		}
 	}
-	all, err = wc.ContentIDs(t.Context())
-	if d := cmp.Diff(sums, all); d != "" || err != nil {
-		t.Errorf("ContentIDs: %v %s", err, d)
+	if !short || !even {
+		all, err := wc.ContentIDs(t.Context())
+		if d := cmp.Diff(sums, all); d != "" || err != nil {
+			t.Errorf("ContentIDs: %v %s", err, d)
+		}
 	}
 }
 

@@ -25,8 +25,13 @@ type Svn struct {
 // NewSvn makes a repository with an empty trunk at revision 1.
 func NewSvn(t testing.TB) *Svn {
 	t.Helper()
+	return NewSvnIn(t, t.TempDir())
+}
+
+// NewSvnIn makes it in a directory that outlives the test, for tests to Clone.
+func NewSvnIn(t testing.TB, root string) *Svn {
+	t.Helper()
 	need.Program(t, "svn", "svnadmin", "svnserve", "svnversion")
-	root := t.TempDir()
 	s := &Svn{t: t, Dir: filepath.Join(root, "repository"), WC: filepath.Join(root, "commit from")}
 	Run(t, "", nil, "svnadmin", "create", s.Dir)
 	// Dates can be set afterwards only where the repository allows it.
@@ -39,6 +44,14 @@ func NewSvn(t testing.TB) *Svn {
 	s.date(1)
 	s.Run("", "checkout", s.URL+"/trunk", s.WC)
 	return s
+}
+
+// Clone copies the repository, for a test of its own that commits nothing.
+func (s *Svn) Clone(t testing.TB) *Svn {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "repository")
+	Run(t, "", nil, "cp", "-a", s.Dir, dir)
+	return &Svn{t: t, Dir: dir, URL: "file://" + dir}
 }
 
 var svnLocale = []string{"LC_ALL=C.UTF-8"}
