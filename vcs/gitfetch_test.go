@@ -82,7 +82,7 @@ func TestGitSecrets(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	address := strings.TrimPrefix(server.URL, "http://")
-	err := vcs.Clone(t.Context(), "http://user:hunter2@"+address+"/x.git", filepath.Join(t.TempDir(), "new"))
+	err := vcs.Clone(t.Context(), "http://user:hunter2@"+address+"/x.git", filepath.Join(t.TempDir(), "new"), vcs.CloneOptions{Options: vcs.Options{NoGit: true}})
 	if err == nil || !strings.Contains(err.Error(), "auth") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("Clone: %v", err)
 	}
