@@ -225,7 +225,7 @@ func cloneSvn(ctx context.Context, from, dir string, o CloneOptions) error {
 		from = (&url.URL{Scheme: "file", Path: from}).String()
 	}
 	args := []string{"checkout", "--quiet"}
-	switch m := svnNumber.FindStringSubmatch(o.Revision); {
+	switch m := svnNumber().FindStringSubmatch(o.Revision); {
 	case m != nil:
 		args = append(args, "--revision", m[1])
 	case o.Revision != "" && o.Revision != "HEAD":

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -111,20 +110,20 @@ func readExport(file string) (string, error) {
 }
 
 var (
-	fullID    = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
-	svnExport = regexp.MustCompile(`^(?:r([1-9][0-9]{0,17})|([1-9][0-9]{0,5}))$`) // more digits may be the beginning of a hash
+	fullID    = lazily(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+	svnExport = lazily(`^(?:r([1-9][0-9]{0,17})|([1-9][0-9]{0,5}))$`) // more digits may be the beginning of a hash
 )
 
 const shortID = 12
 
 func readRevisionFile(text string) (Revision, error) {
 	line := strings.TrimSpace(text)
-	if m := svnExport.FindStringSubmatch(line); m != nil {
+	if m := svnExport().FindStringSubmatch(line); m != nil {
 		id := m[1] + m[2]
 		n, err := strconv.ParseInt(id, 10, 64)
 		return Revision{System: "svn", ID: id, Short: id, Number: n}, err
 	}
-	if !fullID.MatchString(line) {
+	if !fullID().MatchString(line) {
 		return Revision{}, &ExportError{Detail: "holds no full id of a revision, and nothing else",
 			hint: "write it with 'git rev-parse HEAD >REVISION', say"}
 	}
@@ -156,7 +155,7 @@ func oneField(all map[string][]string, key string) string {
 // nodeField is the full id in a field.
 func nodeField(all map[string][]string) (string, error) {
 	id := oneField(all, "node")
-	if !fullID.MatchString(id) {
+	if !fullID().MatchString(id) {
 		return "", &ExportError{Detail: fmt.Sprintf("its node is %q, no full id of a commit", id)}
 	}
 	return id, nil

@@ -171,7 +171,7 @@ func parseHgManifest(out string) (map[string]hgEntry, error) {
 	for line := range strings.Lines(out) {
 		const id, path = 40, len("755 * ") + 41
 		line, whole := strings.CutSuffix(line, "\n")
-		if !whole || len(line) <= path || !hgFullID.MatchString(line[:id]) {
+		if !whole || len(line) <= path || !hgFullID().MatchString(line[:id]) {
 			return nil, fmt.Errorf("hg manifest: unexpected line %q", line)
 		}
 		mode, ok := hgKinds[line[id:path]]

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,9 +19,9 @@ type hgFound struct {
 }
 
 var (
-	hgFullID = regexp.MustCompile(`^[0-9a-f]{40}$`)
-	hgPrefix = regexp.MustCompile(`^[0-9a-f]{6,40}$`)
-	hgNumber = regexp.MustCompile(`^-?[0-9]{1,11}$`)
+	hgFullID = lazily(`^[0-9a-f]{40}$`)
+	hgPrefix = lazily(`^[0-9a-f]{6,40}$`)
+	hgNumber = lazily(`^-?[0-9]{1,11}$`)
 )
 
 // find looks up what want means, upstream first where there is one, and fetches
@@ -39,9 +38,9 @@ func (s *hgState) find(ctx context.Context, want string) (*hgFound, error) {
 		return s.findBranch(ctx, s.branch)
 	case strings.ContainsAny(want, "\x00\n\r"), want == ".", want == "null":
 		return nil, &UnknownRevisionError{Want: want}
-	case want == "tip", hgNumber.MatchString(want):
+	case want == "tip", hgNumber().MatchString(want):
 		return nil, &UnknownRevisionError{Want: want, Detail: "it means another changeset in every clone"}
-	case hgFullID.MatchString(want):
+	case hgFullID().MatchString(want):
 		return s.findID(ctx, want)
 	case s.upstream == "":
 		return s.findHere(ctx, want)
@@ -54,7 +53,7 @@ func (s *hgState) find(ctx context.Context, want string) (*hgFound, error) {
 // findName looks for a name upstream, in hg's order: bookmarks, then tags, then
 // branches, then the beginnings of ids.
 func (s *hgState) findName(ctx context.Context, want string) (*hgFound, error) {
-	if hgPrefix.MatchString(want) && len(want) >= 12 && !s.named(ctx, want) {
+	if hgPrefix().MatchString(want) && len(want) >= 12 && !s.named(ctx, want) {
 		if node, err := s.here(ctx, "id("+want+")"); err != nil || node != "" {
 			return &hgFound{node: node}, err
 		}
@@ -101,7 +100,7 @@ func (s *hgState) lookup(ctx context.Context, name string) (string, error) {
 		return "", s.why(err)
 	}
 	for field := range strings.FieldsSeq(string(out)) {
-		if hgFullID.MatchString(field) {
+		if hgFullID().MatchString(field) {
 			return field, nil
 		}
 	}
@@ -186,7 +185,7 @@ func (s *hgState) findHere(ctx context.Context, want string) (*hgFound, error) {
 		return nil, err
 	}
 	switch {
-	case found == nil && hgPrefix.MatchString(want):
+	case found == nil && hgPrefix().MatchString(want):
 		node, err := s.here(ctx, "id("+want+")")
 		if err == nil && node == "" {
 			err = &UnknownRevisionError{Want: want}
@@ -223,7 +222,7 @@ func (s *hgState) findBookmark(ctx context.Context, name string, bookmarks map[s
 		}
 	}
 	node := bookmarks[name]
-	if !hgFullID.MatchString(node) {
+	if !hgFullID().MatchString(node) {
 		return nil, &UnknownRevisionError{Want: name, Detail: "upstream has no such bookmark"}
 	}
 	have, err := s.here(ctx, "id("+node+")")

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -106,13 +105,13 @@ func (c *hgrc) include(file string, depth int) error {
 
 // The lines of an hgrc, as in Mercurial's mercurial/config.py.
 var (
-	hgrcComment  = regexp.MustCompile(`^[;#]`)
-	hgrcEmpty    = regexp.MustCompile(`^([;#]|\s*$)`)
-	hgrcContinue = regexp.MustCompile(`^\s+(\S|\S.*\S)\s*$`)
-	hgrcSection  = regexp.MustCompile(`^\[([^\[]+)\]`)
-	hgrcItem     = regexp.MustCompile(`^([^=\s][^=]*?)\s*=\s*(.*\S|)`)
-	hgrcUnset    = regexp.MustCompile(`^%unset\s+(\S+)`)
-	hgrcInclude  = regexp.MustCompile(`^%include\s+(\S|\S.*\S)\s*$`)
+	hgrcComment  = lazily(`^[;#]`)
+	hgrcEmpty    = lazily(`^([;#]|\s*$)`)
+	hgrcContinue = lazily(`^\s+(\S|\S.*\S)\s*$`)
+	hgrcSection  = lazily(`^\[([^\[]+)\]`)
+	hgrcItem     = lazily(`^([^=\s][^=]*?)\s*=\s*(.*\S|)`)
+	hgrcUnset    = lazily(`^%unset\s+(\S+)`)
+	hgrcInclude  = lazily(`^%include\s+(\S|\S.*\S)\s*$`)
 )
 
 func (c *hgrc) parse(file, text string, include func(string) error) error {
@@ -121,27 +120,27 @@ func (c *hgrc) parse(file, text string, include func(string) error) error {
 	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
 		n++
 		if item != "" {
-			if hgrcComment.MatchString(line) {
+			if hgrcComment().MatchString(line) {
 				continue
 			}
-			if m := hgrcContinue.FindStringSubmatch(line); m != nil {
+			if m := hgrcContinue().FindStringSubmatch(line); m != nil {
 				c.set(section, item, c.get(section, item)+"\n"+m[1])
 				continue
 			}
 			item = ""
 		}
-		if m := hgrcInclude.FindStringSubmatch(line); m != nil {
+		if m := hgrcInclude().FindStringSubmatch(line); m != nil {
 			if err := include(m[1]); err != nil {
 				return err
 			}
-		} else if hgrcEmpty.MatchString(line) {
+		} else if hgrcEmpty().MatchString(line) {
 			continue
-		} else if m := hgrcSection.FindStringSubmatch(line); m != nil {
+		} else if m := hgrcSection().FindStringSubmatch(line); m != nil {
 			section = m[1]
-		} else if m := hgrcItem.FindStringSubmatch(line); m != nil {
+		} else if m := hgrcItem().FindStringSubmatch(line); m != nil {
 			item = m[1]
 			c.set(section, item, m[2])
-		} else if m := hgrcUnset.FindStringSubmatch(line); m != nil {
+		} else if m := hgrcUnset().FindStringSubmatch(line); m != nil {
 			delete(c.sections[section], m[1])
 		} else {
 			return fmt.Errorf("%q: line %d is no configuration", file, n)

@@ -239,7 +239,7 @@ func (s *hgState) interruptedNodes() ([]string, error) {
 	slices.Sort(nodes)
 	nodes = slices.Compact(nodes)
 	for _, n := range nodes {
-		if !hgFullID.MatchString(n) {
+		if !hgFullID().MatchString(n) {
 			return nil, fmt.Errorf("an interrupted update names the changeset %q", n)
 		}
 	}

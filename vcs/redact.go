@@ -2,17 +2,16 @@ package vcs
 
 import (
 	"net/url"
-	"regexp"
 	"strings"
 )
 
 // userinfo is what stands before the last @ of a URL's authority: a password
 // may hold an @ itself, and never a slash or a space.
-var userinfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^/\s'"]*@`)
+var userinfo = lazily(`([A-Za-z][A-Za-z0-9+.-]*://)[^/\s'"]*@`)
 
 // redact removes user names and passwords from the URLs in a text. A user name
 // alone is removed too: for many hosts it is the token.
-func redact(s string) string { return userinfo.ReplaceAllString(s, "$1") }
+func redact(s string) string { return userinfo().ReplaceAllString(s, "$1") }
 
 func redactAll(list []string) []string {
 	out := make([]string, len(list))

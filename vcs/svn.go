@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -97,7 +96,7 @@ func (w *svnCopy) meant(err error) error {
 	if !errors.As(err, &failed) {
 		return err
 	}
-	switch code := svnCode.FindString(failed.Stderr); code {
+	switch code := svnCode().FindString(failed.Stderr); code {
 	case "E155004", "E155037":
 		// The last operation did not end, or another one goes on: svn cannot
 		// tell the two apart.
@@ -115,7 +114,7 @@ func (w *svnCopy) meant(err error) error {
 }
 
 // svnCode are the failures that meant knows, of svn_error_codes.h.
-var svnCode = regexp.MustCompile(`\b(E155004|E155037|E200033|E155021|E155036|E170001|E215004)\b`)
+var svnCode = lazily(`\b(E155004|E155037|E200033|E155021|E155036|E170001|E215004)\b`)
 
 // arg names a versioned path, whatever its name: without the second @ svn would
 // take what follows the first for a revision.
@@ -127,13 +126,13 @@ type span struct {
 	flags     string // of "MSP": modified, switched, partial
 }
 
-var svnversionText = regexp.MustCompile(`^(\d+)(?::(\d+))?(M?S?P?)$`)
+var svnversionText = lazily(`^(\d+)(?::(\d+))?(M?S?P?)$`)
 
 // parseSpan reads svnversion's one line. Whatever is no number there is an
 // error, though svnversion ends with status 0: "Unversioned directory" has been
 // stamped into configurations.
 func parseSpan(text string) (span, error) {
-	m := svnversionText.FindStringSubmatch(text)
+	m := svnversionText().FindStringSubmatch(text)
 	if m == nil {
 		return span{}, fmt.Errorf("svnversion: %q is no revision", text)
 	}
@@ -276,10 +275,10 @@ func (w *svnCopy) Read(ctx context.Context, t *Target, path string) ([]byte, err
 // absent reports whether svn says that there is nothing by that name.
 func absent(err error) bool {
 	var failed *ClientError
-	return errors.As(err, &failed) && notFoundCode.MatchString(failed.Stderr)
+	return errors.As(err, &failed) && notFoundCode().MatchString(failed.Stderr)
 }
 
-var notFoundCode = regexp.MustCompile(`E160013|E200009|E155010|E195012`)
+var notFoundCode = lazily(`E160013|E200009|E155010|E195012`)
 
 func (w *svnCopy) urlOf(ctx context.Context, path string) (string, error) {
 	infos, err := w.infos(ctx, path)

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/url"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -133,7 +132,7 @@ func unpinned(externals []svnProperty) error {
 				continue
 			}
 			why := ""
-			switch tunnel := externalTunnel.FindStringSubmatch(line); {
+			switch tunnel := externalTunnel().FindStringSubmatch(line); {
 			case tunnel != nil && tunnel[1] != "ssh":
 				why = "through a tunnel"
 			case !pinned(line):
@@ -148,17 +147,17 @@ func unpinned(externals []svnProperty) error {
 }
 
 var (
-	externalRevision = regexp.MustCompile(`(^|\s)-r\s*\d+(\s|$)`)
-	externalURL      = regexp.MustCompile(`^"?(\^/|//|/|\.\./|[A-Za-z][A-Za-z0-9+.-]*://)`)
-	externalTunnel   = regexp.MustCompile(`(?:^|[\s"])svn\+([^:/\s]*)://`)
-	externalPeg      = regexp.MustCompile(`@\d+"?$`)
+	externalRevision = lazily(`(^|\s)-r\s*\d+(\s|$)`)
+	externalURL      = lazily(`^"?(\^/|//|/|\.\./|[A-Za-z][A-Za-z0-9+.-]*://)`)
+	externalTunnel   = lazily(`(?:^|[\s"])svn\+([^:/\s]*)://`)
+	externalPeg      = lazily(`@\d+"?$`)
 )
 
 // pinned reports whether the definition of an external names a revision: by -r,
 // or behind its URL. The grammar, in which the URL comes first or last, is that
 // of svn_wc_parse_externals_description3.
 func pinned(line string) bool {
-	return externalRevision.MatchString(line) || slices.ContainsFunc(strings.Fields(line), func(word string) bool {
-		return externalURL.MatchString(word) && externalPeg.MatchString(word)
+	return externalRevision().MatchString(line) || slices.ContainsFunc(strings.Fields(line), func(word string) bool {
+		return externalURL().MatchString(word) && externalPeg().MatchString(word)
 	})
 }

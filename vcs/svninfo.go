@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -78,14 +77,14 @@ func svnRevision(name string) (string, error) {
 	case "HEAD":
 		return name, nil
 	}
-	m := svnNumber.FindStringSubmatch(name)
+	m := svnNumber().FindStringSubmatch(name)
 	if m == nil {
 		return "", &UnknownRevisionError{Want: name, Detail: "svn wants a number, or HEAD"}
 	}
 	return m[1], nil
 }
 
-var svnNumber = regexp.MustCompile(`^r?(\d{1,18})$`)
+var svnNumber = lazily(`^r?(\d{1,18})$`)
 
 // unknownRevision makes an UnknownRevisionError of svn's refusal of one of the
 // names.
@@ -96,21 +95,21 @@ func unknownRevision(err error, names ...string) error {
 	}
 	want := strings.Join(names, ":")
 	switch {
-	case noRevision.MatchString(failed.Stderr):
-		number := noRevision.FindStringSubmatch(failed.Stderr)[1]
+	case noRevision().MatchString(failed.Stderr):
+		number := noRevision().FindStringSubmatch(failed.Stderr)[1]
 		if i := slices.IndexFunc(names, func(n string) bool { return strings.TrimPrefix(n, "r") == number }); i >= 0 {
 			want = names[i]
 		}
 		return &UnknownRevisionError{Want: want, Detail: "the repository has none of that number"}
-	case noPlace.MatchString(failed.Stderr):
+	case noPlace().MatchString(failed.Stderr):
 		return &UnknownRevisionError{Want: want, Detail: "what is checked out here did not exist then"}
 	}
 	return err
 }
 
 var (
-	noRevision = regexp.MustCompile(`E160006: No such revision (\d+)`)
-	noPlace    = regexp.MustCompile(`E160005|E160013|E195012`)
+	noRevision = lazily(`E160006: No such revision (\d+)`)
+	noPlace    = lazily(`E160005|E160013|E195012`)
 )
 
 // LastChanged reads one list of all files. What is to be added, or to be
