@@ -66,19 +66,18 @@ func (s *siteConfig) digestFile(a *asset) *digest {
 		return d
 	}
 	h := sha256.New()
-	err := s.copy(h, a.path)
+	_, err := s.copy(h, a.path)
 	a.setDigest(h.Sum(nil), err)
 	return a.digest.Load()
 }
 
-func (s *siteConfig) copy(to io.Writer, name string) error {
+func (s *siteConfig) copy(to io.Writer, name string) (int64, error) {
 	f, err := s.fs.Open(name)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer f.Close()
-	_, err = io.Copy(to, f)
-	return err
+	return io.Copy(to, f)
 }
 
 // digestSheet digests a style sheet as it will be once its references have

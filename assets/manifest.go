@@ -1,0 +1,227 @@
+package assets
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// ManifestFormat is the number of the shape that Manifest has as JSON. Fields
+// are added without a new one.
+const ManifestFormat = 1
+
+// Manifest tells all that a template has to know of a site's assets. As JSON it
+// is what the helpers of package templates read.
+type Manifest struct {
+	Format   int              `json:"format"`             // ManifestFormat
+	Revision string           `json:"revision,omitempty"` // of the site
+	URL      string           `json:"url"`                // what the URL of any file begins with; ends in a slash
+	Assets   map[string]Asset `json:"assets"`             // by slash path under the root
+}
+
+// Asset is one file of a manifest.
+type Asset struct {
+	URL       string `json:"url"`       // versioned: to be used as it is, once escaped for HTML
+	Version   string `json:"version"`   // as it stands in URL
+	Digest    string `json:"digest"`    // SHA-256 of the content, in hexadecimal
+	Integrity string `json:"integrity"` // of the content, as the attribute of that name wants it: sha384-…
+	Size      int64  `json:"size"`      // bytes
+}
+
+// ManifestOptions add to a manifest what its site does not know.
+type ManifestOptions struct {
+	// Revision stands in the manifest. It is no version: that comes from the Site.
+	Revision string
+
+	// Origins are where the assets are served from, as "https://a.example", in
+	// place of the page's own host. Of several each asset has one, by its path:
+	// the same for as long as the list is.
+	Origins []string
+}
+
+// Manifest reads every asset under the root: regular files that are no
+// documents, without those whose path has an element that begins with a dot.
+// Their number is what memory it takes.
+func (s *Site) Manifest(ctx context.Context, o ManifestOptions) (*Manifest, error) {
+	config, err := s.ready()
+	if err != nil {
+		return nil, err
+	}
+	paths, err := config.assets(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	m := &Manifest{Format: ManifestFormat, Revision: o.Revision, URL: config.base(), Assets: make(map[string]Asset, len(paths))}
+	found := make([]Asset, len(paths))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, p := range paths {
+		group.Go(func() (err error) {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			found[i], err = s.asset(p)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	for i, p := range paths {
+		a := found[i]
+		a.URL = origin(o.Origins, p) + m.URL + escapePath(p) + "?" + config.param + "=" + a.Version
+		m.Assets[p] = a
+	}
+	return m, nil
+}
+
+// assets lists the paths of all assets, sorted.
+func (s *siteConfig) assets(ctx context.Context) ([]string, error) {
+	var paths []string
+	err := fs.WalkDir(s.fs, ".", func(p string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case p != "." && strings.HasPrefix(d.Name(), "."):
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case d.IsDir(), documents[strings.ToLower(path.Ext(p))]:
+			return nil
+		case d.Type()&fs.ModeSymlink != 0:
+			// A link to a file is the file to whoever serves it.
+			if a := s.catalog.lookup(s.fs, []byte(p)); !a.regular {
+				return a.err
+			}
+		case !d.Type().IsRegular():
+			return nil
+		}
+		paths = append(paths, p)
+		return nil
+	})
+	slices.Sort(paths)
+	return paths, err
+}
+
+// asset reads one, for all but its URL.
+func (s *Site) asset(p string) (Asset, error) {
+	version, err := s.Version(p)
+	if err != nil {
+		return Asset{}, err
+	}
+	digest, integrity := sha256.New(), sha512.New384()
+	size, err := s.config.copy(io.MultiWriter(digest, integrity), p)
+	if err != nil {
+		return Asset{}, err
+	}
+	return Asset{
+		Version:   version,
+		Digest:    hex.EncodeToString(digest.Sum(nil)),
+		Integrity: "sha384-" + base64.StdEncoding.EncodeToString(integrity.Sum(nil)),
+		Size:      size,
+	}, nil
+}
+
+// base is the prefix as it stands in URLs.
+func (s *siteConfig) base() string { return "/" + escapePath(strings.TrimPrefix(string(s.prefix), "/")) }
+
+// escapePath makes a slash path fit to stand in a URL, in every context: what
+// is neither unreserved in RFC 3986 nor a slash is percent-encoded.
+func escapePath(p string) string {
+	parts := strings.Split(p, "/")
+	for i := range parts {
+		parts[i] = percentEncode(parts[i])
+	}
+	return strings.Join(parts, "/")
+}
+
+// origin returns that of all which a path has; "" for the page's own.
+func origin(all []string, p string) string {
+	if len(all) == 0 {
+		return ""
+	}
+	return strings.TrimRight(all[crc32.ChecksumIEEE([]byte(p))%uint32(len(all))], "/")
+}
+
+// ParseManifest reads a manifest as JSON.
+func ParseManifest(data []byte) (*Manifest, error) {
+	m := new(Manifest)
+	if err := json.Unmarshal(data, m); err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	switch {
+	case m.Format == 0:
+		return nil, errors.New("manifest: not one of revstamp's: it has no format")
+	case m.Format > ManifestFormat:
+		return nil, fmt.Errorf("manifest: its format is %d, and %d the newest that is known", m.Format, ManifestFormat)
+	}
+	return m, nil
+}
+
+// Shapes are the names that Manifest.Encode knows.
+func Shapes() []string { return []string{"revstamp", "mix", "vite"} }
+
+// Encode writes the manifest as JSON: sorted, indented, and always the same for
+// the same assets. The shapes are
+//
+//	revstamp  this type, which ParseManifest reads
+//	mix       {"/css/site.css": "/css/site.css?v=42"}, as Laravel Mix writes it;
+//	          keys and values begin with the site's prefix. Symfony reads it with
+//	          its JsonManifestVersionStrategy
+//	vite      {"css/site.css": {"file": "css/site.css?v=42", "src": "css/site.css"}},
+//	          as Vite does in .vite/manifest.json; without the prefix
+//
+// That of Django, staticfiles.json, is for file names: Django escapes the "?"
+// of a version.
+func (m *Manifest) Encode(shape string) ([]byte, error) {
+	var v any
+	switch shape {
+	case "revstamp", "":
+		v = m
+	case "mix":
+		all := make(map[string]string, len(m.Assets))
+		for p, a := range m.Assets {
+			all[m.URL+p] = a.URL
+		}
+		v = all
+	case "vite":
+		type chunk struct {
+			File      string `json:"file"`
+			Src       string `json:"src"`
+			Integrity string `json:"integrity,omitempty"`
+		}
+		all := make(map[string]chunk, len(m.Assets))
+		for p, a := range m.Assets {
+			_, query, _ := strings.Cut(a.URL, "?")
+			all[p] = chunk{escapePath(p) + "?" + query, p, a.Integrity}
+		}
+		v = all
+	default:
+		return nil, fmt.Errorf("manifest shape %q is not known: it is one of %s", shape, strings.Join(Shapes(), ", "))
+	}
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return []byte(b.String()), nil
+}

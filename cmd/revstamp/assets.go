@@ -1,0 +1,207 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"revstamp/assets"
+	"revstamp/cmd/revstamp/internal/config"
+	"revstamp/stamp/atomicfile"
+)
+
+func newAssets(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "assets",
+		Short: "Version the assets of a site",
+	}
+	cmd.AddCommand(newManifest(a))
+	return cmd
+}
+
+// assetSite is what the flags of an assets command say of the site. Where they
+// say nothing, the configuration does, if there is one.
+type assetSite struct {
+	*app
+	root, url, version, rev, param string
+	given                          func(flag string) bool
+}
+
+func (s *assetSite) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&s.root, "root", "", "the asset root: the `directory` that is served")
+	f.StringVar(&s.url, "url", "/", "the `path` that the root is served under")
+	f.StringVar(&s.version, "version", "revision", "what a version is: revision or digest")
+	f.StringVar(&s.rev, "rev", "", "the `revision`; by default the working copy's, shortened")
+	f.StringVar(&s.param, "param", "v", "the query `parameter` that holds the version")
+	s.given = f.Changed
+}
+
+// configure takes from revstamp.yaml what no flag says.
+func (s *assetSite) configure() error {
+	_, err := os.Stat(s.config)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+		if s.root == "" {
+			err = &usageError{msg: "the asset root is not known", hint: "name it with --root, or in " + s.config}
+		}
+		return err
+	}
+	site, err := s.site()
+	if err != nil {
+		return err
+	}
+	cfg := site.Config.Assets
+	if cfg == nil {
+		if s.root == "" {
+			return &usageError{msg: s.config + " names no asset root", hint: "name it with --root, or as assets.root"}
+		}
+		return nil
+	}
+	for flag, set := range map[string]func(){
+		"root":    func() { s.root = site.Config.Abs(cfg.Root) },
+		"url":     func() { s.url = cfg.URL },
+		"version": func() { s.version = string(cfg.Version) },
+		"param":   func() { s.param = cfg.Param },
+	} {
+		if !s.given(flag) {
+			set()
+		}
+	}
+	return nil
+}
+
+// open returns the site, and the revision that it is at; that is empty where
+// versions are digests and nobody can tell it.
+func (s *assetSite) open(ctx context.Context) (site *assets.Site, rev string, err error) {
+	if err := s.configure(); err != nil {
+		return nil, "", err
+	}
+	if info, err := os.Stat(s.root); err != nil {
+		return nil, "", err
+	} else if !info.IsDir() {
+		return nil, "", fmt.Errorf("%q is no directory", s.root)
+	}
+	byDigest := s.version == string(config.ByDigest)
+	if !byDigest && s.version != string(config.ByRevision) {
+		return nil, "", &usageError{msg: fmt.Sprintf("version %q is not known", s.version), hint: "it is revision or digest"}
+	}
+	if rev = s.rev; rev == "" {
+		found, err := s.revision(ctx, ".")
+		if err != nil && !byDigest {
+			return nil, "", err
+		}
+		rev = found.Short
+	}
+	site = &assets.Site{FS: os.DirFS(s.root), URL: s.url, Param: s.param}
+	if !byDigest {
+		site.Rev = rev
+	}
+	return site, rev, nil
+}
+
+func newManifest(a *app) *cobra.Command {
+	s := &assetSite{app: a}
+	var shape, out string
+	var origins []string
+	cmd := &cobra.Command{
+		Use:   "manifest",
+		Short: "List the assets with their versions, for templates",
+		Long: `Manifest reads every asset under the root and writes a list of them as JSON: the
+versioned URL, version, digest, integrity and size of each. Templates read it
+with the helpers that "revstamp helper" writes, or in Go with revstamp/templates.
+
+Files whose name begins with a dot, or that lie in such a directory, are left
+out, and so are documents: pages, templates and texts.
+
+The shapes are revstamp, which the helpers read; mix, as of Laravel Mix, which
+Symfony reads too; and vite. The same assets always give the same bytes.`,
+		Example: `  revstamp assets manifest --root public --rev 42 -o public/manifest.json`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !slices.Contains(assets.Shapes(), shape) {
+				return &usageError{msg: fmt.Sprintf("shape %q is not known", shape), hint: "it is one of " + strings.Join(assets.Shapes(), ", ")}
+			}
+			m, err := s.manifest(cmd.Context(), origins, out)
+			if err != nil {
+				return err
+			}
+			text, err := m.Encode(shape)
+			if err != nil {
+				return err
+			}
+			return s.write(cmd.Context(), out, text, len(m.Assets))
+		},
+	}
+	s.flags(cmd)
+	f := cmd.Flags()
+	f.StringVar(&shape, "shape", "revstamp", "the `shape`: "+strings.Join(assets.Shapes(), ", "))
+	f.StringSliceVar(&origins, "origin", nil, "`https://host` that serves the assets; of several each asset has one")
+	f.StringVarP(&out, "output", "o", "", "the `file` to write; by default standard output")
+	return cmd
+}
+
+// manifest is that of the site. What is written into the root is not part of it.
+func (s *assetSite) manifest(ctx context.Context, origins []string, out string) (*assets.Manifest, error) {
+	for _, o := range origins {
+		if !strings.HasPrefix(o, "https://") && !strings.HasPrefix(o, "http://") {
+			return nil, &usageError{msg: fmt.Sprintf("origin %q is none", o), hint: "write it like https://static.example.org"}
+		}
+	}
+	site, rev, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m, err := site.Manifest(ctx, assets.ManifestOptions{Revision: rev, Origins: origins})
+	if err != nil {
+		return nil, err
+	}
+	if out != "" {
+		root, err1 := filepath.Abs(s.root)
+		abs, err2 := filepath.Abs(out)
+		if err := errors.Join(err1, err2); err != nil {
+			return nil, err
+		}
+		if rel, err := filepath.Rel(root, abs); err == nil {
+			delete(m.Assets, filepath.ToSlash(rel))
+		}
+	}
+	return m, nil
+}
+
+func (s *assetSite) write(ctx context.Context, out string, text []byte, count int) error {
+	if out == "" {
+		_, err := os.Stdout.Write(text)
+		return err
+	}
+	list, end := s.temps(ctx)
+	defer end()
+	options := atomicfile.Options{Create: true, Warn: func(msg string) { s.out.Warn("%s", msg) }, Record: list.record}
+	changed, err := atomicfile.Replace(ctx, out, options, func(old []byte) ([]byte, error) {
+		if bytes.Equal(old, text) {
+			return old, nil
+		}
+		return text, nil
+	})
+	if err != nil {
+		return err
+	}
+	result := map[string]any{"file": shown(out), "assets": count, "changed": changed}
+	return s.out.Result(result, func(w io.Writer) error {
+		said := "wrote"
+		if !changed {
+			said = "nothing changed in"
+		}
+		_, err := fmt.Fprintf(w, "%s %s: %d assets\n", said, shown(out), count)
+		return err
+	})
+}
