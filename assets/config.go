@@ -72,3 +72,14 @@ func (s *siteConfig) isOurs(host []byte) bool {
 	}
 	return false
 }
+
+// Address returns what the site's URL paths begin with, decoded, which begins
+// and ends with a slash, and its query parameter. The error is that of the
+// site's settings.
+func (s *Site) Address() (prefix, param string, err error) {
+	config, err := s.ready()
+	if err != nil {
+		return "", "", err
+	}
+	return string(config.prefix), config.param, nil
+}

@@ -140,7 +140,9 @@ func (s *Site) asset(p string) (Asset, error) {
 }
 
 // base is the prefix as it stands in URLs.
-func (s *siteConfig) base() string { return "/" + escapePath(strings.TrimPrefix(string(s.prefix), "/")) }
+func (s *siteConfig) base() string {
+	return "/" + escapePath(strings.TrimPrefix(string(s.prefix), "/"))
+}
 
 // escapePath makes a slash path fit to stand in a URL, in every context: what
 // is neither unreserved in RFC 3986 nor a slash is percent-encoded.

@@ -1,6 +1,10 @@
 package assets
 
-import "bytes"
+import (
+	"bytes"
+	"maps"
+	"slices"
+)
 
 // parts are the ends of a URL reference's parts, as indices into its decoded text.
 type parts struct {
@@ -185,3 +189,7 @@ func init() {
 		expected[ext] = true
 	}
 }
+
+// Extensions are those of file names that assets have, sorted, with their dots.
+// There are assets with others: whatever is no document.
+func Extensions() []string { return slices.Sorted(maps.Keys(expected)) }

@@ -37,45 +37,63 @@ type assetSite struct {
 }
 
 func (s *assetSite) flags(cmd *cobra.Command) {
+	s.addressFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&s.root, "root", "", "the asset root: the `directory` that is served")
-	f.StringVar(&s.url, "url", "/", "the `path` that the root is served under")
 	f.StringVar(&s.version, "version", "revision", "what a version is: revision or digest")
 	f.StringVar(&s.rev, "rev", "", "the `revision`; by default the working copy's, shortened")
+}
+
+func (s *assetSite) addressFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&s.url, "url", "/", "the `path` that the asset root is served under")
 	f.StringVar(&s.param, "param", "v", "the query `parameter` that holds the version")
 	s.given = f.Changed
 }
 
-// configure takes from revstamp.yaml what no flag says.
-func (s *assetSite) configure() error {
-	_, err := os.Stat(s.config)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-		if s.root == "" {
-			err = &usageError{msg: "the asset root is not known", hint: "name it with --root, or in " + s.config}
-		}
-		return err
+// configured is what revstamp.yaml says of the assets; nil without it.
+func (s *assetSite) configured() (*config.Config, error) {
+	if _, err := os.Stat(s.config); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
 	}
 	site, err := s.site()
+	if err != nil || site.Config.Assets == nil {
+		return nil, err
+	}
+	return site.Config, nil
+}
+
+// address takes from the configuration what no flag says of the URLs.
+func (s *assetSite) address() error {
+	cfg, err := s.configured()
+	if cfg != nil {
+		s.fill("url", &s.url, cfg.Assets.URL)
+		s.fill("param", &s.param, cfg.Assets.Param)
+	}
+	return err
+}
+
+// fill sets what a flag does not.
+func (s *assetSite) fill(flag string, to *string, value string) {
+	if !s.given(flag) {
+		*to = value
+	}
+}
+
+// configure takes from the configuration what no flag says.
+func (s *assetSite) configure() error {
+	cfg, err := s.configured()
 	if err != nil {
 		return err
 	}
-	cfg := site.Config.Assets
-	if cfg == nil {
-		if s.root == "" {
-			return &usageError{msg: s.config + " names no asset root", hint: "name it with --root, or as assets.root"}
-		}
-		return nil
+	if cfg != nil {
+		s.fill("root", &s.root, cfg.Abs(cfg.Assets.Root))
+		s.fill("version", &s.version, string(cfg.Assets.Version))
+		s.fill("url", &s.url, cfg.Assets.URL)
+		s.fill("param", &s.param, cfg.Assets.Param)
 	}
-	for flag, set := range map[string]func(){
-		"root":    func() { s.root = site.Config.Abs(cfg.Root) },
-		"url":     func() { s.url = cfg.URL },
-		"version": func() { s.version = string(cfg.Version) },
-		"param":   func() { s.param = cfg.Param },
-	} {
-		if !s.given(flag) {
-			set()
-		}
+	if s.root == "" {
+		return &usageError{msg: "the asset root is not known", hint: "name it with --root, or as assets.root in " + s.config}
 	}
 	return nil
 }

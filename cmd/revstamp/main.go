@@ -72,7 +72,7 @@ configuration; 3 failed and rolled back; 4 failed and needs resume or abort;
 		newStatus(a), newHistory(a), newShow(a), newFollow(a),
 		newRevision(a), newStamp(a), newBackups(a), newInit(a),
 		newJob(a), newWorker(a), newJobServer(a),
-		newAssets(a), newHelper(a),
+		newAssets(a), newHelper(a), newConf(a),
 		newDemo(a), newVersion(a),
 	)
 	return root

@@ -1,0 +1,239 @@
+package templates_test
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"revstamp/templates"
+	"revstamp/testdata/need"
+)
+
+// webServers are started on a free port with the configuration of Conf, in the
+// foreground, for the files below root.
+var webServers = []struct {
+	name    string
+	program string
+	start   func(t *testing.T, dir, root, conf, port string) *exec.Cmd
+}{
+	{"nginx", "nginx", func(t *testing.T, dir, root, conf, port string) *exec.Cmd {
+		main := put(t, dir, "nginx.conf", fmt.Sprintf(`daemon off; pid %[1]s/pid; error_log %[1]s/error.log;
+events {}
+http {
+	access_log off; default_type text/plain;
+	client_body_temp_path %[1]s/1; proxy_temp_path %[1]s/2; fastcgi_temp_path %[1]s/3; uwsgi_temp_path %[1]s/4; scgi_temp_path %[1]s/5;
+	types { text/css css; text/html html; }
+	server { listen 127.0.0.1:%[4]s; root %[2]s; include %[3]s; location / { try_files $uri $uri/ =404; } }
+}
+`, dir, root, conf, port))
+		return exec.Command("nginx", "-p", dir, "-c", main)
+	}},
+	{"apache", "apache2", func(t *testing.T, dir, root, conf, port string) *exec.Cmd {
+		var modules strings.Builder
+		for _, m := range []string{"mpm_event", "authz_core", "alias", "headers", "mime", "dir", "unixd"} {
+			file := "/usr/lib/apache2/modules/mod_" + m + ".so"
+			if _, err := os.Stat(file); err == nil { // else it is built in
+				fmt.Fprintf(&modules, "LoadModule %s_module %s\n", m, file)
+			}
+		}
+		main := put(t, dir, "apache.conf", fmt.Sprintf(`%[5]sServerRoot %[1]s
+PidFile %[1]s/pid
+ErrorLog %[1]s/error.log
+ServerName localhost
+Listen 127.0.0.1:%[4]s
+TypesConfig /etc/mime.types
+<VirtualHost *:%[4]s>
+	DocumentRoot %[2]s
+	<Directory %[2]s>
+		Require all granted
+	</Directory>
+	Include %[3]s
+</VirtualHost>
+`, dir, root, conf, port, modules.String()))
+		return exec.Command("apache2", "-f", main, "-D", "FOREGROUND")
+	}},
+	{"caddy", "caddy", func(t *testing.T, dir, root, conf, port string) *exec.Cmd {
+		main := put(t, dir, "Caddyfile", fmt.Sprintf(`{
+	admin off
+	auto_https off
+	storage file_system %[1]s/storage
+}
+http://127.0.0.1:%[4]s {
+	bind 127.0.0.1
+	root * %[2]s
+	import %[3]s
+	file_server
+}
+`, dir, root, conf, port))
+		cmd := exec.Command("caddy", "run", "--config", main, "--adapter", "caddyfile")
+		cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir)
+		return cmd
+	}},
+}
+
+func put(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	file := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+const (
+	aYear      = "public, max-age=31536000, immutable"
+	revalidate = "no-cache"
+)
+
+// TestConf asks real servers what a visitor, and somebody who is none, would.
+func TestConf(t *testing.T) {
+	t.Parallel()
+	for _, s := range webServers {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			need.Program(t, s.program)
+			dir, err := os.MkdirTemp("", "conf") // which a server of another user can read
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { os.RemoveAll(dir) })
+			if err := os.Chmod(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			root := filepath.Join(dir, "root")
+			for _, name := range []string{
+				"index.html", "static/site.css", "static/img/a b.svg", "other/site.css", ".well-known/acme/token", ".well-known/.git/HEAD",
+				".git/HEAD", ".svn/wc.db", ".hg/hgrc", ".env", "static/.git/config", "static/.site.css.abcdefghijklmnop.revstamp",
+				"revstamp.yaml", "revstamp.production.yaml", "static/site.css~", "static/site.css.bak", "static/site.css.orig", "config.php.mine",
+				"config.php.r41", "dump.sql", "static/site.css.REJ",
+			} {
+				put(t, root, name, "content of "+name)
+			}
+			name, text, err := templates.Conf(s.name, templates.ConfOptions{URL: "/static", Param: "rev"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := serve(t, func(port string) *exec.Cmd { return s.start(t, dir, root, put(t, dir, name, string(text)), port) })
+			for _, tt := range []struct {
+				path   string
+				status int
+				cache  string
+			}{
+				{"/", 200, ""},
+				{"/static/site.css?rev=42", 200, aYear},
+				{"/static/site.css?x=1&rev=3fa9c1e2", 200, aYear},
+				{"/static/site.css", 200, revalidate},
+				{"/static/site.css?v=42", 200, revalidate},
+				{"/static/img/a%20b.svg?rev=1", 200, aYear},
+				{"/static/none.css?rev=42", 404, ""},
+				{"/other/site.css?rev=42", 200, ""},
+				{"/.well-known/acme/token", 200, ""},
+				{"/.well-known/.git/HEAD", 404, ""},
+				{"/.git/HEAD", 404, ""},
+				{"/.git/", 404, ""},
+				{"/%2egit/HEAD", 404, ""},
+				{"/.git/HEAD?rev=1", 404, ""},
+				{"/.svn/wc.db", 404, ""},
+				{"/.hg/hgrc", 404, ""},
+				{"/.env", 404, ""},
+				{"/static/.git/config", 404, ""},
+				{"/static/.site.css.abcdefghijklmnop.revstamp", 404, ""},
+				{"/revstamp.yaml", 404, ""},
+				{"/revstamp.production.yaml", 404, ""},
+				{"/static/site.css~", 404, ""},
+				{"/static/site.css.bak", 404, ""},
+				{"/static/site.css.orig", 404, ""},
+				{"/static/site.css.REJ", 404, ""},
+				{"/config.php.mine", 404, ""},
+				{"/config.php.r41", 404, ""},
+				{"/dump.sql", 404, ""},
+			} {
+				r := get(t, at+tt.path, nil)
+				if r.StatusCode != tt.status || r.Header.Get("Cache-Control") != tt.cache || len(r.Header.Values("Cache-Control")) > 1 {
+					t.Errorf("%s: %d, Cache-Control %q, want %d, %q", tt.path, r.StatusCode, r.Header.Values("Cache-Control"), tt.status, tt.cache)
+				}
+			}
+			// What is not to be kept is asked for again, at no more than a header's price.
+			first := get(t, at+"/static/site.css", nil)
+			again := get(t, at+"/static/site.css", http.Header{"If-None-Match": first.Header.Values("ETag")})
+			if again.StatusCode != http.StatusNotModified || first.Header.Get("ETag") == "" {
+				t.Errorf("asked again: %d, ETag %q", again.StatusCode, first.Header.Get("ETag"))
+			}
+		})
+	}
+}
+
+func get(t *testing.T, url string, h http.Header) *http.Response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, values := range h {
+		req.Header[name] = values
+	}
+	r, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Body.Close()
+	return r
+}
+
+// serve starts a server and waits until it answers. It is stopped at the end.
+func serve(t *testing.T, start func(port string) *exec.Cmd) (url string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := l.Addr().String()
+	_, port, _ := net.SplitHostPort(at)
+	cmd := start(port)
+	l.Close() // the port is free again
+	var said strings.Builder
+	cmd.Stdout, cmd.Stderr = &said, &said
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+		<-ended
+	})
+	for {
+		conn, err := net.Dial("tcp", at)
+		if err == nil {
+			conn.Close()
+			return "http://" + at
+		}
+		select {
+		case err := <-ended:
+			ended <- err
+			t.Fatalf("%s: %v\n%s", cmd.Path, err, said.String())
+		default:
+		}
+	}
+}
+
+func TestConfRefuses(t *testing.T) {
+	for _, o := range []templates.ConfOptions{{URL: "static"}, {URL: `/a"b`}, {URL: "/$x"}, {URL: "/a%0Ab"}, {Param: "a b"}, {Param: "a-b"}} {
+		if _, text, err := templates.Conf("nginx", o); err == nil {
+			t.Errorf("Conf(%+v) = %s", o, text)
+		}
+	}
+	if _, _, err := templates.Conf("iis", templates.ConfOptions{}); err == nil {
+		t.Error("Conf of an unknown server succeeded")
+	}
+}
