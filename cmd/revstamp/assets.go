@@ -24,7 +24,7 @@ func newAssets(a *app) *cobra.Command {
 		Use:   "assets",
 		Short: "Version the assets of a site",
 	}
-	cmd.AddCommand(newManifest(a))
+	cmd.AddCommand(newManifest(a), newServe(a))
 	return cmd
 }
 
@@ -38,8 +38,8 @@ type assetSite struct {
 
 func (s *assetSite) flags(cmd *cobra.Command) {
 	s.addressFlags(cmd)
+	s.rootFlag(cmd)
 	f := cmd.Flags()
-	f.StringVar(&s.root, "root", "", "the asset root: the `directory` that is served")
 	f.StringVar(&s.version, "version", "revision", "what a version is: revision or digest")
 	f.StringVar(&s.rev, "rev", "", "the `revision`; by default the working copy's, shortened")
 }
@@ -49,6 +49,11 @@ func (s *assetSite) addressFlags(cmd *cobra.Command) {
 	f.StringVar(&s.url, "url", "/", "the `path` that the asset root is served under")
 	f.StringVar(&s.param, "param", "v", "the query `parameter` that holds the version")
 	s.given = f.Changed
+}
+
+// rootFlag is for commands that need no version.
+func (s *assetSite) rootFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&s.root, "root", "", "the asset root: the `directory` that is served")
 }
 
 // configured is what revstamp.yaml says of the assets; nil without it.
