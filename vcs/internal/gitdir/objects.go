@@ -1,8 +1,8 @@
 package gitdir
 
 import (
-	"bufio"
 	"bytes"
+	"cmp"
 	"compress/zlib"
 	"crypto/sha1"
 	"encoding/hex"
@@ -237,31 +237,82 @@ func (o *Objects) readLoose(id ID) (Kind, []byte, error) {
 // inflater decompresses one object after the other with the same buffers: they
 // are ten times what most objects hold.
 type inflater struct {
-	buf *bufio.Reader
-	z   io.ReadCloser
+	window window
+	z      io.ReadCloser
 }
 
-// from makes r what is read next, without decompressing it.
-func (in *inflater) from(r io.Reader) *bufio.Reader {
-	if in.buf == nil {
-		in.buf = bufio.NewReader(r)
-	}
-	in.buf.Reset(r)
-	return in.buf
+// at makes the bytes of a file from an offset on what is read next.
+func (in *inflater) at(file *os.File, offset int64) *window {
+	in.window.seek(file, offset)
+	return &in.window
 }
 
 // open begins to decompress what follows.
 func (in *inflater) open() (io.Reader, error) {
 	if in.z != nil {
-		return in.z, in.z.(zlib.Resetter).Reset(in.buf, nil)
+		return in.z, in.z.(zlib.Resetter).Reset(&in.window, nil)
 	}
 	var err error
-	in.z, err = zlib.NewReader(in.buf)
+	in.z, err = zlib.NewReader(&in.window)
 	return in.z, err
 }
 
-func (in *inflater) loose(r io.Reader) (Kind, []byte, error) {
-	in.from(r)
+// window is a part of a file in memory. In a pack the objects that are needed
+// one after the other often lie beside each other.
+type window struct {
+	file  *os.File
+	start int64  // of data in the file
+	data  []byte // what was read
+	next  int    // in data
+}
+
+const windowSize = 16 << 10
+
+func (w *window) seek(file *os.File, offset int64) {
+	if file == w.file && offset >= w.start && offset < w.start+int64(len(w.data)) {
+		w.next = int(offset - w.start)
+		return
+	}
+	w.file, w.start, w.data, w.next = file, offset, w.data[:0], 0
+}
+
+// fill reads on when everything was taken.
+func (w *window) fill() error {
+	if w.next < len(w.data) {
+		return nil
+	}
+	if w.data == nil {
+		w.data = make([]byte, 0, windowSize)
+	}
+	start := w.start + int64(len(w.data))
+	n, err := w.file.ReadAt(w.data[:windowSize], start)
+	w.start, w.data, w.next = start, w.data[:n], 0
+	if n > 0 {
+		return nil
+	}
+	return cmp.Or(err, io.ErrUnexpectedEOF)
+}
+
+func (w *window) ReadByte() (byte, error) {
+	if err := w.fill(); err != nil {
+		return 0, err
+	}
+	w.next++
+	return w.data[w.next-1], nil
+}
+
+func (w *window) Read(p []byte) (int, error) {
+	if err := w.fill(); err != nil {
+		return 0, err
+	}
+	n := copy(p, w.data[w.next:])
+	w.next += n
+	return n, nil
+}
+
+func (in *inflater) loose(file *os.File) (Kind, []byte, error) {
+	in.window = window{data: in.window.data[:0]} // a closed file's place may be taken
+	in.at(file, 0)
 	z, err := in.open()
 	if err != nil {
 		return 0, nil, fmt.Errorf("loose object: %w", err)

@@ -19,6 +19,7 @@ type pack struct {
 	idx, data *os.File
 	fanout    [256]uint32
 	ids       [256][]byte // by first byte, as far as they were needed
+	offsets   [256][]byte // the same of the offsets
 }
 
 const (
@@ -68,8 +69,8 @@ func (p *pack) close() error {
 	return errors.Join(errs...)
 }
 
-// largestKept is the number of objects up to which a pack's list of ids is kept
-// in memory, 5 MB then. Of a larger one it is read where it is looked at.
+// largestKept is the number of objects up to which a pack's lists of ids and
+// offsets are kept in memory, 6 MB then. Of a larger one it is read where it is looked at.
 const largestKept = 1 << 18
 
 // id returns the i-th id, which begins with first.
@@ -124,21 +125,40 @@ func (p *pack) find(id ID) (int64, bool, error) {
 	if err != nil || !ok {
 		return 0, false, err
 	}
-	count := int64(p.fanout[255])
-	offsets := idxHeader + count*(idSize+4)
-	var b [8]byte
-	if _, err := p.idx.ReadAt(b[:4], offsets+4*int64(i)); err != nil {
+	offset, err := p.offset(i, id[0])
+	if err != nil {
 		return 0, false, err
 	}
-	offset := binary.BigEndian.Uint32(b[:4])
 	const large = 1 << 31
 	if offset < large {
 		return int64(offset), true, nil
 	}
-	if _, err := p.idx.ReadAt(b[:], offsets+4*count+8*int64(offset-large)); err != nil {
+	var b [8]byte
+	count := int64(p.fanout[255])
+	if _, err := p.idx.ReadAt(b[:], idxHeader+count*(idSize+4+4)+8*int64(offset-large)); err != nil {
 		return 0, false, err
 	}
 	return int64(binary.BigEndian.Uint64(b[:])), true, nil
+}
+
+// offset returns the offset of the i-th object, whose id begins with first, as
+// the index has it.
+func (p *pack) offset(i uint32, first byte) (uint32, error) {
+	table := idxHeader + int64(p.fanout[255])*(idSize+4)
+	if p.fanout[255] > largestKept {
+		var b [4]byte
+		_, err := p.idx.ReadAt(b[:], table+4*int64(i))
+		return binary.BigEndian.Uint32(b[:]), err
+	}
+	low := p.below(first)
+	if p.offsets[first] == nil {
+		offsets := make([]byte, 4*int64(p.fanout[first]-low))
+		if _, err := p.idx.ReadAt(offsets, table+4*int64(low)); err != nil {
+			return 0, err
+		}
+		p.offsets[first] = offsets
+	}
+	return binary.BigEndian.Uint32(p.offsets[first][4*(i-low):]), nil
 }
 
 // from lists the ids from low on that begin with prefix.
@@ -205,7 +225,7 @@ func (o *Objects) readPacked(p *pack, offset int64, depth int) (Kind, []byte, er
 	if depth > deepestDelta {
 		return 0, nil, errors.New("pack: chain of deltas is too long")
 	}
-	r := o.in.from(io.NewSectionReader(p.data, offset, 1<<62))
+	r := o.in.at(p.data, offset)
 	kind, size, err := entryHeader(r)
 	if err != nil {
 		return 0, nil, fmt.Errorf("pack: %w", err)
