@@ -181,3 +181,30 @@ func oneCommit(b *testing.B, n int, scheme string, o vcs.Options) {
 	}
 	ratio(b, next, func(b *testing.B) { update(b, wc, "", "1") }, git(theirs, "pull", "--quiet", "--ff-only"))
 }
+
+// BenchmarkPeakMemory updates 20,000 files by one commit, without git, in a
+// process of its own, and reports what that took at most.
+func BenchmarkPeakMemory(b *testing.B) {
+	need.Program(b, "git")
+	up, dir := benchSite(b, 20000)
+	url := up.HTTP()
+	commits := 0
+	for _, remote := range []string{"file://" + up.Dir, url} {
+		scheme, _, _ := strings.Cut(remote, ":")
+		b.Run(scheme, func(b *testing.B) {
+			vcstest.Run(b, dir, nil, "git", "config", "remote.origin.url", remote)
+			most := int64(0)
+			for b.Loop() {
+				commits++
+				up.Commit("next", vcstest.Files{"d1/e0/f1.php": fmt.Sprintln("changed", commits)})
+				cmd := exec.Command(os.Args[0], "", "without git")
+				cmd.Env = append(os.Environ(), childEnv+"="+dir)
+				if out, err := cmd.CombinedOutput(); err != nil {
+					b.Fatalf("%v: %s", err, out)
+				}
+				most = max(most, cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)
+			}
+			b.ReportMetric(float64(most)/1024, "peak-MB")
+		})
+	}
+}
