@@ -43,15 +43,26 @@ func hgFiles(files vcstest.Files) vcstest.Files {
 // changeset further. Each call copies what the first one made.
 func hgSite(t testing.TB) (up *vcstest.Hg, dir, first, second string) {
 	t.Helper()
+	return hgSiteOf(t, "copy")
+}
+
+// hgPulled is hgSite with that changeset pulled.
+func hgPulled(t testing.TB) (up *vcstest.Hg, dir, first, second string) {
+	t.Helper()
+	return hgSiteOf(t, "pulled")
+}
+
+func hgSiteOf(t testing.TB, name string) (up *vcstest.Hg, dir, first, second string) {
+	t.Helper()
 	need.Program(t, "hg")
 	hgSiteOnce.Do(func() { makeHgSite(t) })
 	if hgSiteHome == "" {
 		t.Fatal("the site was not made")
 	}
 	home := t.TempDir()
-	vcstest.Run(t, "", nil, "cp", "-a", hgSiteHome+"/.", home)
 	up = vcstest.HgAt(t, filepath.Join(home, "upstream"), 2)
-	dir = filepath.Join(home, "copy")
+	dir = filepath.Join(home, name)
+	vcstest.Run(t, "", nil, "cp", "-a", filepath.Join(hgSiteHome, "upstream"), filepath.Join(hgSiteHome, name), home)
 	hgrc(t, dir, "[paths]\ndefault = "+up.Dir+"\n")
 	stamp(t, dir, "config.php", "1")
 	return up, dir, hgFirst, hgSecond
@@ -77,6 +88,8 @@ func makeHgSite(t testing.TB) {
 	}
 	vcstest.Run(t, "", nil, "cp", "-a", up.Dir, filepath.Join(home, "upstream"))
 	vcstest.Run(t, "", nil, "cp", "-a", copied, filepath.Join(home, "copy"))
+	vcstest.RunHg(t, copied, "pull", "--quiet")
+	vcstest.Run(t, "", nil, "cp", "-a", copied, filepath.Join(home, "pulled"))
 	hgSiteHome = home
 }
 
@@ -222,33 +235,33 @@ func TestHgRefuses(t *testing.T) {
 		spoil func(t *testing.T, dir string)
 		check func(error) bool
 		clean bool // in the eyes of Revision
+		short bool // done under -short, too
 	}{
-		{"touched", write("-dash", "mine\n"), local("-dash"), false},
-		{"not touched", write("css/site.css", "mine\n"), local("css/site.css"), false},
-		{"beside the stamp", write("config.php", "<?php\n$name = 'Mine';\n$rev = '1';\n$debug = false;\n"), local("config.php"), false},
-		{"missing", func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "-dash")) }, local("-dash"), false},
+		{"touched", write("-dash", "mine\n"), local("-dash"), false, false},
+		{"not touched", write("css/site.css", "mine\n"), local("css/site.css"), false, false},
+		{"beside the stamp", write("config.php", "<?php\n$name = 'Mine';\n$rev = '1';\n$debug = false;\n"), local("config.php"), false, true},
+		{"missing", func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "-dash")) }, local("-dash"), false, false},
 		{"removed and forgotten", func(t *testing.T, dir string) {
 			vcstest.RunHg(t, dir, "forget", "--quiet", "index.html", "path:set:all()")
 			vcstest.RunHg(t, dir, "remove", "--quiet", "path:-dash")
-		}, local("-dash", "index.html", "set:all()"), false},
+		}, local("-dash", "index.html", "set:all()"), false, true},
 		{"added", func(t *testing.T, dir string) {
 			vcstest.Write(t, dir, "mine", "mine\n")
 			vcstest.RunHg(t, dir, "add", "mine")
-		}, local("mine"), false},
+		}, local("mine"), false, false},
 		{"renamed", func(t *testing.T, dir string) {
 			vcstest.RunHg(t, dir, "rename", "--quiet", "index.html", "home.html")
-		}, local("home.html", "index.html"), false},
+		}, local("home.html", "index.html"), false, false},
 		{"mode and link", func(t *testing.T, dir string) {
 			os.Chmod(filepath.Join(dir, "-dash"), 0o755)
 			vcstest.Write(t, dir, "link", "-> config.php")
 			vcstest.Write(t, dir, "index.html", "-> config.php")
-		}, local("-dash", "index.html", "link"), false},
-		{"untracked", write("css/new.css", "mine\n"), untracked("css/new.css"), true},
-		{"untracked directory", write("css/new.css/x", "mine\n"), untracked("css/new.css/x"), true},
-		{"untracked beside", write("turns/dir/mine", "mine\n"), untracked("turns/dir/mine"), true},
+		}, local("-dash", "index.html", "link"), false, true},
+		{"untracked", write("css/new.css", "mine\n"), untracked("css/new.css"), true, false},
+		{"untracked directory", write("css/new.css/x", "mine\n"), untracked("css/new.css/x"), true, false},
+		{"untracked beside", write("turns/dir/mine", "mine\n"), untracked("turns/dir/mine"), true, true},
 		{"conflict", func(t *testing.T, dir string) {
 			vcstest.Write(t, dir, "index.html", "mine\n")
-			vcstest.RunHg(t, dir, "pull", "--quiet")
 			if out, err := vcstest.Try(dir, nil, "hg", "update", "--tool", ":merge", second); err == nil {
 				t.Fatalf("no conflict: %s", out)
 			}
@@ -256,18 +269,19 @@ func TestHgRefuses(t *testing.T) {
 		}, func(err error) bool {
 			var e *vcs.ConflictError
 			return errors.As(err, &e) && e.Detail == "" && slices.Contains(e.Files, "index.html")
-		}, false},
+		}, false, true},
 		{"merge", func(t *testing.T, dir string) {
-			vcstest.RunHg(t, dir, "pull", "--quiet")
 			vcstest.RunHg(t, dir, "debugsetparents", target.From, second)
-		}, conflict("an unfinished merge"), false},
-		{"graft", write(".hg/graftstate", second+"\n"), conflict("an unfinished graft"), true},
+		}, conflict("an unfinished merge"), false, true},
+		{"graft", write(".hg/graftstate", second+"\n"), conflict("an unfinished graft"), true, false},
 	} {
+		if testing.Short() && !test.short {
+			continue
+		}
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			_, dir, _, _ := hgSite(t)
+			_, dir, _, _ := hgPulled(t)
 			wc := open(t, dir, vcs.Options{})
-			vcstest.RunHg(t, dir, "pull", "--quiet") // Update is asked first
 			test.spoil(t, dir)
 			before := vcstest.Snapshot(t, dir)
 			err := wc.Update(t.Context(), target, vcs.Update{
@@ -585,6 +599,9 @@ func TestHgHostile(t *testing.T) {
 		"-oProxyCommand=" + run, "ssh://-oProxyCommand=" + run + "/x", "ssh://x;" + run + "/x", "ext::" + run, "bundle:" + evil, "union:x",
 		"--config=hooks.pre-pull=" + run,
 	} {
+		if testing.Short() && strings.Contains(url, ":") && !strings.HasPrefix(url, "ssh://-") {
+			continue
+		}
 		hgrc(t, dir, "[paths]\ndefault = "+url+"\n[ui]\nssh = "+run+"\n")
 		if got, err := wc.Resolve(t.Context(), "default", stampOwn); err == nil {
 			t.Errorf("Resolve from %q = %+v", url, got)

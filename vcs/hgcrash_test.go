@@ -37,6 +37,9 @@ func hgWhole(t *testing.T, dir string) {
 func TestHgWriteFails(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1, 4, 13} {
+		if testing.Short() && n%4 != 0 {
+			continue
+		}
 		t.Run(strconv.Itoa(n), func(t *testing.T) {
 			t.Parallel()
 			up, dir, first, second := hgSite(t)
@@ -102,16 +105,15 @@ func TestHgKilled(t *testing.T) {
 		}{"write", n})
 	}
 	for i, kill := range kills {
-		if testing.Short() && i%5 != 2 {
+		if testing.Short() && i%8 != 3 {
 			continue
 		}
 		t.Run(fmt.Sprintf("%s/%d", kill.calls, kill.n), func(t *testing.T) {
 			t.Parallel()
-			up, dir, first, second := hgSite(t)
+			up, dir, first, second := hgPulled(t)
 			before := vcstest.Snapshot(t, dir)
-			vcstest.RunHg(t, dir, "pull", "--quiet")
 			killed := killedAt(t, dir, kill.calls, kill.n, second, vcs.Options{})
-			t.Logf("killed: %v, interrupted: %v, %s", killed, marked(dir, filepath.Join(".hg", "updatestate")), vcstest.RunHg(t, dir, "status", "-mard", "--config", "ui.timeout=1"))
+			t.Logf("killed: %v, interrupted: %v", killed, marked(dir, filepath.Join(".hg", "updatestate")))
 			if kill.n%2 == 0 {
 				resumed(t, dir, second, "2", vcs.Options{}, released(t, up.Dir, "2"))
 			} else {
@@ -125,8 +127,7 @@ func TestHgKilled(t *testing.T) {
 // TestHgInterrupted heals what hg's own update left.
 func TestHgInterrupted(t *testing.T) {
 	t.Parallel()
-	up, dir, _, second := hgSite(t)
-	vcstest.RunHg(t, dir, "pull", "--quiet")
+	up, dir, _, second := hgPulled(t)
 	vcstest.Write(t, dir, ".hg/updatestate", second)
 	vcstest.Write(t, dir, "-dash", next["-dash"])
 	vcstest.Write(t, dir, "css/new.css", next["css/new.css"])
@@ -147,7 +148,7 @@ func TestHgReaders(t *testing.T) {
 	t.Parallel()
 	rounds := 200
 	if testing.Short() {
-		rounds = 6
+		rounds = 4
 	}
 	up := vcstest.NewHg(t)
 	large := func(b byte) string { return strings.Repeat(string(b), 2<<20) }

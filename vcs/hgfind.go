@@ -24,6 +24,18 @@ var (
 	hgNumber = lazily(`^-?[0-9]{1,11}$`)
 )
 
+// namesHg refuses what hg understands and we do not, because it is no name or
+// means something else everywhere.
+func namesHg(want string) error {
+	switch {
+	case strings.ContainsAny(want, "\x00\n\r"), want == ".", want == "null":
+		return &UnknownRevisionError{Want: want}
+	case want == "tip", hgNumber().MatchString(want):
+		return &UnknownRevisionError{Want: want, Detail: "it means another changeset in every clone"}
+	}
+	return nil
+}
+
 // find looks up what want means, upstream first where there is one, and fetches
 // it. No bookmark, branch or file moves by that.
 func (s *hgState) find(ctx context.Context, want string) (*hgFound, error) {
@@ -36,11 +48,7 @@ func (s *hgState) find(ctx context.Context, want string) (*hgFound, error) {
 		return s.findBookmark(ctx, s.bookmark, nil)
 	case want == "":
 		return s.findBranch(ctx, s.branch)
-	case strings.ContainsAny(want, "\x00\n\r"), want == ".", want == "null":
-		return nil, &UnknownRevisionError{Want: want}
-	case want == "tip", hgNumber().MatchString(want):
-		return nil, &UnknownRevisionError{Want: want, Detail: "it means another changeset in every clone"}
-	case hgFullID().MatchString(want):
+	case hgFullID.MatchString(want):
 		return s.findID(ctx, want)
 	case s.upstream == "":
 		return s.findHere(ctx, want)

@@ -59,6 +59,9 @@ func (s *hgState) node(ctx context.Context, name string) (string, error) {
 	if name == "" {
 		return s.p1.Node, nil
 	}
+	if err := namesHg(name); err != nil {
+		return "", err
+	}
 	f, err := s.find(ctx, name)
 	var other *BranchError
 	if errors.As(err, &other) {

@@ -7,6 +7,9 @@ import (
 )
 
 func (w *hgCopy) Resolve(ctx context.Context, want string, own Own) (*Target, error) {
+	if err := namesHg(want); err != nil {
+		return nil, err
+	}
 	s, err := w.look(ctx)
 	if err != nil {
 		return nil, err
