@@ -203,13 +203,16 @@ func (s *hgState) cat(ctx context.Context, node string, paths []string, file fun
 	args := append([]string{"cat", "-r", node, "-T", hgFileRecord}, hgPatterns(paths)...)
 	failed, err := s.stream(ctx, out, args...)
 	out.CloseWithError(io.EOF)
-	if read := <-done; read != nil {
+	read := <-done
+	switch {
+	case err != nil: // which holds read where that came first
+		return err
+	case failed != nil:
+		return s.why(failed)
+	case read != nil:
 		return fmt.Errorf("hg cat: %w", read)
 	}
-	if err == nil && failed != nil {
-		err = s.why(failed)
-	}
-	return err
+	return nil
 }
 
 // hgFileRecord is a file as hg cat sends it: its content's length, its path

@@ -2,6 +2,7 @@ package vcs_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -137,6 +138,33 @@ func TestHgInterrupted(t *testing.T) {
 	var locked *vcs.LockedError
 	if err := wc.Update(t.Context(), target, vcs.Update{Own: stampOwn, Write: put(dir, never)}); !errors.As(err, &locked) || !locked.Interrupted || locked.Target != second {
 		t.Errorf("Update: %v", err)
+	}
+	resumed(t, dir, second, "2", vcs.Options{}, released(t, up.Dir, "2"))
+	hgWhole(t, dir)
+}
+
+// TestHgCancelled ends an update by its context, and hg with it.
+func TestHgCancelled(t *testing.T) {
+	t.Parallel()
+	up, dir, _, second := hgPulled(t)
+	wc := open(t, dir, vcs.Options{})
+	target := resolve(t, wc, second)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	why := errors.New("enough")
+	write := put(dir, never)
+	err := wc.Update(ctx, target, vcs.Update{Own: stampOwn, Edit: stampEdit("2"), Write: func(ctx context.Context, w []vcs.Write) error {
+		defer cancel(why)
+		return write(ctx, w)
+	}})
+	var interrupted *vcs.InterruptedError
+	if !errors.Is(err, why) || !errors.As(err, &interrupted) {
+		t.Errorf("Update: %v", err)
+	}
+	if _, err := wc.Resolve(ctx, "", stampOwn); !errors.Is(err, context.Canceled) && !errors.Is(err, why) {
+		t.Errorf("Resolve: %v", err)
+	}
+	if marked(dir, "wlock") {
+		t.Error("hg's lock stays")
 	}
 	resumed(t, dir, second, "2", vcs.Options{}, released(t, up.Dir, "2"))
 	hgWhole(t, dir)

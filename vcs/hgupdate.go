@@ -213,11 +213,11 @@ func (r *hgRepo) writeUpdateState(node string) error {
 		return err
 	}
 	_, err = f.WriteString(node)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(temp, filepath.Join(r.dir, "updatestate"))
 	}
-	if err := os.Rename(temp, filepath.Join(r.dir, "updatestate")); err != nil {
-		return err
+	if err != nil {
+		return errors.Join(err, os.Remove(temp))
 	}
 	return syncDir(r.dir)
 }
