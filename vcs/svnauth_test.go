@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"revstamp/testdata/need"
 	"revstamp/vcs"
@@ -83,7 +84,8 @@ func TestSvnNoPrompt(t *testing.T) {
 	}
 	ask := func(command string) string {
 		// Whoever waits for an answer gets none: the input stays open.
-		ctx, cancel := context.WithCancel(t.Context())
+		// An svn that asks behind the terminal's back is stopped by it, for ever.
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, "script", "-qec", command, "/dev/null")
 		cmd.Env = append(os.Environ(), childEnv+"="+dir, "LC_ALL=C.UTF-8")
