@@ -48,7 +48,7 @@ func (s *hgState) find(ctx context.Context, want string) (*hgFound, error) {
 		return s.findBookmark(ctx, s.bookmark, nil)
 	case want == "":
 		return s.findBranch(ctx, s.branch)
-	case hgFullID.MatchString(want):
+	case hgFullID().MatchString(want):
 		return s.findID(ctx, want)
 	case s.upstream == "":
 		return s.findHere(ctx, want)

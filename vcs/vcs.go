@@ -150,11 +150,6 @@ type Revision struct {
 	// for git, whose commits bear none, and for hg, whose numbers are local.
 	Number int64 `json:"number,omitempty"`
 
-	// LastChanged is the last of svn's revisions, up to this one, that changed
-	// anything here. It is the same wherever the files are, while Number grows
-	// with every commit to the repository.
-	LastChanged int64 `json:"last_changed,omitempty"`
-
 	Branch   string `json:"branch,omitempty"`   // git: the branch that is checked out; svn: the path in the repository, "trunk"; hg: the named branch
 	Tag      string `json:"tag,omitempty"`      // git, hg: a tag at exactly this commit
 	Describe string `json:"describe,omitempty"` // git: as "git describe --tags --always", empty in a shallow clone without a tag at hand; hg: the same of {latesttag}-{latesttagdistance}-m{node|short}
@@ -173,6 +168,11 @@ type Revision struct {
 	// switched or the working copy is partial: "4123:4168MS". The M tells of
 	// foreign changes only.
 	Mixed string `json:"mixed,omitempty"`
+
+	// LastChanged is the last of svn's revisions, up to this one, that changed
+	// anything here. It is the same wherever the files are, while Number grows
+	// with every commit to the repository.
+	LastChanged int64 `json:"last_changed,omitempty"`
 
 	Detached bool `json:"detached,omitempty"` // git: no branch is checked out
 	Shallow  bool `json:"shallow,omitempty"`  // git: history is cut off
