@@ -268,7 +268,7 @@ func (e *CredentialsError) Unwrap() error { return e.Err }
 
 // Hint says what to do next.
 func (e *CredentialsError) Hint() string {
-	return "set REVSTAMP_SVN_USERNAME and REVSTAMP_SVN_PASSWORD, or log in once by hand as the user who releases"
+	return "log in once by hand, as the user who releases"
 }
 
 // list names up to three files and counts the rest.

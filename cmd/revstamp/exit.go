@@ -95,6 +95,9 @@ func hint(err error) string {
 	if failed, ok := errors.AsType[*release.Error](err); ok && hintOf(failed.Effect) != "" {
 		return hintOf(failed.Effect)
 	}
+	if _, ok := errors.AsType[*vcs.CredentialsError](err); ok {
+		return "set REVSTAMP_SVN_USERNAME and REVSTAMP_SVN_PASSWORD, or log in once by hand as the user who releases"
+	}
 	var hinter interface{ Hint() string }
 	if errors.As(err, &hinter) && hinter.Hint() != "" {
 		return hinter.Hint()

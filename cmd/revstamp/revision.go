@@ -52,6 +52,9 @@ known here, is an error:
   .Mixed                   svnversion's text when it is not one plain revision
   .Detached .Shallow       no branch is checked out; history is cut off
 
+Which of its numbers a release stamps is said by source.number in revstamp.yaml:
+highest, svnversion or last-changed.
+
 --env tells all of it as lines of NAME='value' for a shell to evaluate, whatever
 a branch is called: REVSTAMP_ID, REVSTAMP_LAST_CHANGED and so on, the names of
 the fields in capitals. True is 1, and what is false or not known is empty. In
