@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -253,6 +254,13 @@ func (w *svnCopy) Export(ctx context.Context, rev, dir string) error {
 		return &UnsupportedError{System: "svn", Feature: "exporting another revision of what is switched, as " + st.switched[0] + ","}
 	case at == "BASE" && st.interrupted:
 		return &LockedError{Path: w.dir, Interrupted: true}
+	}
+	if at == "HEAD" { // one revision for all that follows
+		newest, err := w.info(ctx, "-r", at)
+		if err != nil {
+			return err
+		}
+		at = strconv.FormatInt(newest.Revision, 10)
 	}
 	if err := makeEmpty(dir); err != nil {
 		return err
