@@ -105,8 +105,8 @@ func (q *querying) run(ctx context.Context, dir string) error {
 		return q.print(d.Text() + "\n")
 	}
 	text, err := config.Expand(q.format, d.fields())
-	if unknown, ok := errors.AsType[*config.MethodError](err); ok {
-		return unknown
+	if unknown, ok := errors.AsType[*unknownFieldError](err); ok {
+		return unknown // whatever template asked for it
 	}
 	if err != nil {
 		return &usageError{msg: err.Error(), hint: hint(err)}

@@ -73,13 +73,28 @@ type revisionFields struct {
 	count    func() (int64, error)
 }
 
+// unknownFieldError is a field that is not known here.
+type unknownFieldError struct {
+	field string
+	err   error
+}
+
+func (e *unknownFieldError) Error() string { return e.field + ": " + e.err.Error() }
+func (e *unknownFieldError) Unwrap() error { return e.err }
+
 // Count is how many commits lead to the revision.
-func (f revisionFields) Count() (int64, error) { return f.count() }
+func (f revisionFields) Count() (int64, error) {
+	n, err := f.count()
+	if err != nil {
+		err = &unknownFieldError{".Count", err}
+	}
+	return n, err
+}
 
 // Describe is the newest tag and the way from there.
 func (f revisionFields) Describe() (string, error) {
 	if f.describe == "" && f.Shallow {
-		return "", &vcs.ShallowError{System: f.System, What: "the description"}
+		return "", &unknownFieldError{".Describe", &vcs.ShallowError{System: f.System, What: "the description"}}
 	}
 	return f.describe, nil
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -37,7 +36,7 @@ func (d Date) String() string { return d.UTC().Format(time.RFC3339) }
 
 // Expand carries out text, a text/template over d, a struct: [Data], or another
 // one with fields and with methods that take the place of fields. What a method
-// returned as an error is in the chain of Expand's, as a [*MethodError].
+// returned as an error is in the chain of Expand's.
 func Expand(text string, d any) (string, error) {
 	t, err := parseTemplate(text, reflect.TypeOf(d))
 	if err != nil {
@@ -45,36 +44,19 @@ func Expand(text string, d any) (string, error) {
 	}
 	var b strings.Builder
 	if err := t.Execute(&b, d); err != nil {
-		plain := fmt.Errorf("template %q: %s", text, plainTemplateError(err))
-		if cause := methodCause(err); cause != nil {
-			return "", &MethodError{plain, cause}
-		}
-		return "", plain
+		return "", &templateError{fmt.Sprintf("template %q: %s", text, plainTemplateError(err)), err}
 	}
 	return b.String(), nil
 }
 
-// A MethodError is a template that asked for what its data could not tell.
-type MethodError struct {
-	template error
-	cause    error
+// A templateError is a template that could not be carried out.
+type templateError struct {
+	msg string
+	err error // text/template's
 }
 
-func (e *MethodError) Error() string { return e.template.Error() }
-
-// Unwrap returns what the method said.
-func (e *MethodError) Unwrap() error { return e.cause }
-
-// methodCause is what a method that a template called returned: text/template
-// wraps it twice.
-func methodCause(err error) error {
-	for range 2 {
-		if err = errors.Unwrap(err); err == nil {
-			return nil
-		}
-	}
-	return err
-}
+func (e *templateError) Error() string { return e.msg }
+func (e *templateError) Unwrap() error { return e.err }
 
 // A fieldError names a field that the data of a template, or a part of it, does
 // not have.
