@@ -89,7 +89,8 @@ type WorkingCopy interface {
 
 	// Changes lists the tracked files that differ between two revisions,
 	// sorted by path. from and to are named as for Resolve, and "" is what is
-	// on disk; what is not here yet is fetched for git and hg, but no ref moves.
+	// on disk; for git any branch may be named. What is not here yet is fetched
+	// for git and hg, but no ref moves.
 	Changes(ctx context.Context, from, to string) ([]Change, error)
 
 	// LastChanged tells, for every tracked file, the ID of the revision that
@@ -225,7 +226,7 @@ func (o Op) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
 type Change struct {
 	Path string      `json:"path"` // relative to Dir, with slashes
 	Op   Op          `json:"op"`
-	Mode fs.FileMode `json:"-"` // afterwards: 0644, 0755, or fs.ModeSymlink|0777; zero when deleted or, for svn, unknown
+	Mode fs.FileMode `json:"-"` // afterwards: 0644, 0755, or fs.ModeSymlink|0777; zero when deleted, a submodule or, for svn, unknown
 }
 
 // Commit is one step of history.
