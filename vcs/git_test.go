@@ -365,9 +365,8 @@ func TestOpenRefuses(t *testing.T) {
 	if _, err := vcs.Open(t.Context(), filepath.Join(plain, "none"), vcs.Options{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Open of nothing: %v", err)
 	}
-	var unsupported *vcs.UnsupportedError
-	if _, err := vcs.Open(t.Context(), filepath.Join(plain, "hg"), vcs.Options{}); !errors.As(err, &unsupported) || unsupported.System != "hg" {
-		t.Errorf("Open of a Mercurial working copy: %v", err)
+	if _, err := vcs.Open(t.Context(), filepath.Join(plain, "hg"), vcs.Options{}); !errors.Is(err, vcs.ErrNotWorkingCopy) {
+		t.Errorf("Open with an empty .hg: %v", err)
 	}
 }
 
