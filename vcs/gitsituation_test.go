@@ -439,7 +439,7 @@ func sameHistory(t testing.TB, wc vcs.WorkingCopy, r vcs.Revision) {
 	// Whether git has fetched what the clone left out depends on who asked before.
 	var left *vcs.UnsupportedError
 	if errors.As(err2, &left) && left.Feature == "what a partial clone left out" &&
-		vcstest.Run(t, dir, nil, "git", "config", "--default", "", "--get", "extensions.partialClone") != "" {
+		vcstest.Run(t, dir, nil, "git", "config", "--default", "", "--get", "remote.origin.promisor") == "true" {
 		return
 	}
 	if err2 != nil || !cmp.Equal(want.last, last) {
