@@ -178,18 +178,11 @@ func (s *Site) own(wc vcs.WorkingCopy) (vcs.Own, error) {
 	if err != nil {
 		return nil, err
 	}
+	past := writings{state: s.state, read: map[int]journalRead{}}
 	return func(path string, base, got []byte) bool {
 		abs := filepath.Join(wc.Dir(), filepath.FromSlash(path))
-		return now.same(abs, base, got) || s.wrote(abs, got)
+		return now.same(abs, base, got) || past.wrote(abs, got)
 	}, nil
-}
-
-// wrote reports whether a release wrote content to the file at abs, later
-// than any other content.
-func (s *Site) wrote(abs string, content []byte) bool {
-	name := s.state.name(abs)
-	r, err := s.newest(func(r *Release) bool { return r.wrote[name] != "" })
-	return err == nil && r.wrote[name] == digest(content)
 }
 
 func digest(content []byte) string {

@@ -41,9 +41,9 @@ func (s *state) lockFile() string { return filepath.Join(s.dir, "lock") }
 func (s *state) backups() string  { return filepath.Join(s.dir, "backups") }
 func (s *state) seen() string     { return filepath.Join(s.dir, "seen") }
 
-func (s *state) journal(id string) string {
-	return filepath.Join(s.dir, "journal", id+".jsonl")
-}
+func (s *state) journals() string { return filepath.Join(s.dir, "journal") }
+
+func (s *state) journal(id string) string { return filepath.Join(s.journals(), id+".jsonl") }
 
 // ignoreAll keeps git from seeing the directory it is in.
 const ignoreAll = "*\n"
@@ -65,7 +65,7 @@ func (s *state) create() error {
 // sequence lists the numbers of all releases, oldest first. Order is by
 // number alone: clocks and modification times lie.
 func (s *state) sequence() ([]int, error) {
-	entries, err := os.ReadDir(filepath.Join(s.dir, "journal"))
+	entries, err := os.ReadDir(s.journals())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
