@@ -27,6 +27,12 @@ func (d *diskFile) file() string { return filepath.Join(d.root, filepath.FromSla
 
 func (d *diskFile) missing() bool { return !d.there }
 
+// one is lstat for a single path.
+func (t *diskTree) one(path string) diskFile {
+	defer t.close()
+	return t.lstat(path)
+}
+
 // noFile reports that nothing is there, or a directory.
 func (d *diskFile) noFile() bool { return !d.there || d.info.Mode&unix.S_IFMT == unix.S_IFDIR }
 

@@ -123,7 +123,8 @@ func (j *gitUpdate) unchanged() bool {
 		return false
 	}
 	for _, c := range j.t.Changes {
-		if c.Op == Added && marked(j.g.dir, filepath.FromSlash(c.Path)) {
+		// A directory where a file is to be is one of files that are tracked.
+		if d := (&diskTree{root: j.g.dir}).one(c.Path); c.Op == Added && !d.noFile() {
 			return false
 		}
 	}

@@ -346,12 +346,6 @@ func (j *hgUpdate) refuse(ctx context.Context, versions []*hgContents) error {
 	return j.s.inTheWay(changes, versions, j.u.Own)
 }
 
-// one is lstat for a single path.
-func (t *diskTree) one(path string) diskFile {
-	defer t.close()
-	return t.lstat(path)
-}
-
 // write hands every touched file to the caller's Write, first the deletions
 // that make room for others.
 func (j *hgUpdate) write(ctx context.Context) error {
