@@ -14,7 +14,8 @@ var sources embed.FS
 // helper is a file that Helper writes.
 type helper struct {
 	language string
-	file     string            // below helpers, and what the user should call it
+	file     string            // what the user should call it
+	parts    []string          // below helpers; one after the other they are the file
 	quote    *strings.Replacer // what stands in quotes
 	quotes   string
 }
@@ -25,11 +26,11 @@ var (
 )
 
 var helpers = []helper{
-	{"php", "revstamp.php", singleQuoted, "'"},
-	{"twig", "revstamp-twig.php", singleQuoted, "'"},
-	{"jinja", "revstamp_assets.py", doubleQuoted, `"`},
-	{"erb", "revstamp.rb", singleQuoted, "'"},
-	{"js", "revstamp.js", doubleQuoted, `"`},
+	{"php", "revstamp.php", []string{"php-head.php", "php.php"}, singleQuoted, "'"},
+	{"twig", "revstamp-twig.php", []string{"twig-head.php", "php.php", "twig.php"}, singleQuoted, "'"},
+	{"jinja", "revstamp_assets.py", []string{"revstamp_assets.py"}, doubleQuoted, `"`},
+	{"erb", "revstamp.rb", []string{"revstamp.rb"}, singleQuoted, "'"},
+	{"js", "revstamp.js", []string{"revstamp.js"}, doubleQuoted, `"`},
 }
 
 // Languages are the names that Helper knows.
@@ -54,9 +55,13 @@ func Helper(language, manifest string) (name string, source []byte, err error) {
 		if manifest == "" || !utf8.ValidString(manifest) || strings.ContainsFunc(manifest, unicode.IsControl) {
 			return "", nil, fmt.Errorf("the path %q cannot stand in a source file", manifest)
 		}
-		text, err := sources.ReadFile("helpers/" + h.file)
-		if err != nil {
-			return "", nil, err
+		var text []byte
+		for _, part := range h.parts {
+			b, err := sources.ReadFile("helpers/" + part)
+			if err != nil {
+				return "", nil, err
+			}
+			text = append(text, b...)
 		}
 		literal := h.quotes + h.quote.Replace(manifest) + h.quotes
 		return h.file, []byte(strings.ReplaceAll(string(text), "@MANIFEST@", literal)), nil

@@ -1,0 +1,13 @@
+<?php
+/*
+ * The URLs of the site's assets with their versions, for Twig 3.
+ * Written by "revstamp helper twig"; write it again instead of changing it.
+ *
+ *   require_once 'revstamp-twig.php';
+ *   $twig->addExtension(new Revstamp\Twig());
+ *
+ *   <link rel="stylesheet" href="{{ asset('css/site.css') }}">
+ *
+ * The manifest is read again when it is another file than before, which costs a
+ * stat for each call; with APCu it is parsed once for all requests.
+ */
