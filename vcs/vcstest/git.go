@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -189,25 +188,7 @@ func (g *Git) History(seed uint64, n int) {
 // each connection, as inetd would do it.
 func (g *Git) Daemon() string {
 	g.t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() { g.daemon(conn) })
-		}
-	})
-	g.t.Cleanup(func() {
-		l.Close()
-		all.Wait()
-	})
-	return "git://" + l.Addr().String() + "/" + filepath.Base(g.Dir)
+	return "git://" + inetd(g.t, g.daemon) + "/" + filepath.Base(g.Dir)
 }
 
 // daemon ends with the connection, whose client is the test's.

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -120,25 +119,7 @@ func (s *Svn) Checkout(url string, args ...string) string {
 // each connection, as inetd would do it.
 func (s *Svn) Serve() string {
 	s.t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	var all sync.WaitGroup
-	all.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			all.Go(func() { s.serve(conn) })
-		}
-	})
-	s.t.Cleanup(func() {
-		l.Close()
-		all.Wait()
-	})
-	return "svn://" + l.Addr().String()
+	return "svn://" + inetd(s.t, s.serve)
 }
 
 // serve ends with the connection, whose client is the test's.
