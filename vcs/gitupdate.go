@@ -5,12 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path"
-	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 
 	"revstamp/vcs/internal/gitdir"
 )
@@ -131,64 +127,19 @@ func (j *gitUpdate) unchanged() bool {
 	return true
 }
 
-// write hands every touched file to the caller's Write, first the deletions
-// that make room for others.
+// write hands every touched file to the caller's Write.
 func (j *gitUpdate) write(ctx context.Context) error {
-	if len(j.touched) == 0 {
-		return nil
-	}
-	room, rest := j.writes()
-	for _, writes := range [][]Write{room, rest} {
-		if len(writes) > 0 {
-			if err := j.u.Write(ctx, writes); err != nil {
-				return err
-			}
-		}
-		j.removeEmptyDirs()
-	}
-	return nil
-}
-
-// writes splits what is to be done: a deleted file lies in the way where a
-// directory of its name, or a file by the name of its directory, is to come.
-func (j *gitUpdate) writes() (room, rest []Write) {
-	dirs := make(map[string]bool)  // that will hold files
-	files := make(map[string]bool) // that will be
-	for _, t := range j.touched {
-		if t.entry == (gitdir.Entry{}) {
-			continue
-		}
-		files[t.path] = true
-		for dir := path.Dir(t.path); dir != "."; dir = path.Dir(dir) {
-			dirs[dir] = true
-		}
-	}
-	var deletions []Write
-	disk := diskTree{root: j.g.dir}
-	defer disk.close()
-	for _, t := range j.touched {
+	all := make([]Write, len(j.touched))
+	for i, t := range j.touched {
+		all[i] = Write{Path: t.path, Delete: true}
 		if t.entry != (gitdir.Entry{}) {
-			rest = append(rest, Write{
+			all[i] = Write{
 				Path: t.path, Mode: fileMode(t.entry.Mode),
 				Content: func() ([]byte, error) { return j.publish(t) },
-			})
-			continue
-		}
-		if d := disk.lstat(t.path); d.noFile() {
-			continue // the interrupted update came so far
-		}
-		d := Write{Path: t.path, Delete: true}
-		blocks := dirs[t.path]
-		for dir := path.Dir(t.path); dir != "."; dir = path.Dir(dir) {
-			blocks = blocks || files[dir]
-		}
-		if blocks {
-			room = append(room, d)
-		} else {
-			deletions = append(deletions, d)
+			}
 		}
 	}
-	return room, append(rest, deletions...)
+	return putAll(ctx, j.g.dir, all, j.u.Write)
 }
 
 // publish returns what a touched file is to hold.
@@ -208,22 +159,6 @@ func (j *gitUpdate) publish(t touched) ([]byte, error) {
 	defer j.mu.Unlock()
 	j.published[t.path] = p
 	return out, nil
-}
-
-// removeEmptyDirs removes the directories that deletions left empty, as git
-// does.
-func (j *gitUpdate) removeEmptyDirs() {
-	for _, t := range j.touched {
-		if t.entry != (gitdir.Entry{}) {
-			continue
-		}
-		for dir := path.Dir(t.path); dir != "."; dir = path.Dir(dir) {
-			err := syscall.Rmdir(filepath.Join(j.g.dir, filepath.FromSlash(dir)))
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				break // not empty, or a file by now
-			}
-		}
-	}
 }
 
 // settle reads back what was written and takes its stat data for the index.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -346,64 +345,19 @@ func (j *hgUpdate) refuse(ctx context.Context, versions []*hgContents) error {
 	return j.s.inTheWay(changes, versions, j.u.Own)
 }
 
-// write hands every touched file to the caller's Write, first the deletions
-// that make room for others.
+// write hands every touched file to the caller's Write.
 func (j *hgUpdate) write(ctx context.Context) error {
-	if len(j.touched) == 0 {
-		return nil
-	}
-	room, rest := j.writes()
-	for _, writes := range [][]Write{room, rest} {
-		if len(writes) > 0 {
-			if err := j.u.Write(ctx, writes); err != nil {
-				return err
-			}
-		}
-		j.removeEmptyDirs()
-	}
-	return nil
-}
-
-// writes splits what is to be done: a deleted file lies in the way where a
-// directory of its name, or a file by the name of its directory, is to come.
-func (j *hgUpdate) writes() (room, rest []Write) {
-	dirs := make(map[string]bool)  // that will hold files
-	files := make(map[string]bool) // that will be
-	for _, c := range j.touched {
-		if c.Op == Deleted {
-			continue
-		}
-		files[c.Path] = true
-		for dir := path.Dir(c.Path); dir != "."; dir = path.Dir(dir) {
-			dirs[dir] = true
-		}
-	}
-	var deletions []Write
-	disk := diskTree{root: j.s.top}
-	defer disk.close()
-	for _, c := range j.touched {
+	all := make([]Write, len(j.touched))
+	for i, c := range j.touched {
+		all[i] = Write{Path: c.Path, Delete: true}
 		if c.Op != Deleted {
-			rest = append(rest, Write{
+			all[i] = Write{
 				Path: c.Path, Mode: c.Mode,
 				Content: func() ([]byte, error) { return j.publish(c) },
-			})
-			continue
-		}
-		if d := disk.lstat(c.Path); d.noFile() {
-			continue // the interrupted update came so far
-		}
-		d := Write{Path: c.Path, Delete: true}
-		blocks := dirs[c.Path]
-		for dir := path.Dir(c.Path); dir != "."; dir = path.Dir(dir) {
-			blocks = blocks || files[dir]
-		}
-		if blocks {
-			room = append(room, d)
-		} else {
-			deletions = append(deletions, d)
+			}
 		}
 	}
-	return room, append(rest, deletions...)
+	return putAll(ctx, j.s.top, all, j.u.Write)
 }
 
 // publish returns what a touched file is to hold.
@@ -422,22 +376,6 @@ func (j *hgUpdate) publish(c Change) ([]byte, error) {
 	defer j.mu.Unlock()
 	j.published[c.Path] = hash
 	return data, nil
-}
-
-// removeEmptyDirs removes the directories that deletions left empty, as hg
-// does.
-func (j *hgUpdate) removeEmptyDirs() {
-	for _, c := range j.touched {
-		if c.Op != Deleted {
-			continue
-		}
-		for dir := path.Dir(c.Path); dir != "."; dir = path.Dir(dir) {
-			err := syscall.Rmdir(filepath.Join(j.s.top, filepath.FromSlash(dir)))
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				break // not empty, or a file by now
-			}
-		}
-	}
 }
 
 // settle reads back what was written.
