@@ -65,7 +65,7 @@ func commitAll(ctx context.Context, dir, message, author string, when time.Time)
 	if id, err = s.objects.Put(gitdir.KindCommit, []byte(text)); err != nil {
 		return id, err
 	}
-	cacheTree, err := s.objects.CacheTree(tree)
+	cacheTree, err := s.objects.CacheTree(tree, new(gitdir.Index))
 	if err != nil {
 		return id, err
 	}

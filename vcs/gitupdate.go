@@ -203,11 +203,10 @@ func (j *gitUpdate) settle(ctx context.Context) error {
 // newer index would make it look proven.
 func (j *gitUpdate) writeIndex(context.Context) error {
 	old := j.local.index
-	x := new(gitdir.Index)
-	err := j.s.objects.Files(j.commit.Tree, func(path string, e gitdir.Entry) {
+	x := &gitdir.Index{Entries: make([]gitdir.IndexEntry, 0, len(old.Entries))}
+	err := j.targetFiles(func(path string, e gitdir.Entry, was *gitdir.IndexEntry) {
 		entry := gitdir.IndexEntry{Path: path, Entry: e}
-		if i, ok := find(old, path); ok {
-			was := old.Entries[i]
+		if was != nil {
 			entry.AssumeValid, entry.SkipWorktree = was.AssumeValid, was.SkipWorktree
 			if was.Entry == e && !was.Stat.Racy(old.Written) {
 				entry.Stat = was.Stat
@@ -224,11 +223,50 @@ func (j *gitUpdate) writeIndex(context.Context) error {
 	if err != nil {
 		return err
 	}
-	cacheTree, err := j.s.objects.CacheTree(j.commit.Tree)
+	cacheTree, err := j.s.objects.CacheTree(j.commit.Tree, old)
 	if err != nil {
 		return err
 	}
 	return j.s.SetIndex(x.Encode(cacheTree))
+}
+
+// targetFiles visits the files of the target's tree, in order, each with what
+// the index had of it, or nil. Where the index is that of HEAD's tree, nothing
+// but the touched files differs, and no tree is read.
+func (j *gitUpdate) targetFiles(visit func(path string, e gitdir.Entry, was *gitdir.IndexEntry)) error {
+	old := j.local.index
+	if old.Tree.IsZero() || old.Tree != j.s.tree() {
+		return j.s.objects.Files(j.commit.Tree, func(path string, e gitdir.Entry) {
+			if i, ok := find(old, path); ok {
+				visit(path, e, &old.Entries[i])
+			} else {
+				visit(path, e, nil)
+			}
+		})
+	}
+	rest := j.touched
+	next := func(was *gitdir.IndexEntry) {
+		if t := rest[0]; t.entry != (gitdir.Entry{}) {
+			visit(t.path, t.entry, was)
+		}
+		rest = rest[1:]
+	}
+	for i := range old.Entries {
+		was := &old.Entries[i]
+		for len(rest) > 0 && rest[0].path < was.Path {
+			next(nil)
+		}
+		switch {
+		case len(rest) > 0 && rest[0].path == was.Path:
+			next(was)
+		case !was.IntentToAdd: // which is of no tree
+			visit(was.Path, was.Entry, was)
+		}
+	}
+	for len(rest) > 0 {
+		next(nil)
+	}
+	return nil
 }
 
 // moveRefs moves HEAD's branch, and what stands for the remote's refs here:

@@ -276,7 +276,7 @@ func TestIndex(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			tree, err := o.CacheTree(c.Tree)
+			tree, err := o.CacheTree(c.Tree, new(Index))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -295,6 +295,9 @@ func TestIndex(t *testing.T) {
 			}
 			if d := cmp.Diff(x.Entries, again.Entries); d != "" || again.Tree != c.Tree {
 				t.Error(d)
+			}
+			if known, err := o.CacheTree(c.Tree, again); err != nil || !bytes.Equal(known, tree) {
+				t.Errorf("cache tree made of itself: %q (%v), want %q", known, err, tree)
 			}
 			g.Run("diff-files", "--quiet")
 		})

@@ -18,6 +18,8 @@ type Index struct {
 	Entries []IndexEntry // sorted by path, then stage
 	Tree    ID           // the tree that the entries make, where the index tells; zero otherwise
 	Written time.Time    // modification time of the file; zero for a missing one
+
+	cacheTree string // body of the TREE extension, which says so
 }
 
 // IndexEntry is one tracked file.
@@ -171,7 +173,10 @@ func (x *Index) parseExtensions(s string) error {
 		s = s[8+len(body):]
 		switch {
 		case name == "TREE":
-			x.Tree = rootOfCacheTree(body)
+			x.cacheTree = body
+			if root, ok := parseCacheTree(body); ok {
+				x.Tree = root.id
+			}
 		case name == "link":
 			return &UnknownError{"a split index"}
 		case name == "sdir":
@@ -181,17 +186,6 @@ func (x *Index) parseExtensions(s string) error {
 		}
 	}
 	return nil
-}
-
-// rootOfCacheTree reads the first record of the cache tree: an empty path, the
-// number of entries (-1 when out of date), of subtrees, and the tree's id.
-func rootOfCacheTree(body string) ID {
-	line, rest, ok := strings.Cut(body, "\n")
-	counts, root := strings.CutPrefix(line, "\x00")
-	if !ok || !root || strings.HasPrefix(counts, "-") || len(rest) < len(ID{}) {
-		return ID{}
-	}
-	return ID([]byte(rest[:len(ID{})]))
 }
 
 func be32(s string) uint32 {
@@ -263,35 +257,3 @@ func (e *IndexEntry) append(b []byte) []byte {
 	return b
 }
 
-// CacheTree returns the TREE extension of an index that holds exactly a tree's
-// files: each directory's number of files, of subdirectories, and id, so that
-// nobody need read the trees to know that nothing is staged.
-func (o *Objects) CacheTree(tree ID) ([]byte, error) {
-	body, _, err := o.cacheTree("", tree)
-	return body, err
-}
-
-func (o *Objects) cacheTree(name string, id ID) (body []byte, files int, err error) {
-	entries, err := o.Tree(id)
-	if err != nil {
-		return nil, 0, err
-	}
-	var below []byte
-	dirs := 0
-	for _, e := range entries {
-		if e.Mode != ModeDir {
-			files++
-			continue
-		}
-		sub, n, err := o.cacheTree(e.Name, e.ID)
-		if err != nil {
-			return nil, 0, err
-		}
-		below = append(below, sub...)
-		files += n
-		dirs++
-	}
-	body = fmt.Appendf(nil, "%s\x00%d %d\n", name, files, dirs)
-	body = append(body, id[:]...)
-	return append(body, below...), files, nil
-}

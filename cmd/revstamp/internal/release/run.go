@@ -17,11 +17,12 @@ import (
 // run is one release being carried out: what its steps share.
 type run struct {
 	*work
-	plan    *Plan
-	release *Release // as its journal tells it up to when this run began
-	journal *Journal
-	pending []Edit // computed by stamp and assets, put in place by activate
-	halfway bool   // an update stopped between two writes
+	plan     *Plan
+	release  *Release // as its journal tells it up to when this run began
+	journal  *Journal
+	pending  []Edit // computed by stamp and assets, put in place by activate
+	halfway  bool   // an update stopped between two writes
+	verified bool   // an update found the tree to be the target
 }
 
 // steps is a release in the in-place layout, where the working copy is the

@@ -110,6 +110,7 @@ func (s updateStep) Run(ctx context.Context) (string, error) {
 		_, s.halfway = errors.AsType[*vcs.InterruptedError](err)
 		return "", err
 	}
+	s.verified = true
 	return fmt.Sprintf("%s → %s, %s", short(s.plan.From), short(s.plan.To), plural(len(s.target.Changes), "file")), nil
 }
 
@@ -155,12 +156,15 @@ func (s updateStep) Undo(ctx context.Context) error {
 }
 
 // revisionStep makes sure that the working copy is what the plan says before
-// anything is stamped.
+// anything is stamped. An update has just looked at every file for the same.
 type revisionStep struct{ *run }
 
 func (revisionStep) Name() string { return "revision" }
 
 func (s revisionStep) Run(ctx context.Context) (string, error) {
+	if s.verified {
+		return short(s.target.Revision), nil
+	}
 	own, err := s.site.own(s.wc)
 	if err != nil {
 		return "", err
