@@ -260,7 +260,7 @@ func (g *gitCopy) Revision(ctx context.Context, own Own) (Revision, error) {
 	if err != nil {
 		return Revision{}, s.explain(err)
 	}
-	l, err := g.check(ctx, s, own, nil)
+	l, err := g.check(ctx, s, comparison{own: own})
 	if err != nil {
 		return Revision{}, s.explain(err)
 	}

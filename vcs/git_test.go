@@ -686,6 +686,40 @@ func TestGitRefuses(t *testing.T) {
 	}
 }
 
+// TestGitFresh changes files between a plan and an update that trusts it: one
+// that is to be written is refused still, and any other one found afterwards.
+func TestGitFresh(t *testing.T) {
+	t.Parallel()
+	hosts(t, func(t *testing.T, o vcs.Options) {
+		for _, test := range []struct {
+			file  string
+			first bool // refused before the first write
+		}{{"-dash", true}, {"css/site.css", false}} {
+			_, dir, first, second := gitSite(t)
+			wc := open(t, dir, o)
+			target := resolve(t, wc, "")
+			vcstest.Write(t, dir, test.file, "mine\n")
+			err := wc.Update(t.Context(), target, vcs.Update{
+				Own: stampOwn, Edit: stampEdit("2"), Write: put(dir, never), Fresh: true,
+			})
+			var local *vcs.LocalChangesError
+			if !errors.As(err, &local) || !slices.Equal(local.Files, []string{test.file}) {
+				t.Errorf("%s: %v", test.file, err)
+			}
+			want := second
+			if test.first {
+				want = first
+			}
+			if now := revision(t, wc); now.ID != want || !slices.Equal(now.Modified, []string{test.file}) {
+				t.Errorf("%s: %+v", test.file, now)
+			}
+			if got := vcstest.Snapshot(t, dir)[test.file]; got != "mine\n" {
+				t.Errorf("%s = %q", test.file, got)
+			}
+		}
+	})
+}
+
 func TestGitDiffText(t *testing.T) {
 	t.Parallel()
 	_, dir, _, _ := gitSite(t)

@@ -48,13 +48,19 @@ type version struct {
 	from  *gitContents
 }
 
-// check compares the tracked files with HEAD. A difference for which own
-// answers is none. others are contents that are as good as HEAD's, such as
-// those of the update that was interrupted.
+// comparison says what a look at the tracked files is to find. Zero compares all
+// of them with HEAD.
+type comparison struct {
+	own    Own                  // a difference for which it answers is none
+	others map[string][]version // contents that are as good as HEAD's, such as an interrupted update's
+	only   map[string]bool      // if not nil: other files are not looked at
+}
+
+// check compares the tracked files with HEAD.
 //
 // It is done as git does it, by the stat data in the index, and only files that
 // these do not prove unchanged are read.
-func (g *gitCopy) check(ctx context.Context, s *gitState, own Own, others map[string][]version) (*gitLocal, error) {
+func (g *gitCopy) check(ctx context.Context, s *gitState, c comparison) (*gitLocal, error) {
 	index, err := s.Index()
 	var unknown *gitdir.UnknownError
 	if errors.As(err, &unknown) {
@@ -64,7 +70,7 @@ func (g *gitCopy) check(ctx context.Context, s *gitState, own Own, others map[st
 		return nil, err
 	}
 	l := &gitLocal{index: index, fresh: make(map[string]gitdir.Stat)}
-	found, err := g.scan(s, index, others)
+	found, err := g.scan(s, index, &c)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +86,7 @@ func (g *gitCopy) check(ctx context.Context, s *gitState, own Own, others map[st
 			}
 		}
 	}
-	return l, g.judge(ctx, s, l, found.suspects, own, others)
+	return l, g.judge(ctx, s, l, found.suspects, &c)
 }
 
 // ask leaves the whole comparison to git.
@@ -103,7 +109,7 @@ func find(x *gitdir.Index, path string) (int, bool) {
 }
 
 // judge reads the suspects and keeps the foreign changes.
-func (g *gitCopy) judge(ctx context.Context, s *gitState, l *gitLocal, suspects []suspect, own Own, others map[string][]version) error {
+func (g *gitCopy) judge(ctx context.Context, s *gitState, l *gitLocal, suspects []suspect, c *comparison) error {
 	now := time.Now()
 	raw := func(sus *suspect) bool {
 		return !sus.staged && s.sameMode(sus.head.Mode, sus.disk.mode()) && sus.disk.hash == sus.head.ID
@@ -137,7 +143,7 @@ func (g *gitCopy) judge(ctx context.Context, s *gitState, l *gitLocal, suspects 
 	}
 	defer head.close()
 	for i := range differ {
-		if err := g.compare(s, l, &differ[i], version{differ[i].head, head}, own, others[differ[i].path], now); err != nil {
+		if err := g.compare(s, l, &differ[i], version{differ[i].head, head}, c.own, c.others[differ[i].path], now); err != nil {
 			return err
 		}
 	}

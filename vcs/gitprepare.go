@@ -42,7 +42,14 @@ func (j *gitUpdate) prepare(ctx context.Context, from string) error {
 	if err != nil {
 		return err
 	}
-	if j.local, err = j.g.check(ctx, j.s, j.u.Own, others); err != nil {
+	compared := comparison{own: j.u.Own, others: others}
+	if j.u.Fresh && !j.u.Resume {
+		compared.only = make(map[string]bool, len(j.touched))
+		for _, t := range j.touched {
+			compared.only[t.path] = true
+		}
+	}
+	if j.local, err = j.g.check(ctx, j.s, compared); err != nil {
 		return err
 	}
 	if err := j.local.refuse(); err != nil {

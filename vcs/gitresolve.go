@@ -176,7 +176,7 @@ func (g *gitCopy) refuse(ctx context.Context, s *gitState, t *Target, own Own) e
 	if what := s.unfinished(); what != "" {
 		return &ConflictError{Detail: what}
 	}
-	l, err := g.check(ctx, s, own, nil)
+	l, err := g.check(ctx, s, comparison{own: own})
 	if err != nil {
 		return err
 	}

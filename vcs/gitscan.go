@@ -30,9 +30,10 @@ type scan struct {
 // leastPart is how many files are worth a goroutine of their own.
 const leastPart = 500
 
-// scan looks at every tracked file. It waits for little but system calls, so
-// the processors share it, as git's do.
-func (g *gitCopy) scan(s *gitState, index *gitdir.Index, others map[string][]version) (*scan, error) {
+// scan looks at every tracked file, or at those of c.only, at what is staged, and
+// at what the index does not know for sure. It waits for little but system calls,
+// so the processors share it, as git's do.
+func (g *gitCopy) scan(s *gitState, index *gitdir.Index, c *comparison) (*scan, error) {
 	changed, gone, err := s.staged(index)
 	if err != nil {
 		return nil, err
@@ -44,7 +45,7 @@ func (g *gitCopy) scan(s *gitState, index *gitdir.Index, others map[string][]ver
 	for part := range slices.Chunk(entries, size) {
 		found := new(scan)
 		parts = append(parts, found)
-		all.Go(func() { g.scanPart(s, found, index, part, changed, others) })
+		all.Go(func() { g.scanPart(s, found, index, part, changed, c) })
 	}
 	all.Wait()
 	whole := new(scan)
@@ -65,7 +66,7 @@ func (g *gitCopy) scan(s *gitState, index *gitdir.Index, others map[string][]ver
 }
 
 func (g *gitCopy) scanPart(s *gitState, found *scan, index *gitdir.Index, entries []gitdir.IndexEntry,
-	changed map[string]gitdir.Entry, others map[string][]version) {
+	changed map[string]gitdir.Entry, c *comparison) {
 	dirs := diskTree{root: g.dir}
 	defer dirs.close()
 	sparse := s.sparse()
@@ -79,6 +80,9 @@ func (g *gitCopy) scanPart(s *gitState, found *scan, index *gitdir.Index, entrie
 		if !staged {
 			head, staged = e.Entry, e.IntentToAdd
 		}
+		if c.only != nil && !c.only[e.Path] && !staged && !e.Stat.Racy(index.Written) {
+			continue
+		}
 		if e.Mode == gitdir.ModeGitlink && !staged {
 			found.submodules = found.submodules || marked(filepath.Join(g.dir, e.Path), ".git")
 			continue
@@ -86,7 +90,7 @@ func (g *gitCopy) scanPart(s *gitState, found *scan, index *gitdir.Index, entrie
 		d := dirs.lstat(e.Path)
 		stat := d.stat()
 		if !staged {
-			_, judged := others[e.Path]
+			_, judged := c.others[e.Path]
 			// Of a sparse checkout git looks at the files that are there after all.
 			skipped := e.SkipWorktree && !(sparse && d.there)
 			trusted := (e.AssumeValid || skipped) && !judged

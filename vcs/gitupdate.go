@@ -37,11 +37,13 @@ type publication struct {
 // Update works in this order, and a kill leaves what was done so far:
 //
 //  1. index.lock, which names both ends, keeps git away and stays to the end;
-//  2. every tracked file is compared once more, and refused if foreign;
+//  2. every tracked file, or with Fresh every one to be written, is compared
+//     once more, and refused if foreign;
 //  3. the files, by Update.Write, deletions last;
 //  4. the index, by a rename;
 //  5. the branch, its remote-tracking branch, new tags;
-//  6. index.lock goes.
+//  6. index.lock goes;
+//  7. every tracked file is compared with the target.
 //
 // Resume starts again at 2 and takes for its own what any of the commits named
 // in the lock has at a path, edited or not.
@@ -114,7 +116,7 @@ func (j *gitUpdate) stop(err error, wrote bool) error {
 // unchanged reports whether a failed Write left, or put back, every file.
 func (j *gitUpdate) unchanged() bool {
 	ctx := context.Background() // the caller's may be what ended the update
-	l, err := j.g.check(ctx, j.s, j.u.Own, nil)
+	l, err := j.g.check(ctx, j.s, comparison{own: j.u.Own})
 	if err != nil || l.refuse() != nil {
 		return false
 	}
@@ -302,7 +304,7 @@ func (g *gitCopy) confirmTarget(ctx context.Context, t *Target, own Own) error {
 	if s.head.ID.String() != t.Revision.ID {
 		return fmt.Errorf("after the update HEAD is at %s, not at %s", s.head.ID, t.Revision.ID)
 	}
-	l, err := g.check(ctx, s, own, nil)
+	l, err := g.check(ctx, s, comparison{own: own})
 	if err != nil {
 		return err
 	}

@@ -261,6 +261,12 @@ type Update struct {
 	// interrupted here: its remains (our own index.lock and a tree that is
 	// half new; svn's lock; hg's updatestate) are healed instead of refused.
 	Resume bool
+
+	// Fresh says that the target was resolved a moment ago, with the same Own:
+	// files that it does not touch are then compared once, when it is done,
+	// instead of twice. For git, and without Resume; the others always compare
+	// all of them.
+	Fresh bool
 }
 
 // Write is one file to put in place, or to remove.

@@ -256,4 +256,3 @@ func (e *IndexEntry) append(b []byte) []byte {
 	}
 	return b
 }
-

@@ -100,6 +100,7 @@ func (s updateStep) Run(ctx context.Context) (string, error) {
 	err = s.wc.Update(ctx, s.target, vcs.Update{
 		Own:    own,
 		Resume: resumed,
+		Fresh:  true, // under this very lock
 		Write:  s.put,
 		Edit: func(path string, content []byte) ([]byte, error) {
 			edit, err := s.edits.apply(s.abs(path), content)
@@ -136,6 +137,7 @@ func (s updateStep) Undo(ctx context.Context) error {
 	err = s.wc.Update(ctx, back, vcs.Update{
 		Own:    own,
 		Resume: s.halfway,
+		Fresh:  true,
 		Write:  s.put,
 		Edit: func(path string, content []byte) ([]byte, error) {
 			backup, ok := release.backups[s.site.state.name(s.abs(path))]
