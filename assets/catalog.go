@@ -29,14 +29,10 @@ type asset struct {
 	exists  bool // anything at all
 	regular bool
 	err     error // neither there nor missing
+	kind    Kind  // 0: it has no references
 
 	digesting sync.Mutex
 	digest    atomic.Pointer[digest]
-}
-
-// isCSS reports whether the asset is a style sheet, which has references itself.
-func (a *asset) isCSS() bool {
-	return strings.EqualFold(path.Ext(a.path), ".css")
 }
 
 func newCatalog() *catalog {
@@ -67,6 +63,9 @@ func (c *catalog) lookup(fsys fs.FS, name []byte) *asset {
 
 func stat(fsys fs.FS, name string) *asset {
 	a := &asset{path: name}
+	if k, ok := KindOf(name); ok && !documents[strings.ToLower(path.Ext(name))] {
+		a.kind = k
+	}
 	if !fs.ValidPath(name) || strings.Contains(name, "\x00") {
 		return a
 	}

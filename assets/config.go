@@ -17,7 +17,10 @@ type siteConfig struct {
 	param   string
 	rev     string // as it stands in a URL
 	catalog *catalog
-	graph   sync.Mutex // held while style sheets are digested
+	graph   sync.Mutex // held while assets that have references are digested
+
+	versionOf func(path string) (string, error) // nil: by content
+	rewrites  func(path string) bool            // nil: all
 }
 
 // ready returns the settings of the site.
@@ -32,9 +35,15 @@ func (s *Site) check() (*siteConfig, error) {
 		param:   s.Param,
 		rev:     percentEncode(s.Rev),
 		catalog: newCatalog(),
+
+		versionOf: s.VersionOf,
+		rewrites:  s.Rewrites,
 	}
 	if s.FS == nil {
 		return nil, errors.New("assets: no asset root")
+	}
+	if s.Rev != "" && s.VersionOf != nil {
+		return nil, errors.New("assets: a version is either that of the site or that of each file, not both")
 	}
 	if c.param == "" {
 		c.param = "v"

@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -16,19 +17,14 @@ import (
 // a file's contents over time apart, not files.
 const digestLen = 8
 
-// digest is the version of an asset by its content, or why there is none.
+// digest is the version of an asset by itself, or why there is none.
 type digest struct {
 	version string
 	err     error
 }
 
-func (a *asset) setDigest(sum []byte, err error) {
-	d := &digest{err: err}
-	if err == nil {
-		d.version = hex.EncodeToString(sum)[:digestLen]
-	}
-	a.digest.Store(d)
-}
+// short is the version that a digest makes.
+func short(sum []byte) string { return hex.EncodeToString(sum)[:digestLen] }
 
 // version returns what follows "v=" in the URL of a regular file.
 func (s *siteConfig) version(a *asset) (string, error) {
@@ -38,12 +34,17 @@ func (s *siteConfig) version(a *asset) (string, error) {
 	d := a.digest.Load()
 	switch {
 	case d != nil:
-	case a.isCSS():
-		d = s.digestSheet(a)
+	case s.covers(a):
+		d = s.digestGraph(a)
 	default:
 		d = s.digestFile(a)
 	}
 	return d.version, d.err
+}
+
+// covers reports whether the version of an asset covers what it references.
+func (s *siteConfig) covers(a *asset) bool {
+	return a.kind != 0 && (s.rewrites == nil || s.rewrites(a.path))
 }
 
 func (s *siteConfig) versions(refs []reference) ([]string, error) {
@@ -58,17 +59,32 @@ func (s *siteConfig) versions(refs []reference) ([]string, error) {
 	return out, nil
 }
 
-// digestFile digests an asset by its bytes.
+// digestFile gives an asset its version by its revision or its bytes.
 func (s *siteConfig) digestFile(a *asset) *digest {
 	a.digesting.Lock()
 	defer a.digesting.Unlock()
 	if d := a.digest.Load(); d != nil {
 		return d
 	}
-	h := sha256.New()
-	_, err := s.copy(h, a.path)
-	a.setDigest(h.Sum(nil), err)
-	return a.digest.Load()
+	d := new(digest)
+	d.version, d.err = s.revision(a.path)
+	if d.version == "" && d.err == nil {
+		h := sha256.New()
+		_, d.err = s.copy(h, a.path)
+		d.version = short(h.Sum(nil))
+	}
+	a.digest.Store(d)
+	return d
+}
+
+// revision is the version of a file of its own, as VersionOf has it; "" if there
+// is none.
+func (s *siteConfig) revision(name string) (string, error) {
+	if s.versionOf == nil {
+		return "", nil
+	}
+	v, err := s.versionOf(name)
+	return percentEncode(v), err
 }
 
 func (s *siteConfig) copy(to io.Writer, name string) (int64, error) {
@@ -80,34 +96,36 @@ func (s *siteConfig) copy(to io.Writer, name string) (int64, error) {
 	return io.Copy(to, f)
 }
 
-// digestSheet digests a style sheet as it will be once its references have
-// their versions, so that it changes with whatever it references, and stays the
-// same when the result is digested again.
+// digestGraph gives a version to an asset that has references, so that it changes
+// with whatever it references.
 //
-// Style sheets may import each other in a circle. The members of such a strongly
+// By content it is the digest of the asset as it will be once its references
+// have their versions, which stays the same when the result is digested again.
+// By revision it is the file's own, followed by a digest of those that it covers.
+//
+// Assets may reference each other in a circle. The members of such a strongly
 // connected component are digested together, with the versions of the references
 // among them left blank: from that each member's version follows, and then what
 // the references among them are.
-func (s *siteConfig) digestSheet(a *asset) *digest {
+func (s *siteConfig) digestGraph(a *asset) *digest {
 	s.graph.Lock()
 	defer s.graph.Unlock()
 	if d := a.digest.Load(); d != nil {
 		return d
 	}
-	w := &walk{site: s, sheets: make(map[*asset]*sheet)}
+	w := &walk{site: s, nodes: make(map[*asset]*node)}
 	w.visit(a)
 	return a.digest.Load()
 }
 
-// walk is Tarjan's algorithm over style sheets and the style sheets they
-// reference.
+// walk is Tarjan's algorithm over the assets that have references.
 type walk struct {
-	site   *siteConfig
-	sheets map[*asset]*sheet
-	stack  []*sheet
+	site  *siteConfig
+	nodes map[*asset]*node
+	stack []*node
 }
 
-type sheet struct {
+type node struct {
 	asset   *asset
 	src     []byte
 	refs    []reference
@@ -120,18 +138,18 @@ type sheet struct {
 
 // visit digests a and all that it references, unless a is part of a cycle that
 // is not whole yet.
-func (w *walk) visit(a *asset) *sheet {
-	n := len(w.sheets)
-	v := &sheet{asset: a, index: n, low: n, onStack: true}
-	w.sheets[a] = v
+func (w *walk) visit(a *asset) *node {
+	n := len(w.nodes)
+	v := &node{asset: a, index: n, low: n, onStack: true}
+	w.nodes[a] = v
 	w.stack = append(w.stack, v)
 	v.err = v.load(w.site)
 	for _, r := range v.refs {
 		t := r.asset
-		if !t.isCSS() || t.digest.Load() != nil {
+		if t.digest.Load() != nil || !w.site.covers(t) {
 			continue
 		}
-		if next, seen := w.sheets[t]; !seen {
+		if next, seen := w.nodes[t]; !seen {
 			v.low = min(v.low, w.visit(t).low)
 		} else if next.onStack {
 			v.low = min(v.low, next.index)
@@ -146,8 +164,8 @@ func (w *walk) visit(a *asset) *sheet {
 	return v
 }
 
-// load reads the style sheet and finds its references.
-func (v *sheet) load(s *siteConfig) error {
+// load reads the asset and finds its references.
+func (v *node) load(s *siteConfig) error {
 	var err error
 	if v.src, err = fs.ReadFile(s.fs, v.asset.path); err != nil {
 		return err
@@ -155,7 +173,7 @@ func (v *sheet) load(s *siteConfig) error {
 	if unreadable(v.src) != "" {
 		return nil // its bytes alone count
 	}
-	c, err := s.collect(v.src, CSS, v.asset.path)
+	c, err := s.collect(v.src, v.asset.kind, v.asset.path)
 	if err != nil {
 		return err
 	}
@@ -164,24 +182,36 @@ func (v *sheet) load(s *siteConfig) error {
 	return nil
 }
 
-// finish digests the members of one component. An error of one is the error of
-// all.
-func (w *walk) finish(members []*sheet) {
-	sums, err := w.digest(members)
+// finish gives the members of one component their versions. An error of one is
+// the error of all.
+func (w *walk) finish(members []*node) {
+	slices.SortFunc(members, func(a, b *node) int { return strings.Compare(a.asset.path, b.asset.path) })
+	versions, err := w.versions(members)
 	for i, v := range members {
 		v.onStack = false
-		if err != nil {
-			v.asset.setDigest(nil, err)
-		} else {
-			v.asset.setDigest(sums[i], nil)
+		v.src, v.refs = nil, nil // not needed any more, and there may be many
+		d := &digest{err: err}
+		if err == nil {
+			d.version = versions[i]
 		}
+		v.asset.digest.Store(d)
 	}
 }
 
-func (w *walk) digest(members []*sheet) ([][]byte, error) {
-	slices.SortFunc(members, func(a, b *sheet) int { return strings.Compare(a.asset.path, b.asset.path) })
+func (w *walk) versions(members []*node) ([]string, error) {
+	for _, v := range members {
+		if v.err != nil {
+			return nil, v.err
+		}
+	}
+	if w.site.versionOf != nil {
+		return w.byRevision(members)
+	}
+	return w.byContent(members)
+}
+
+func (w *walk) byContent(members []*node) ([]string, error) {
 	together := sha256.New()
-	var sums [][]byte
 	for _, v := range members {
 		blank, err := w.blank(v)
 		if err != nil {
@@ -189,48 +219,96 @@ func (w *walk) digest(members []*sheet) ([][]byte, error) {
 		}
 		if len(members) == 1 && !v.inCycle {
 			sum := sha256.Sum256(blank) // nothing is blank in it
-			return [][]byte{sum[:]}, nil
+			return []string{short(sum[:])}, nil
 		}
 		writeField(together, []byte(v.asset.path))
 		writeField(together, blank)
 	}
 	all := together.Sum(nil)
-	for _, v := range members {
+	versions := make([]string, len(members))
+	for i, v := range members {
 		h := sha256.New()
 		writeField(h, all)
 		writeField(h, []byte(v.asset.path))
-		sums = append(sums, h.Sum(nil))
+		versions[i] = short(h.Sum(nil))
 	}
-	return sums, nil
+	return versions, nil
+}
+
+// byRevision makes of each member's own version, and of all that the component
+// covers, one. Revisions need have no order, so that none is the newest.
+func (w *walk) byRevision(members []*node) ([]string, error) {
+	covered := make(map[string]string)
+	versions := make([]string, len(members))
+	for i, v := range members {
+		var err error
+		if versions[i], err = w.site.revision(v.asset.path); err != nil {
+			return nil, err
+		}
+		if versions[i] == "" {
+			sum := sha256.Sum256(v.src)
+			versions[i] = short(sum[:])
+		}
+		for _, r := range v.refs {
+			if w.within(r.asset) {
+				continue
+			}
+			if covered[r.asset.path], err = w.version(v, r.asset); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if len(covered) == 0 && len(members) == 1 {
+		return versions, nil
+	}
+	for i, v := range members {
+		covered[v.asset.path] = versions[i]
+	}
+	h := sha256.New()
+	for _, p := range slices.Sorted(maps.Keys(covered)) {
+		writeField(h, []byte(p))
+		writeField(h, []byte(covered[p]))
+	}
+	for i := range versions {
+		versions[i] += "-" + short(h.Sum(nil))
+	}
+	return versions, nil
 }
 
 // blank returns the content of v with the versions of its references, but for
-// those within its own component, which are on the stack still.
-func (w *walk) blank(v *sheet) ([]byte, error) {
-	if v.err != nil {
-		return nil, v.err
-	}
+// those within its own component.
+func (w *walk) blank(v *node) ([]byte, error) {
 	versions := make([]string, len(v.refs))
 	for i, r := range v.refs {
-		if t := w.sheets[r.asset]; t != nil && t.onStack {
+		if w.within(r.asset) {
 			continue
 		}
 		var err error
-		if versions[i], err = w.version(r.asset); err != nil {
-			return nil, fmt.Errorf("digest of %q: %w", v.asset.path, err)
+		if versions[i], err = w.version(v, r.asset); err != nil {
+			return nil, err
 		}
 	}
 	return splice(v.src, v.refs, versions, w.site.param), nil
 }
 
-// version is that of the site, without its lock, for what is finished or no
-// style sheet.
-func (w *walk) version(a *asset) (string, error) {
+// within reports whether a is in the component that is being finished: only
+// those are on the stack still, when what they reference is finished.
+func (w *walk) within(a *asset) bool {
+	t := w.nodes[a]
+	return t != nil && t.onStack
+}
+
+// version is that of the site, without its lock, for what v references and is
+// finished or has no references.
+func (w *walk) version(v *node, a *asset) (string, error) {
 	d := a.digest.Load()
 	if d == nil {
 		d = w.site.digestFile(a)
 	}
-	return d.version, d.err
+	if d.err != nil {
+		return "", fmt.Errorf("version of %q: %w", v.asset.path, d.err)
+	}
+	return d.version, nil
 }
 
 // writeField hashes b with its length, so that fields cannot run together.

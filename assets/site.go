@@ -46,9 +46,25 @@ type Site struct {
 	// ASCII letters, digits, '.', '_' and '-'.
 	Param string
 	// Rev is the version of every asset. It may hold anything and is
-	// percent-encoded as a URL needs. If it is empty, an asset's version is the
-	// digest of its content.
+	// percent-encoded as a URL needs. If it is empty and VersionOf is nil, an
+	// asset's version is the digest of its content, as it will be once it is
+	// rewritten itself: it changes with whatever the asset references, at any
+	// depth, and so does the URL of who references it.
 	Rev string
+	// VersionOf, if not nil, gives each asset a version of its own, such as the
+	// revision that last changed the file at path; Rev is empty then. It may be
+	// called by several goroutines. For a file without one, which it says by "",
+	// the digest of its bytes stands in.
+	//
+	// An asset that references others is followed by a digest of all versions
+	// that it covers, "4168-3fa9c1e2": what is cached of it has the URLs of
+	// others in it, and must be asked for again when those change although the
+	// file did not.
+	VersionOf func(path string) (string, error)
+	// Rewrites reports whether an asset that may have references, as a style
+	// sheet has, is rewritten itself. One that is not is versioned by its own
+	// bytes or revision alone. With nil all are taken to be.
+	Rewrites func(path string) bool
 	// Strict makes missing files an error.
 	Strict bool
 
