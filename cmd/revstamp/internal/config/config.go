@@ -20,6 +20,7 @@ type Config struct {
 	Dir     string // the directory of File
 
 	Site    string // names the site on job servers and in the journal
+	Layout  Layout
 	Source  Source
 	State   string // state directory; may lie outside Dir, by ".."
 	Stamp   []Stamp
@@ -27,6 +28,11 @@ type Config struct {
 	Jobs    Jobs
 	Backups Backups
 	Owner   Owner
+
+	// Of the releases layout alone.
+	Shared    []Shared
+	Keep      int // complete releases that are kept; 5 by default
+	Unchanged Unchanged
 }
 
 // Source is the working copy that is released.
@@ -35,6 +41,10 @@ type Source struct {
 	Path   string // inside Dir; "." by default
 	Update string // branch, tag or id; "" is the upstream of the current branch
 	Number Number // which of Subversion's numbers {{.Revision}} and {{.Short}} are
+
+	// Of the releases layout alone: what is cloned.
+	URL    string
+	System System
 }
 
 // Number is one of the numbers that a Subversion working copy has. It means
@@ -195,9 +205,4 @@ func ParseEnv(path string, data []byte, overlay string, over []byte) (*Config, e
 func Overlay(path, env string) string {
 	ext := filepath.Ext(path)
 	return path[:len(path)-len(ext)] + "." + env + ext
-}
-
-// Abs is the file that a path of the configuration names.
-func (c *Config) Abs(name string) string {
-	return filepath.Join(c.Dir, filepath.FromSlash(name))
 }

@@ -35,11 +35,11 @@ func TestDefaults(t *testing.T) {
 	want := &Config{
 		File: filepath.Join(dir, "revstamp.yaml"), Dir: dir,
 		Site:    "shop",
-		Source:  Source{Path: ".", Number: Highest},
+		Source:  Source{Path: ".", Number: Highest, System: Git},
 		State:   ".revstamp",
 		Jobs:    Jobs{Follow: 15 * time.Minute},
 		Backups: Backups{Keep: 10},
-		Owner:   KeepOwner,
+		Owner:   KeepOwner, Layout: InPlace, Keep: 5, Unchanged: Copy,
 	}
 	got := accept(t, "site: shop\n")
 	if diff := cmp.Diff(want, got, noPos); diff != "" {
@@ -54,7 +54,7 @@ func TestEverything(t *testing.T) {
 	}
 	want := &Config{
 		Site:   "shop",
-		Source: Source{Path: "src", Update: "1.10", Number: Highest},
+		Source: Source{Path: "src", Update: "1.10", Number: Highest, System: Git},
 		State:  "../shop.revstamp",
 		Stamp: []Stamp{
 			{File: "config/config.php", Key: "$config['svn']", Value: "{{.Revision}}"},
@@ -79,7 +79,7 @@ func TestEverything(t *testing.T) {
 			Follow: 0,
 		},
 		Backups: Backups{Keep: 0},
-		Owner:   OwnerBestEffort,
+		Owner:   OwnerBestEffort, Layout: InPlace, Keep: 5, Unchanged: Copy,
 	}
 	if diff := cmp.Diff(want, cfg, noPos, cmpopts.IgnoreFields(Config{}, "File", "Dir")); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -250,6 +250,32 @@ func TestErrorsCarryTheirPlace(t *testing.T) {
 	}
 	if got := len(err.(Errors)); got != 2 {
 		t.Errorf("%d errors, want 2: %v", got, err)
+	}
+}
+
+func TestReleasesLayout(t *testing.T) {
+	c, err := Parse("/srv/shop/revstamp.yaml", []byte(`
+site: shop
+layout: releases
+source: { url: "https://git.example.org/shop.git", system: hg, update: stable }
+stamp: [{ file: config.php, match: "rev=(.*)" }]
+assets: { root: . }
+shared: [storage/, .env]
+keep: 3
+unchanged: link
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Shared{{Path: "storage", Dir: true}, {Path: ".env"}}
+	if d := cmp.Diff(want, c.Shared, cmpopts.IgnoreFields(Shared{}, "Pos")); d != "" {
+		t.Error(d)
+	}
+	if c.Layout != Releases || c.Keep != 3 || c.Unchanged != Link || c.Source.System != Hg || c.Source.URL != "https://git.example.org/shop.git" {
+		t.Errorf("%+v", c)
+	}
+	if got := c.Abs("config.php"); got != "/srv/shop/current/config.php" {
+		t.Errorf("Abs = %s", got)
 	}
 }
 

@@ -40,10 +40,13 @@ func (r *reader) pos(n *yaml.Node) Pos {
 }
 
 func (r *reader) fail(v value, hint, format string, args ...any) {
-	p := r.pos(v.node)
+	r.failAt(r.pos(v.node), v.key, hint, format, args...)
+}
+
+func (r *reader) failAt(p Pos, key, hint, format string, args ...any) {
 	r.errs = append(r.errs, &Error{
 		File: p.File, Line: p.Line, Column: p.Column,
-		Key: v.key, Detail: fmt.Sprintf(format, args...), Hint: hint,
+		Key: key, Detail: fmt.Sprintf(format, args...), Hint: hint,
 	})
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"path"
 	"path/filepath"
@@ -22,11 +23,8 @@ const gearmanPort = "4730"
 var notYet = map[string]string{
 	"check":             "the health check",
 	"hooks":             "running hooks",
-	"keep":              "keeping releases",
-	"layout":            "a choice of layouts",
 	"notify":            "notification",
 	"rollout":           "a rollout to several hosts",
-	"shared":            "the releases layout",
 	"source.local":      "a choice of what happens to local changes",
 	"assets.attributes": "the rewriting of further attributes",
 	"assets.manifest":   "the manifest",
@@ -37,15 +35,19 @@ var notYet = map[string]string{
 // config reads the whole file.
 func (r *reader) config(v value) *Config {
 	c := &Config{
-		Source:  Source{Pos: r.pos(v.node), Path: ".", Number: Highest},
+		Source:  Source{Pos: r.pos(v.node), Path: ".", Number: Highest, System: Git},
 		State:   ".revstamp",
 		Jobs:    Jobs{Follow: 15 * time.Minute},
 		Backups: Backups{Keep: 10},
 		Owner:   KeepOwner,
+		Layout:  InPlace,
+		Keep:    5,
+
+		Unchanged: Copy,
 	}
 	var root value    // of assets.root
 	var queue []value // of jobs.queue
-	r.mapping(v, keys{
+	known := keys{
 		"site":    r.checked(&c.Site, checkSite),
 		"source":  r.source(&c.Source),
 		"state":   r.checked(&c.State, r.checkState),
@@ -54,8 +56,11 @@ func (r *reader) config(v value) *Config {
 		"jobs":    func(v value) { queue = r.jobs(v, &c.Jobs) },
 		"backups": func(v value) { r.mapping(v, keys{"keep": r.number(&c.Backups.Keep, 0, 100_000)}) },
 		"owner":   oneOf(r, &c.Owner, KeepOwner, OwnerBestEffort),
-	}, "site")
-	if root.node != nil && contains(r.abs(c.Assets.Root), r.abs(c.State)) {
+	}
+	maps.Copy(known, r.layout(c))
+	r.mapping(v, known, "site")
+	r.checkLayout(v, c)
+	if root.node != nil && c.Layout == InPlace && contains(r.abs(c.Assets.Root), r.abs(c.State)) {
 		r.fail(root, "set state to a directory outside, as in ../"+c.Site+".revstamp",
 			"the state directory %q, with backups of the configuration, would be served to visitors", c.State)
 	}
@@ -70,6 +75,8 @@ func (r *reader) source(s *Source) setter {
 			"path":   r.checked(&s.Path, checkPath),
 			"update": r.update(&s.Update),
 			"number": oneOf(r, &s.Number, Highest, AsText, LastChanged),
+			"url":    r.checked(&s.URL, checkSource),
+			"system": oneOf(r, &s.System, Git, Svn, Hg),
 		})
 	}
 }
