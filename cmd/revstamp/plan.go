@@ -29,7 +29,11 @@ func (a *app) showPlan(p *release.Plan) error {
 
 // writeComing tells what the update brings.
 func writeComing(w io.Writer, p *release.Plan) error {
-	fmt.Fprintf(w, "%s: %s → %s\n", p.Site, name(p.From), name(p.To))
+	from := name(p.From)
+	if p.From.ID == "" {
+		from = "nothing"
+	}
+	fmt.Fprintf(w, "%s: %s → %s\n", p.Site, from, name(p.To))
 	if len(p.Commits) > 0 {
 		fmt.Fprintln(w, "\ncommits:")
 	}

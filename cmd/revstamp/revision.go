@@ -138,6 +138,9 @@ func (a *app) lookUp(ctx context.Context, dir string) (vcs.Revision, vcs.Working
 			return vcs.Revision{}, nil, err
 		}
 		rev, err := s.Revision(ctx)
+		if s.Config.Layout == config.Releases {
+			return rev, nil, err
+		}
 		if !errors.Is(err, vcs.ErrNotWorkingCopy) {
 			if err != nil {
 				return rev, nil, err

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"runtime"
@@ -29,6 +28,7 @@ import (
 // the stamped keys of its configuration and the versions of its references.
 type edits struct {
 	cfg    *config.Config
+	base   string                    // directory that the configuration's paths are below
 	stamps map[string][]stamp.Target // by absolute path
 	files  []string                  // the keys of stamps, in the order of the configuration
 	assets *assets.Site              // nil: references are left alone
@@ -36,10 +36,11 @@ type edits struct {
 
 // Edit is one file that a release changes, other than by the update itself.
 type Edit struct {
-	Path    string             `json:"path"` // slash path relative to the configuration's directory
+	Path    string             `json:"path"` // slash path, as in the configuration
 	Role    Role               `json:"role"`
-	Before  []byte             `json:"-"` // as it is on disk now; nil when the file is not there yet
+	Before  []byte             `json:"-"` // as visitors have it now; nil when the file is not there yet
 	After   []byte             `json:"-"`
+	Source  []byte             `json:"-"` // what After is made of
 	Stamped []stamp.Change     `json:"stamped,omitempty"`
 	Refs    []assets.Reference `json:"references,omitempty"` // with their versions
 	Missing []assets.Reference `json:"missing,omitempty"`    // those that lead nowhere
@@ -65,13 +66,13 @@ func (r Role) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 // newEdits prepares the edits of cfg at revision rev, with assets as they are
 // in t.
 func newEdits(cfg *config.Config, rev vcs.Revision, t *tree) (*edits, error) {
-	e := &edits{cfg: cfg, stamps: map[string][]stamp.Target{}}
+	e := &edits{cfg: cfg, base: t.base, stamps: map[string][]stamp.Target{}}
 	targets, err := targets(cfg, rev)
 	if err != nil {
 		return nil, err
 	}
 	for _, target := range targets {
-		abs := cfg.Abs(target.File)
+		abs := t.abs(target.File)
 		if _, ok := e.stamps[abs]; !ok {
 			e.files = append(e.files, abs)
 		}
@@ -128,7 +129,7 @@ func (e *edits) refers(abs string) bool {
 // document tells package assets what the file at abs is to the asset root.
 func (e *edits) document(abs string) assets.Document {
 	doc := assets.Document{Name: e.name(abs)}
-	root := e.cfg.Abs(e.cfg.Assets.Root)
+	root := filepath.Join(e.base, filepath.FromSlash(e.cfg.Assets.Root))
 	if rel, err := filepath.Rel(root, abs); err == nil && filepath.IsLocal(rel) {
 		doc.Path = filepath.ToSlash(rel)
 	}
@@ -136,7 +137,7 @@ func (e *edits) document(abs string) assets.Document {
 }
 
 func (e *edits) name(abs string) string {
-	if rel, err := filepath.Rel(e.cfg.Dir, abs); err == nil {
+	if rel, err := filepath.Rel(e.base, abs); err == nil {
 		return filepath.ToSlash(rel)
 	}
 	return abs
@@ -144,7 +145,7 @@ func (e *edits) name(abs string) string {
 
 // apply returns content, of the file at abs, as it is to be published.
 func (e *edits) apply(abs string, content []byte) (Edit, error) {
-	edit := Edit{Path: e.name(abs), Role: e.role(abs), After: content}
+	edit := Edit{Path: e.name(abs), Role: e.role(abs), After: content, Source: content}
 	var err error
 	if edit.After, edit.Stamped, err = stamp.Edit(content, e.stamps[abs]); err != nil {
 		return edit, err
@@ -206,12 +207,7 @@ func (e *edits) file(t *tree, name string) (Edit, error) {
 	if err != nil {
 		return Edit{}, err
 	}
-	if edit.Before = content; t.changes[t.abs(name)].Path != "" {
-		edit.Before, err = os.ReadFile(t.abs(name))
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
-		}
-	}
+	edit.Before, err = t.before(name, content)
 	return edit, err
 }
 

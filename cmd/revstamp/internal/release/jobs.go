@@ -87,7 +87,7 @@ func Worker(cfg *config.Config, servers []string) *gearman.Worker {
 	for _, function := range slices.Sorted(maps.Keys(cfg.Jobs.Workers)) {
 		c := cfg.Jobs.Workers[function]
 		w.Concurrency += max(c.Concurrency, 1)
-		w.Handle(function, c.Timeout, &gearman.Command{Args: c.Command, Env: c.Env, Dir: cfg.Dir})
+		w.Handle(function, c.Timeout, &gearman.Command{Args: c.Command, Env: c.Env, Dir: cfg.Abs(".")})
 	}
 	return w
 }

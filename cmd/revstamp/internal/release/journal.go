@@ -60,6 +60,8 @@ type Begin struct {
 	From        vcs.Revision `json:"from"`
 	To          vcs.Revision `json:"to"`
 	Rollback    string       `json:"rollback,omitempty"` // the release gone back to
+	Dir         string       `json:"dir,omitempty"`      // releases layout: the release, relative to the state directory
+	Before      string       `json:"before,omitempty"`   // releases layout: where current led before; empty: there was none
 	Holder
 }
 

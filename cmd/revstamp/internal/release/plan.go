@@ -31,14 +31,15 @@ type Plan struct {
 	Missing []assets.Reference `json:"missing,omitempty"`
 	Jobs    []Job              `json:"jobs,omitempty"`
 
-	work *work
+	work   *work
+	astray bool // in the releases layout: the live release is not what visitors have
 }
 
 // Empty reports whether there is nothing to do: the working copy is at the
 // target, every file holds what it should, and the live release is of this
 // very revision and configuration.
 func (p *Plan) Empty() bool {
-	return p.Since != nil && p.Since.To.ID == p.To.ID && p.From.ID == p.To.ID && !severally(p.From) &&
+	return !p.astray && p.Since != nil && p.Since.To.ID == p.To.ID && p.From.ID == p.To.ID && !severally(p.From) &&
 		len(p.Files) == 0 && len(p.Edits) == 0
 }
 
@@ -54,6 +55,11 @@ type work struct {
 	target *vcs.Target
 	edits  *edits
 	print  string // fingerprint of the references, see documents
+
+	// Of the releases layout: the release's directory, "" while only planned, and
+	// whether it stands there already, to be switched to.
+	dir   string
+	built bool
 }
 
 // Plan computes what releasing want would do; want is as in [Options].
@@ -67,9 +73,16 @@ type intent struct {
 	rollback *Release // go back to this release; want is its revision's id
 	resume   *Release // finish this release; want is its revision's id
 	owed     bool     // nothing but the jobs that the live release owes
+	locked   bool     // the site's lock is held
 }
 
 func (s *Site) plan(ctx context.Context, in intent) (*Plan, error) {
+	if back, err := s.standing(in); err != nil || back != nil {
+		if err != nil {
+			return nil, err
+		}
+		return s.planBack(back)
+	}
 	w, err := s.resolve(ctx, in)
 	if err != nil {
 		return nil, err
@@ -78,9 +91,18 @@ func (s *Site) plan(ctx context.Context, in intent) (*Plan, error) {
 	if p.Since, err = s.Current(); err != nil && !IsNotFound(err) {
 		return nil, err
 	}
-	view := newTree(w.cfg.Dir, w.wc, w.target, func(name string) ([]byte, error) {
+	base := w.cfg.Dir
+	if w.cfg.Layout == config.Releases {
+		base = w.wc.Dir()
+	}
+	view := newTree(base, w.wc, w.target, func(name string) ([]byte, error) {
 		return w.wc.Read(ctx, w.target, name)
 	})
+	if w.cfg.Layout == config.Releases {
+		if err := s.compareLive(ctx, p, view); err != nil {
+			return nil, err
+		}
+	}
 	if w.edits, err = newEdits(w.cfg, w.to, view); err != nil {
 		return nil, err
 	}
@@ -102,7 +124,7 @@ type resolved struct {
 // resolve finds the target and reads the configuration as the target has it:
 // a commit that needs a new key stamped brings the line that says so.
 func (s *Site) resolve(ctx context.Context, in intent) (*resolved, error) {
-	wc, err := s.workingCopy(ctx, s.Config)
+	wc, err := s.workingCopy(ctx, in.locked)
 	if err != nil {
 		return nil, err
 	}
@@ -172,8 +194,11 @@ func fileAt(ctx context.Context, wc vcs.WorkingCopy, target *vcs.Target, file st
 
 // own tells the version control system which local differences are ours:
 // those in nothing but what the present configuration stamps and rewrites, and
-// files that hold, to the byte, what a release wrote.
+// files that hold, to the byte, what a release wrote. In a mirror nothing is.
 func (s *Site) own(wc vcs.WorkingCopy) (vcs.Own, error) {
+	if s.Config.Layout == config.Releases {
+		return nil, nil
+	}
 	now, err := newEdits(s.Config, vcs.Revision{Short: "0"}, &tree{base: s.Config.Dir})
 	if err != nil {
 		return nil, err
@@ -201,7 +226,7 @@ func (w *work) preview(ctx context.Context, p *Plan, view *tree) error {
 		return err
 	}
 	w.print = w.fingerprint(p.To, print)
-	if len(p.Files) > 0 || w.print != w.site.state.readSeen() {
+	if len(w.target.Changes) > 0 || w.print != w.site.state.readSeen() {
 		refs, err := w.edits.references(ctx, view, names)
 		if err != nil {
 			return err
@@ -253,11 +278,14 @@ func jobsOf(cfg *config.Config, rev vcs.Revision) ([]Job, error) {
 func (p *Plan) Diff() []byte {
 	var out []byte
 	for _, e := range p.Edits {
-		context := 3
+		before, context := e.Before, 3
 		if e.Role == RoleConfiguration {
 			context = 0
+			if before == nil {
+				before = e.Source // a new file is no reason to show all of it
+			}
 		}
-		out = append(out, Diff(e.Path, e.Before, e.After, context)...)
+		out = append(out, Diff(e.Path, before, e.After, context)...)
 	}
 	return out
 }
@@ -278,10 +306,17 @@ func (p *Plan) begin(id, token string, h Holder, in intent) *Begin {
 	return b
 }
 
-// Revision tells what the site's working copy is at. Edits of revstamp's own
-// are no modification.
+// Revision tells what the site's working copy is at, or, in the releases layout,
+// the live release. Edits of revstamp's own are no modification.
 func (s *Site) Revision(ctx context.Context) (vcs.Revision, error) {
-	wc, err := s.workingCopy(ctx, s.Config)
+	if s.Config.Layout == config.Releases {
+		live, err := s.Current()
+		if err != nil {
+			return vcs.Revision{}, err
+		}
+		return live.To, nil
+	}
+	wc, err := s.workingCopy(ctx, false)
 	if err != nil {
 		return vcs.Revision{}, err
 	}

@@ -81,8 +81,17 @@ func (s *Site) observer() Observer {
 	return s.Observer
 }
 
-func (s *Site) workingCopy(ctx context.Context, cfg *config.Config) (vcs.WorkingCopy, error) {
-	return vcs.Open(ctx, filepath.Join(cfg.Dir, cfg.Source.Path), vcs.Options{NoGit: s.NoGit, Svn: s.Svn, Logger: s.Logger})
+// workingCopy opens what is updated. locked says that the caller has the site's
+// lock.
+func (s *Site) workingCopy(ctx context.Context, locked bool) (vcs.WorkingCopy, error) {
+	if s.Config.Layout == config.Releases {
+		return s.openMirror(ctx, locked)
+	}
+	return vcs.Open(ctx, filepath.Join(s.Config.Dir, s.Config.Source.Path), s.vcsOptions())
+}
+
+func (s *Site) vcsOptions() vcs.Options {
+	return vcs.Options{NoGit: s.NoGit, Svn: s.Svn, Logger: s.Logger}
 }
 
 // Options say how [Site.Release] goes about it.

@@ -1,15 +1,18 @@
 package release
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
+	"revstamp/cmd/revstamp/internal/config"
 	"revstamp/stamp/atomicfile"
 	"revstamp/vcs"
 )
@@ -25,9 +28,23 @@ type run struct {
 	verified bool   // an update found the tree to be the target
 }
 
-// steps is a release in the in-place layout, where the working copy is the
-// live tree.
+// steps is a release: in place, where the working copy is the live tree, or in
+// a directory of its own.
 func (r *run) steps() []Step {
+	switch {
+	case r.built:
+		return []Step{lockStep{r}, switchStep{r}}
+	case r.cfg.Layout == config.Releases:
+		return []Step{
+			lockStep{r},
+			mirrorStep{r},
+			revisionStep{r},
+			buildStep{r},
+			stampStep{r},
+			assetsStep{r},
+			switchStep{r},
+		}
+	}
 	return []Step{
 		lockStep{r},
 		backupStep{r},
@@ -119,6 +136,7 @@ func (s *Site) change(ctx context.Context, o Options, decide func() (intent, err
 	if in.owed {
 		return s.settle(ctx, lock.Close)
 	}
+	in.locked = true
 	p, err := s.plan(ctx, in)
 	if err != nil {
 		return nil, false, &Error{Step: "plan", Effect: effectOf(in), Err: err}
@@ -133,6 +151,9 @@ func (s *Site) change(ctx context.Context, o Options, decide func() (intent, err
 	defer func() { err = errors.Join(err, run.journal.Close()) }()
 	if r, err = run.carryOut(ctx); err != nil {
 		return r, false, err
+	}
+	if run.cfg.Layout == config.Releases {
+		s.prune(ctx)
 	}
 	return s.finish(ctx, p.work.cfg, run.journal, r, manner{unlock: lock.Close})
 }
@@ -176,7 +197,7 @@ func (s *Site) Abort(ctx context.Context, o Options) (r *Release, done bool, err
 	if err := s.sameEnvironment(due); err != nil {
 		return due, false, err
 	}
-	in := intent{want: due.To.ID, resume: due}
+	in := intent{want: due.To.ID, resume: due, locked: true}
 	p, err := s.plan(ctx, in)
 	if err != nil {
 		return due, false, &Error{Release: due.ID, Step: "plan", Effect: Interrupted, Err: err}
@@ -204,12 +225,16 @@ func (s *Site) begin(ctx context.Context, p *Plan, in intent) (*run, error) {
 	if in.resume != nil {
 		r.release = in.resume
 		r.halfway = in.resume.did("update")
+		r.dir = s.state.path(in.resume.Dir)
 	} else {
 		id, err := s.nextID()
 		if err != nil {
 			return nil, err
 		}
 		first = p.begin(id, strings.ToLower(rand.Text()[:6]), s.Holder, in)
+		if err := s.locate(r.work, first); err != nil {
+			return nil, err
+		}
 		r.release = fold([]Record{{Kind: kindBegin, Begin: first}})
 	}
 	var err error
@@ -266,6 +291,46 @@ func asError(due *Release) error {
 		return nil
 	}
 	return &DueError{Release: due.ID, Step: due.Step, Since: due.Since}
+}
+
+// present are the files of the release as they lie there by now, and what is to
+// be written into them.
+func (r *run) present() (*edits, *tree, error) {
+	now := &tree{base: r.cfg.Dir}
+	if r.cfg.Layout == config.Releases {
+		now.base = r.dir
+	}
+	e, err := newEdits(r.cfg, r.plan.To, now)
+	return e, now, err
+}
+
+// file is the file of the release that a path of the configuration names.
+func (r *run) file(name string) string {
+	if r.cfg.Layout == config.Releases {
+		return filepath.Join(r.dir, filepath.FromSlash(name))
+	}
+	return r.cfg.Abs(name)
+}
+
+// commit puts the computed files in place and tells how many there were.
+func (r *run) commit(ctx context.Context) (int, error) {
+	var batch atomicfile.Batch
+	for _, edit := range r.pending {
+		abs := r.file(edit.Path)
+		f, err := atomicfile.Open(abs, r.files())
+		if err != nil {
+			return 0, err
+		}
+		if !bytes.Equal(f.Data(), edit.Before) {
+			return 0, errors.Join(fmt.Errorf("%s: %w", edit.Path, atomicfile.ErrChanged), f.Close())
+		}
+		if err := r.wrote(abs, edit.After); err != nil {
+			return 0, errors.Join(err, f.Close())
+		}
+		batch.Add(f, edit.After)
+	}
+	n := batch.Len()
+	return n, batch.Commit(ctx)
 }
 
 // files are the options by which every file of the site is written.

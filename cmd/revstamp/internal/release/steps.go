@@ -58,7 +58,7 @@ func (s backupStep) endangered() []string {
 	var all []string
 	for _, edit := range s.plan.Edits {
 		if edit.Before != nil {
-			all = append(all, s.cfg.Abs(edit.Path))
+			all = append(all, s.file(edit.Path))
 		}
 	}
 	for _, c := range s.target.Changes {
@@ -191,7 +191,11 @@ type stampStep struct{ *run }
 func (stampStep) Name() string { return "stamp" }
 
 func (s stampStep) Run(context.Context) (string, error) {
-	all, err := s.edits.configuration(&tree{base: s.cfg.Dir})
+	edits, now, err := s.present()
+	if err != nil {
+		return "", err
+	}
+	all, err := edits.configuration(now)
 	if err != nil {
 		return "", err
 	}
@@ -214,8 +218,7 @@ func (s assetsStep) Run(ctx context.Context) (string, error) {
 	if s.edits.assets == nil {
 		return "", Skip("none configured")
 	}
-	now := &tree{base: s.cfg.Dir}
-	edits, err := newEdits(s.cfg, s.plan.To, now)
+	edits, now, err := s.present()
 	if err != nil {
 		return "", err
 	}
@@ -258,23 +261,8 @@ type activateStep struct{ *run }
 func (activateStep) Name() string { return "activate" }
 
 func (s activateStep) Run(ctx context.Context) (string, error) {
-	var batch atomicfile.Batch
-	for _, edit := range s.pending {
-		abs := s.cfg.Abs(edit.Path)
-		f, err := atomicfile.Open(abs, s.files())
-		if err != nil {
-			return "", err
-		}
-		if !bytes.Equal(f.Data(), edit.Before) {
-			return "", errors.Join(fmt.Errorf("%s: %w", edit.Path, atomicfile.ErrChanged), f.Close())
-		}
-		if err := s.wrote(abs, edit.After); err != nil {
-			return "", errors.Join(err, f.Close())
-		}
-		batch.Add(f, edit.After)
-	}
-	n := batch.Len()
-	if err := batch.Commit(ctx); err != nil {
+	n, err := s.commit(ctx)
+	if err != nil {
 		return "", err
 	}
 	if err := s.live(); err != nil {
@@ -287,7 +275,7 @@ func (s activateStep) Run(ctx context.Context) (string, error) {
 }
 
 // live records that the release is complete, with the jobs that it owes.
-func (s activateStep) live() error {
+func (s *run) live() error {
 	for _, job := range s.plan.Jobs {
 		job.Unique = fmt.Sprintf("%s/%d", s.release.key(), job.N)
 		if err := s.journal.Append(Record{Kind: kindJob, Job: &job}); err != nil {
@@ -297,8 +285,10 @@ func (s activateStep) live() error {
 	if err := s.journal.Append(Record{Kind: kindLive}); err != nil {
 		return err
 	}
-	now := &tree{base: s.cfg.Dir}
-	if _, print, err := s.edits.documents(now, s.skip); err == nil {
+	if s.edits == nil {
+		return nil // nothing was computed, so nothing was seen
+	}
+	if _, print, err := s.edits.documents(&tree{base: s.edits.base}, s.skip); err == nil {
 		_ = s.site.state.writeSeen(s.fingerprint(s.plan.To, print))
 	}
 	return nil

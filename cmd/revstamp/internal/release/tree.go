@@ -20,6 +20,10 @@ type tree struct {
 	base    string                                  // absolute directory
 	changes map[string]vcs.Change                   // by absolute path
 	content func(change vcs.Change) ([]byte, error) // at the target
+
+	// live says what visitors have of a file now, nil for nothing; without it that
+	// is what lies in base.
+	live func(name string) ([]byte, error)
 }
 
 // newTree is the site below dir as target t of wc will leave it.
@@ -90,6 +94,26 @@ func (v *tree) Open(name string) (fs.File, error) {
 		return nil, err
 	}
 	return &comingFile{Reader: bytes.NewReader(data), info: info}, nil
+}
+
+// before is what visitors have of the file, of which the tree has content.
+func (v *tree) before(name string, content []byte) ([]byte, error) {
+	switch _, changes := v.changes[v.abs(name)]; {
+	case v.live != nil:
+		return v.live(name)
+	case changes:
+		return readOptional(v.abs(name))
+	}
+	return content, nil
+}
+
+// readOptional reads a file; one that is not there has nothing.
+func readOptional(file string) ([]byte, error) {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return data, err
 }
 
 // walk visits the regular files below roots, slash paths relative to base of
