@@ -73,6 +73,11 @@ func contents(t *testing.T, dir string) map[string]string {
 			}
 			return nil
 		}
+		if d.Type()&fs.ModeSymlink != 0 {
+			target, err := os.Readlink(path)
+			all[strings.TrimPrefix(path, dir)] = "-> " + target
+			return err
+		}
 		data, err := os.ReadFile(path)
 		all[strings.TrimPrefix(path, dir)] = string(data)
 		return err
@@ -93,13 +98,17 @@ func crashSite(t *testing.T, dir, jobServer string, p plumbing) {
 		"public/old.php":    "<link href=\"/a.css\">\n",
 		"public/a.css":      "a{}\n",
 		"public/b.png":      "b\n",
-		"revstamp.yaml": "site: crash\nstamp:\n  - { file: config/config.php, key: \"$config['svn']\", value: \"{{.Short}}\" }\n" +
+		"revstamp.yaml": "site: crash\n" + p.layout(dir) + "stamp:\n  - { file: config/config.php, key: \"$config['svn']\", value: \"{{.Short}}\" }\n" +
 			"assets: { root: public, rewrite: [\"public/**/*.php\"] }\n" +
 			"jobs:\n  servers: [\"" + jobServer + "\"]\n  follow: 0s\n  queue: [{ function: warm, workload: \"{{.Revision}}\" }]\n",
 	}
 	work := filepath.Join(dir, "work")
 	write(t, work, files)
 	p.create(t, dir)
+	if p.source != nil {
+		check(t, os.Mkdir(filepath.Join(dir, "site"), 0o755))
+		check(t, os.Rename(filepath.Join(work, "revstamp.yaml"), filepath.Join(dir, "site", "revstamp.yaml")))
+	}
 	if r := revstamp(t, filepath.Join(dir, "site"), nil, "release"); r.status != exitDone {
 		t.Fatalf("first release: %+v", r)
 	}
@@ -133,6 +142,29 @@ func write(t *testing.T, dir string, files map[string]string) {
 // plumbing is a version control system as the crash tests need it.
 type plumbing struct {
 	create, commit func(t *testing.T, dir string)
+
+	// source is what a site in the releases layout is cloned from; nil is the
+	// layout in place, and then create makes the site, too.
+	source func(dir string) string
+}
+
+// layout is what the configuration says of it.
+func (p plumbing) layout(dir string) string {
+	if p.source == nil {
+		return ""
+	}
+	return "layout: releases\nsource: " + p.source(dir) + "\nshared: [uploads/]\n"
+}
+
+// view is what visitors see of a site.
+func (p plumbing) view(t *testing.T, site string) map[string]string {
+	t.Helper()
+	if p.source == nil {
+		return contents(t, site)
+	}
+	live, err := filepath.EvalSymlinks(filepath.Join(site, "current"))
+	check(t, err)
+	return contents(t, live)
 }
 
 var gitPlumbing = plumbing{
@@ -147,6 +179,41 @@ var gitPlumbing = plumbing{
 		_, err := vcs.CommitAll(t.Context(), filepath.Join(dir, "work"), "two", "Ada <ada@example.org>", time.Unix(1767409445, 0))
 		check(t, err)
 	},
+}
+
+// In the releases layout the repository is where revstamp.yaml is taken out of.
+var gitReleases = plumbing{
+	create: func(t *testing.T, dir string) {
+		ctx, work := t.Context(), filepath.Join(dir, "work")
+		check(t, vcs.Create(ctx, work))
+		_, err := vcs.CommitAll(ctx, work, "one", "Ada <ada@example.org>", time.Unix(1767323045, 0))
+		check(t, err)
+	},
+	commit: gitPlumbing.commit,
+	source: func(dir string) string { return fmt.Sprintf("{ url: %q }", filepath.Join(dir, "work")) },
+}
+
+var svnReleases = plumbing{
+	create: func(t *testing.T, dir string) {
+		trunk := "file://" + dir + "/repo/trunk"
+		sh(t, dir, "svnadmin", "create", "repo")
+		sh(t, dir, "svn", "import", "-q", "-m", "one", "work", trunk)
+		sh(t, dir, "svn", "checkout", "-q", "--force", trunk, "work")
+	},
+	commit: func(t *testing.T, dir string) {
+		sh(t, dir, "svn", "rm", "-q", "--force", "work/revstamp.yaml")
+		svnPlumbing.commit(t, dir)
+	},
+	source: func(dir string) string { return fmt.Sprintf("{ url: %q, system: svn }", "file://"+dir+"/repo/trunk") },
+}
+
+var hgReleases = plumbing{
+	create: func(t *testing.T, dir string) {
+		sh(t, dir, "hg", "init", "work")
+		sh(t, dir, "hg", "commit", "--cwd", "work", "-q", "-A", "-u", "Ada <ada@example.org>", "-d", "1767323045 0", "-m", "one")
+	},
+	commit: hgPlumbing.commit,
+	source: func(dir string) string { return fmt.Sprintf("{ url: %q, system: hg }", filepath.Join(dir, "work")) },
 }
 
 var svnPlumbing = plumbing{
@@ -193,15 +260,23 @@ func TestResumeAfterInterrupt(t *testing.T) { disturb(t, syscall.SIGINT, exitInt
 const records = 15
 
 func disturb(t *testing.T, sig syscall.Signal, status int) {
-	need.Program(t, "gearmand", "git", "svn", "svnadmin")
+	need.Program(t, "gearmand", "git", "svn", "svnadmin", "hg")
 	// More than a thousand processes are run: without the race detector, under
 	// which the scripts run.
 	program := programVar + "=" + buildStatic(t)
-	for _, c := range []crash{
+	all := []crash{
 		{name: "git", plumbing: gitPlumbing, env: []string{program}},
 		{name: "go-git", plumbing: gitPlumbing, env: []string{program, "PATH=" + pathWithout(t, "git")}},
 		{name: "svn", plumbing: svnPlumbing, env: []string{program}},
-	} {
+		{name: "git, releases", plumbing: gitReleases, env: []string{program}},
+		{name: "svn, releases", plumbing: svnReleases, env: []string{program}},
+	}
+	if !testing.Short() { // hg starts slowly
+		all = append(all,
+			crash{name: "hg", plumbing: hgPlumbing, env: []string{program}},
+			crash{name: "hg, releases", plumbing: hgReleases, env: []string{program}})
+	}
+	for _, c := range all {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			c.prepare(t)
@@ -233,12 +308,12 @@ func (c *crash) prepare(t *testing.T) {
 	c.server = gearmantest.Start(t)
 	c.base = t.TempDir()
 	crashSite(t, c.base, c.server.Addr, c.plumbing)
-	c.before = contents(t, filepath.Join(c.base, "site"))
+	c.before = c.view(t, filepath.Join(c.base, "site"))
 	undisturbed := copyOf(t, c.base)
 	if r := revstamp(t, undisturbed, c.env, "release"); r.status != exitDone {
 		t.Fatalf("undisturbed release: %+v", r)
 	}
-	c.after = contents(t, undisturbed)
+	c.after = c.view(t, undisturbed)
 	c.queued = 2 // by the first release and the undisturbed one
 }
 
@@ -256,7 +331,7 @@ func (c *crash) disturbed(t *testing.T, n int, sig syscall.Signal, status int) b
 	}
 	other := copyOf(t, filepath.Dir(site))
 	finish(t, site, c.env, "resume")
-	if diff := cmp.Diff(c.after, contents(t, site)); diff != "" {
+	if diff := cmp.Diff(c.after, c.view(t, site)); diff != "" {
 		t.Fatalf("after record %d, resumed (-undisturbed +got):\n%s", n, diff)
 	}
 	c.queued++
@@ -268,7 +343,7 @@ func (c *crash) disturbed(t *testing.T, n int, sig syscall.Signal, status int) b
 		want = c.after
 	}
 	finish(t, other, c.env, "abort")
-	if diff := cmp.Diff(want, contents(t, other)); diff != "" {
+	if diff := cmp.Diff(want, c.view(t, other)); diff != "" {
 		t.Fatalf("after record %d, aborted (-want +got):\n%s", n, diff)
 	}
 	leftovers(t, site)
