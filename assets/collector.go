@@ -15,6 +15,8 @@ type collector struct {
 	dir     []byte
 	refs    []reference
 	missing []reference
+	sums    []integritySum
+	page    bool // HTML, which has integrity attributes
 	err     error
 
 	html   htmlScanner
@@ -30,7 +32,8 @@ var collectors = sync.Pool{New: func() any { return new(collector) }}
 func (s *siteConfig) collect(src []byte, kind Kind, docPath string) (*collector, error) {
 	c := collectors.Get().(*collector)
 	c.site, c.src, c.err = s, src, nil
-	c.refs, c.missing, c.dir = c.refs[:0], c.missing[:0], c.dir[:0]
+	c.refs, c.missing, c.sums, c.dir = c.refs[:0], c.missing[:0], c.sums[:0], c.dir[:0]
+	c.page = kind&^layers == HTML || kind&^layers == 0
 	if docPath != "" {
 		c.dir = append(c.dir, s.prefix...)
 		if dir := path.Dir(docPath); dir != "." {
@@ -49,6 +52,7 @@ func (s *siteConfig) collect(src []byte, kind Kind, docPath string) (*collector,
 func (c *collector) release() {
 	clear(c.refs)
 	clear(c.missing)
+	clear(c.sums)
 	c.src, c.site = nil, nil
 	c.html.sink, c.html.src, c.html.css.sink, c.html.css.t = nil, nil, nil, text{}
 	collectors.Put(c)
@@ -102,24 +106,44 @@ func (c *collector) url(u text, amp string) {
 	if isPage(u.b) || c.err != nil {
 		return
 	}
+	if t, ok := c.lead(u); ok {
+		c.add(t, amp)
+	}
+}
+
+// target is what a URL leads to.
+type target struct {
+	text
+	parts
+	asset *asset
+	copy  bool // under a fingerprinted name of the asset
+}
+
+// lead finds out what a URL leads to. It is false for what can be no asset.
+func (c *collector) lead(u text) (t target, ok bool) {
 	u = c.breaks.clean(u)
 	p, ok := split(u.b, c.site.isOurs)
 	if !ok {
-		return
+		return t, false
 	}
 	name := u.b[p.path:p.query]
 	if !mayBeAsset(name) || hasTemplateCode(name) {
-		return
+		return t, false
 	}
 	abs, ok := c.resolve(name, p.path > 0)
 	if !ok || !bytes.HasPrefix(abs, c.site.prefix) {
-		return
+		return t, false
 	}
 	file := abs[len(c.site.prefix):]
 	if !mayBeAsset(file) {
-		return
+		return t, false
 	}
-	c.add(c.site.catalog.lookup(c.site.fs, file), u, p, amp)
+	t = target{text: u, parts: p}
+	t.asset, t.copy = c.site.find(file)
+	if c.err == nil {
+		c.err = t.asset.err
+	}
+	return t, c.err == nil
 }
 
 // isPage reports whether a URL names an HTML page, as nearly all links of most
@@ -166,27 +190,49 @@ func (c *collector) resolve(name []byte, absolute bool) ([]byte, bool) {
 	return c.path, ok
 }
 
-// add records the URL u, which names a.
-func (c *collector) add(a *asset, u text, p parts, amp string) {
-	if a.err != nil {
-		c.err = a.err
-		return
-	}
-	ref := reference{asset: a, urlStart: u.pos(0), urlEnd: u.pos(len(u.b))}
-	if !a.exists {
+// add records a URL that leads to something.
+func (c *collector) add(t target, amp string) {
+	ref := reference{asset: t.asset, url: span{t.pos(0), t.pos(len(t.b))}}
+	if !t.asset.exists {
 		var buf [12]byte
-		if expected[string(extension([]byte(a.path), &buf))] {
+		if expected[string(extension([]byte(t.asset.path), &buf))] {
 			c.missing = append(c.missing, ref)
 		}
 		return
 	}
-	if !a.regular {
+	if !t.asset.regular {
 		return
 	}
-	q, ok := findVersion(u, p, c.site.param, amp, c.src)
+	q, ok := findVersion(t.text, t.parts, c.site.param, amp, c.src)
 	if !ok {
 		return
 	}
-	ref.edit = q.edit
+	ref.value = q.edit
+	if ref.inName, c.err = c.site.hasName(t.asset); ref.inName || t.copy {
+		if ref.print, ok = findFingerprint(t.text, t.parts, t.copy); !ok {
+			return
+		}
+		if q.name >= 0 {
+			ref.param = q.without(t.text, t.parts)
+		}
+	}
 	c.refs = append(c.refs, ref)
+}
+
+// integrity takes the attribute of that name, of an element that loads url.
+// Assets have none: their content would depend on the content of others, and
+// not only on its digest.
+func (c *collector) integrity(value, url text) {
+	if !c.page || c.err != nil {
+		return
+	}
+	t, ok := c.lead(url)
+	if !ok || !t.asset.regular {
+		return
+	}
+	first := true
+	for s := range sums(value) {
+		c.sums = append(c.sums, integritySum{s, t.asset, span{t.pos(0), t.pos(len(t.b))}, first})
+		first = false
+	}
 }

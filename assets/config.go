@@ -21,6 +21,10 @@ type siteConfig struct {
 
 	versionOf func(path string) (string, error) // nil: by content
 	rewrites  func(path string) bool            // nil: all
+	style     Style
+	wrote     func(path string) bool          // nil: nothing
+	names     func() (map[string]bool, error) // of the assets that are listed
+	sums      sync.Map                        // of integrityKey to func() integrity
 }
 
 // ready returns the settings of the site.
@@ -38,12 +42,26 @@ func (s *Site) check() (*siteConfig, error) {
 
 		versionOf: s.VersionOf,
 		rewrites:  s.Rewrites,
+		style:     s.Style,
+		wrote:     s.Written,
 	}
+	c.names = sync.OnceValues(c.listNames)
 	if s.FS == nil {
 		return nil, errors.New("assets: no asset root")
 	}
 	if s.Rev != "" && s.VersionOf != nil {
 		return nil, errors.New("assets: a version is either that of the site or that of each file, not both")
+	}
+	switch c.style {
+	case "":
+		c.style = ByQuery
+	case ByQuery:
+	case ByName:
+		if s.Rev != "" || s.VersionOf != nil {
+			return nil, errors.New("assets: versions in names are digests: no revision can be in their place")
+		}
+	default:
+		return nil, fmt.Errorf("assets: style %q is not known: it is query or name", s.Style)
 	}
 	if c.param == "" {
 		c.param = "v"

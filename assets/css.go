@@ -10,6 +10,8 @@ type sink interface {
 	url(u text, amp string)
 	// base takes the href of the document's first base element.
 	base(u text)
+	// integrity takes the attribute of that name and the URL of what it is for.
+	integrity(value, url text)
 }
 
 // cssScanner finds URLs in CSS by the tokens of CSS Syntax Level 3: url(),

@@ -23,8 +23,17 @@ type digest struct {
 	err     error
 }
 
-// short is the version that a digest makes.
-func short(sum []byte) string { return hex.EncodeToString(sum)[:digestLen] }
+// short is the version that a digest makes: the first of its digits that follow
+// each other and have a letter among them. Those of a number stand in many names.
+func short(sum []byte) string {
+	digits := hex.EncodeToString(sum)
+	for i := range len(digits) - digestLen {
+		if v := digits[i : i+digestLen]; strings.ContainsAny(v, "abcdef") {
+			return v
+		}
+	}
+	return digits[:digestLen]
+}
 
 // version returns what follows "v=" in the URL of a regular file.
 func (s *siteConfig) version(a *asset) (string, error) {
@@ -288,7 +297,7 @@ func (w *walk) blank(v *node) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return splice(v.src, v.refs, versions, w.site.param), nil
+	return splice(v.src, patches(v.refs, versions, w.site.param)), nil
 }
 
 // within reports whether a is in the component that is being finished: only

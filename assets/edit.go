@@ -1,13 +1,19 @@
 package assets
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
+
+// span is a place in a document.
+type span struct{ start, end int }
 
 // edit replaces the bytes of a document from start to end with lead, the
 // parameter's name and '=' if named, and a version.
 type edit struct {
-	start, end int
-	lead       string
-	named      bool
+	span
+	lead  string
+	named bool
 }
 
 // query is where the version stands in a URL's query, or will stand.
@@ -58,7 +64,29 @@ func findVersion(u text, p parts, param, amp string, src []byte) (query, bool) {
 }
 
 func (q *query) set(start, end int, lead string, named bool) {
-	q.edit = edit{start: start, end: end, lead: lead, named: named}
+	q.edit = edit{span: span{start, end}, lead: lead, named: named}
+}
+
+// without returns the part of a URL's query that goes when its version does: the
+// parameter and one separator, or an empty query with its '?'.
+func (q query) without(u text, p parts) span {
+	b := u.b[:p.end]
+	start, end := p.end, p.end
+	if q.name >= 0 {
+		start, end = q.name, q.after
+		if end < p.end { // the separator after it goes too
+			end++
+		}
+	}
+	if end == p.end { // so do those before it, and the '?' of an empty query
+		for start > q.params && b[start-1] == '&' {
+			start--
+		}
+		if start == q.params {
+			start = p.query
+		}
+	}
+	return span{u.pos(start), u.pos(end)}
 }
 
 // joiner returns the spelling of the query's separators: as it is, if that is a
@@ -91,31 +119,112 @@ func openEscape(u text, i int, src []byte) bool {
 	return last != ';' && !isSpace(last)
 }
 
-// reference is a URL found in a document, with the edit that gives it a version.
-type reference struct {
-	edit
-	asset            *asset
-	urlStart, urlEnd int
+// findFingerprint returns the place of the fingerprint in the path of u, if it
+// is there, or else the one where it would be: before the extension's dot. It is
+// false if the path is spelled so that there is none.
+func findFingerprint(u text, p parts, there bool) (span, bool) {
+	name := u.b[p.path:p.query]
+	dot := extensionDot(name)
+	if dot < 0 || there && !endsInFingerprint(name[:dot]) {
+		return span{}, false
+	}
+	start := dot
+	if there {
+		start -= fingerprintLen
+	}
+	return span{u.pos(p.path + start), u.pos(p.path + dot)}, true
 }
 
-// splice returns src with the edits of refs made; versions has one for each.
-func splice(src []byte, refs []reference, versions []string, param string) []byte {
-	size := len(src)
-	for i, r := range refs {
-		size += len(r.lead) + len(versions[i]) - (r.end - r.start)
-		if r.named {
-			size += len(param) + 1
-		}
+// findFingerprints returns the place of all that stand in the path of u, as in
+// the name of a copy of a file that looks like a copy.
+func findFingerprints(u text, p parts) span {
+	name := u.b[p.path:p.query]
+	dot := extensionDot(name)
+	start := dot
+	for start > 0 && endsInFingerprint(name[:start]) {
+		start -= fingerprintLen
 	}
-	out, done := make([]byte, 0, size), 0
+	if start == dot {
+		return span{}
+	}
+	return span{u.pos(p.path + start), u.pos(p.path + dot)}
+}
+
+// extensionDot returns where the last dot of a URL's path stands, however it is
+// spelled, or -1.
+func extensionDot(name []byte) int {
+	return max(bytes.LastIndexByte(name, '.'), bytes.LastIndex(name, []byte("%2e")), bytes.LastIndex(name, []byte("%2E")))
+}
+
+func endsInFingerprint(b []byte) bool {
+	return len(b) >= fingerprintLen && isFingerprint(b[len(b)-fingerprintLen:])
+}
+
+// reference is a URL found in a document, with the places that change when it
+// gets a version.
+type reference struct {
+	asset  *asset
+	url    span
+	value  edit // gives the query a version
+	param  span // of the parameter, to be taken off; empty if there is none
+	print  span // of the fingerprint, or where it would be
+	inName bool // the version is to stand in the name
+}
+
+// old is the place of the version that the reference has.
+func (r *reference) old() span {
+	if r.print.start < r.print.end {
+		return span{r.print.start + 1, r.print.end}
+	}
+	return r.value.span
+}
+
+// patch replaces the bytes of a document from start to end with text.
+type patch struct {
+	span
+	text string
+}
+
+// patches are those that give references their versions, of which there is one
+// for each.
+func patches(refs []reference, versions []string, param string) []patch {
+	out := make([]patch, 0, len(refs))
 	for i, r := range refs {
-		out = append(out, src[done:r.start]...)
-		out = append(out, r.lead...)
-		if r.named {
-			out = append(append(out, param...), '=')
+		if r.inName {
+			out = append(out, patch{r.print, "." + versions[i]})
+			if r.param.start < r.param.end {
+				out = append(out, patch{r.param, ""})
+			}
+			continue
 		}
-		out = append(out, versions[i]...)
-		done = r.end
+		if r.print.start < r.print.end {
+			out = append(out, patch{r.print, ""})
+		}
+		name := ""
+		if r.value.named {
+			name = param + "="
+		}
+		out = append(out, patch{r.value.span, r.value.lead + name + versions[i]})
+	}
+	return out
+}
+
+// splice returns src with patches made, which it sorts; src itself if they
+// change nothing.
+func splice(src []byte, patches []patch) []byte {
+	size, changed := len(src), false
+	for _, p := range patches {
+		size += len(p.text) - (p.end - p.start)
+		changed = changed || string(src[p.start:p.end]) != p.text
+	}
+	if !changed {
+		return src
+	}
+	slices.SortStableFunc(patches, func(a, b patch) int { return a.start - b.start })
+	out, done := make([]byte, 0, size), 0
+	for _, p := range patches {
+		out = append(append(out, src[done:p.start]...), p.text...)
+		done = p.end
 	}
 	return append(out, src[done:]...)
 }

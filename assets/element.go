@@ -20,6 +20,7 @@ const (
 	attrName // name, property or itemprop of a meta element
 	attrRel
 	attrType
+	attrIntegrity
 )
 
 // attrOf returns the attribute of that name, 0 for all others.
@@ -60,6 +61,8 @@ func attrOf(name []byte) attrID {
 		} else {
 			id, want = attrName, "itemprop"
 		}
+	case 9:
+		id, want = attrIntegrity, "integrity"
 	case 10:
 		if name[0]|0x20 == 'b' {
 			id, want = attrBackground, "background"
@@ -101,7 +104,7 @@ type element struct {
 var elements = []element{
 	{name: "a", attrs: attrHref},
 	{name: "area", attrs: attrHref},
-	{name: "link", attrs: attrHref | attrImageSrcset | attrRel, link: true},
+	{name: "link", attrs: attrHref | attrImageSrcset | attrRel | attrIntegrity, link: true},
 	{name: "base", attrs: attrHref, base: true},
 	{name: "img", attrs: attrSrc | attrSrcset},
 	{name: "image", attrs: attrSrc | attrSrcset | attrHref | attrXlinkHref},
@@ -124,7 +127,7 @@ var elements = []element{
 	{name: "td", attrs: attrBackground},
 	{name: "th", attrs: attrBackground},
 	{name: "meta", attrs: attrContent | attrName},
-	{name: "script", attrs: attrSrc | attrType, content: scriptData},
+	{name: "script", attrs: attrSrc | attrType | attrIntegrity, content: scriptData},
 	{name: "style", attrs: attrType, content: styleSheet},
 	{name: "iframe", attrs: attrSrc, content: rawText},
 	{name: "textarea", content: rawText},

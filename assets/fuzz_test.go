@@ -66,6 +66,7 @@ func FuzzRewrite(f *testing.F) {
 		}
 		checkRewrite(t, &Site{FS: fuzzTree, Rev: rev, Hosts: []string{"h"}}, doc, src)
 		checkRewrite(t, &Site{FS: everything{}, Rev: rev, Param: "b"}, doc, src)
+		checkRewrite(t, &Site{FS: fuzzTree, Style: ByName, Hosts: []string{"h"}, Written: func(string) bool { return docPath == "" }}, doc, src)
 	})
 }
 
@@ -137,7 +138,7 @@ func checkRewrite(t *testing.T, site *Site, doc Document, src []byte) int {
 	for i, ref := range r.References {
 		checkReference(t, site, ref, again.References[i])
 	}
-	if a, b := Normalize(doc, src, site.Param), Normalize(doc, r.Out, site.Param); !bytes.Equal(a, b) {
+	if a, b := site.Normalize(doc, src), site.Normalize(doc, r.Out); !bytes.Equal(a, b) {
 		t.Fatalf("normalized source %q\nof result %q", a, b)
 	}
 	return len(r.References)
@@ -182,10 +183,13 @@ func checkReference(t *testing.T, site *Site, old, changed Reference) {
 	if err != nil {
 		return
 	}
-	if param := cmp.Or(site.Param, "v"); !strings.Contains(u.RawQuery, param+"="+old.New) {
+	want := "/" + old.Path
+	if site.Style == ByName && path.Ext(want) != "" {
+		want = "/" + fingerprinted(old.Path, old.New)
+	} else if param := cmp.Or(site.Param, "v"); !strings.Contains(u.RawQuery, param+"="+old.New) {
 		t.Fatalf("no version in the query of %q", changed.URL)
 	}
-	if strings.HasPrefix(u.Path, "/") && path.Clean(u.Path) != "/"+old.Path {
-		t.Fatalf("%q names %q, not %q", changed.URL, u.Path, old.Path)
+	if strings.HasPrefix(u.Path, "/") && path.Clean(u.Path) != want {
+		t.Fatalf("%q names %q, not %q", changed.URL, u.Path, want)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,11 +19,13 @@ import (
 //
 //	tree PATH…           the files that exist, for all cases after it
 //	as KEY=VALUE…        the site and document, for all cases after it: name,
-//	                     path, url, host, param, rev
+//	                     path, url, host, param, rev, style; which assets are
+//	                     rewritten (rewrites, a suffix) and written by us (ours)
 //	# NAME               a case begins
 //	in  TEXT             its document; a line break between two of them
 //	out TEXT             what is wanted; none: the same as in
 //	missing L:C URL      one that is reported missing
+//	mismatched L:C URL   one whose integrity does not hold
 //	skipped WHY
 //
 // A TEXT that begins with a double quote and ends with one is a Go string.
@@ -32,6 +35,7 @@ type golden struct {
 	as      map[string]string
 	in, out []string
 	missing []string
+	wrong   []string
 	skipped string
 }
 
@@ -83,6 +87,8 @@ func readGolden(t testing.TB, file string) []golden {
 			g.out = append(g.out, rest)
 		case "missing":
 			g.missing = append(g.missing, rest)
+		case "mismatched":
+			g.wrong = append(g.wrong, rest)
 		case "skipped":
 			g.skipped = rest
 		default:
@@ -102,7 +108,16 @@ func (g golden) want() string {
 }
 
 func (g golden) site() *Site {
-	s := &Site{FS: treeOf(g.tree...), URL: g.as["url"], Param: g.as["param"], Rev: "42"}
+	s := &Site{FS: treeOf(g.tree...), URL: g.as["url"], Param: g.as["param"], Style: Style(g.as["style"])}
+	if s.Style != ByName {
+		s.Rev = "42"
+	}
+	if ours := g.as["ours"]; ours != "" {
+		s.Written = func(path string) bool { return slices.Contains(strings.Split(ours, ","), path) }
+	}
+	if g.as["rewrites"] != "" {
+		s.Rewrites = func(path string) bool { return strings.HasSuffix(path, g.as["rewrites"]) }
+	}
 	if h := g.as["host"]; h != "" {
 		s.Hosts = strings.Split(h, ",")
 	}
@@ -153,6 +168,13 @@ func TestGolden(t *testing.T) {
 	t.Logf("%d golden cases", total)
 }
 
+func places(refs []Reference) (out []string) {
+	for _, r := range refs {
+		out = append(out, fmt.Sprintf("%d:%d %s", r.Line, r.Column, r.URL))
+	}
+	return out
+}
+
 func (g golden) check(t *testing.T) {
 	t.Parallel()
 	src := g.source()
@@ -170,12 +192,11 @@ func (g golden) check(t *testing.T) {
 	if r.Skipped != g.skipped {
 		t.Errorf("Skipped = %q, want %q", r.Skipped, g.skipped)
 	}
-	var missing []string
-	for _, m := range r.Missing {
-		missing = append(missing, fmt.Sprintf("%d:%d %s", m.Line, m.Column, m.URL))
-	}
-	if d := cmp.Diff(g.missing, missing); d != "" {
+	if d := cmp.Diff(g.missing, places(r.Missing)); d != "" {
 		t.Errorf("Missing (-want +got):\n%s", d)
+	}
+	if d := cmp.Diff(g.wrong, places(r.Mismatched)); d != "" {
+		t.Errorf("Mismatched (-want +got):\n%s", d)
 	}
 	again, err := g.site().Rewrite(g.document(), r.Out)
 	if err != nil {
@@ -184,8 +205,8 @@ func (g golden) check(t *testing.T) {
 	if !bytes.Equal(again.Out, r.Out) {
 		t.Errorf("a second run makes %q of %q", again.Out, r.Out)
 	}
-	param := g.as["param"]
-	if a, b := Normalize(g.document(), src, param), Normalize(g.document(), r.Out, param); !bytes.Equal(a, b) {
+	s := g.site()
+	if a, b := s.Normalize(g.document(), src), s.Normalize(g.document(), r.Out); !bytes.Equal(a, b) {
 		t.Errorf("Normalize:\n source %q\nrewritten %q", a, b)
 	}
 }

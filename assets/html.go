@@ -10,7 +10,8 @@ type htmlScanner struct {
 	layered bool // src holds template code, each byte of it as NUL
 	css     cssScanner
 	dec     decoder
-	attrs   []attr // of the tag at hand, those that its element has a use for
+	sumDec  decoder // of integrity attributes
+	attrs   []attr  // of the tag at hand, those that its element has a use for
 	foreign foreign
 	hasBase bool
 }
@@ -290,6 +291,25 @@ func (h *htmlScanner) tag(el *element) {
 		case attrPoster, attrData, attrBackground:
 			h.sink.url(h.text(a), amp)
 		}
+	}
+	if el.attrs&attrIntegrity != 0 {
+		h.integrity()
+	}
+}
+
+// integrity hands on that of what the tag loads.
+func (h *htmlScanner) integrity() {
+	var url, sums *attr
+	for i := range h.attrs {
+		switch a := &h.attrs[i]; {
+		case a.id == attrIntegrity && sums == nil:
+			sums = a
+		case a.id&(attrSrc|attrHref) != 0 && url == nil:
+			url = a
+		}
+	}
+	if url != nil && sums != nil {
+		h.sink.integrity(h.sumDec.entities(text{b: h.src[sums.start:sums.end], base: sums.start}), h.text(*url))
 	}
 }
 

@@ -2,27 +2,24 @@ package assets
 
 import "sync"
 
-// Normalize returns src without the versions in its URLs, so that a document
-// and its rewritten form become equal: two documents equal under it differ in
-// nothing but versions and empty queries. It needs no site, and therefore does
-// this to the URLs of all hosts. An empty param is "v". src itself is returned
-// when there is nothing to take out.
-func Normalize(doc Document, src []byte, param string) []byte {
+// Normalize returns src without what Rewrite may have written into it: versions
+// in queries, with ByName or Written those in names too, and the values of
+// integrity attributes. A document and its rewritten form become equal, and two
+// documents equal under it differ in nothing else, but for empty queries. It looks
+// at no file, and therefore does this to URLs that name no asset, too, and to
+// versions in those of all hosts. src itself is returned when there is nothing to
+// take out.
+func (s *Site) Normalize(doc Document, src []byte) []byte {
+	config, err := s.ready()
 	kind, why := doc.kind()
-	if why != "" || unreadable(src) != "" {
-		return src
-	}
-	if param == "" {
-		param = "v"
+	if err != nil || why != "" || unreadable(src) != "" {
+		return src // which is not rewritten
 	}
 	n := normalizers.Get().(*normalizer)
 	defer normalizers.Put(n)
-	n.src, n.param, n.out, n.done = src, param, nil, 0
+	n.src, n.site, n.cuts = src, config, n.cuts[:0]
 	scan(n, &n.html, src, kind)
-	if n.done == 0 {
-		return src
-	}
-	return append(n.out, src[n.done:]...)
+	return splice(src, n.cuts)
 }
 
 var normalizers = sync.Pool{New: func() any { return new(normalizer) }}
@@ -30,9 +27,8 @@ var normalizers = sync.Pool{New: func() any { return new(normalizer) }}
 // normalizer is the sink that takes versions out.
 type normalizer struct {
 	src    []byte
-	param  string
-	out    []byte
-	done   int // up to where src is in out
+	site   *siteConfig
+	cuts   []patch
 	html   htmlScanner
 	breaks decoder
 }
@@ -43,40 +39,36 @@ func (n *normalizer) base(text) {}
 func (n *normalizer) url(u text, amp string) {
 	u = n.breaks.clean(u)
 	p, ok := split(u.b, func([]byte) bool { return true })
-	if !ok || p.query == p.end {
+	if !ok || p.query == p.end && !n.site.knowsNames() {
 		return
 	}
 	name := u.b[p.path:p.query]
 	if !mayBeAsset(name) || hasTemplateCode(name) {
 		return
 	}
-	q, ok := findVersion(u, p, n.param, amp, n.src)
+	q, ok := findVersion(u, p, n.site.param, amp, n.src)
 	if !ok {
 		return
 	}
-	b := u.b[:p.end]
-	start, end := p.end, p.end
-	if q.name >= 0 {
-		start, end = q.name, q.after
-		if end < p.end { // the separator after it goes too
-			end++
-		}
+	if n.site.knowsNames() {
+		n.cut(findFingerprints(u, p))
 	}
-	if end == p.end { // so do those before it, and the '?' of an empty query
-		for start > q.params && b[start-1] == '&' {
-			start--
-		}
-		if start == q.params {
-			start = p.query
-		}
-	}
-	n.cut(u.pos(start), u.pos(end))
+	n.cut(q.without(u, p))
 }
 
-// cut leaves out the bytes of src from start to end.
-func (n *normalizer) cut(start, end int) {
-	if start < end {
-		n.out = append(n.out, n.src[n.done:start]...)
-		n.done = end
+// integrity leaves alone that of other hosts.
+func (n *normalizer) integrity(value, url text) {
+	if _, ours := split(n.breaks.clean(url).b, n.site.isOurs); !ours {
+		return
+	}
+	for s := range sums(value) {
+		n.cut(s.span)
+	}
+}
+
+// cut leaves out a part of src.
+func (n *normalizer) cut(s span) {
+	if s.start < s.end {
+		n.cuts = append(n.cuts, patch{s, ""})
 	}
 }

@@ -21,22 +21,43 @@ func TestNormalize(t *testing.T) {
 		{"x.html", `<img src="/a.png?vv=1"><img src="/a.png?x=v=1"><img src="/a.png#?v=1">`, ""},
 		{"x.js", `"/a.png?v=1"`, ""},
 		{"x.html", "<img src=/a.png?v=1>\x00", ""},
+		{"x.html", `<img src="/a.3fa9c1e2.png">`, ""},
+		// The sums of what may be our own files.
+		{"x.html", `<script src="/a.js?v=1" integrity="sha256-AbC= sha384-x?y sha1-z"></script>`, `<script src="/a.js" integrity="sha256- sha384-?y sha1-z"></script>`},
+		{"x.html", `<link integrity='sha512-A&#43;b=' href=a.css>`, `<link integrity='sha512-' href=a.css>`},
+		{"x.html", `<script src="//e.org/a.js" integrity="sha256-AbC="></script><script integrity="sha256-AbC="></script><img src=/a.js integrity=sha256-AbC=>`, ""},
 	} {
 		want := c.want
 		if want == "" {
 			want = c.in
 		}
-		got := Normalize(Document{Name: c.name}, []byte(c.in), "")
+		got := (&Site{FS: fuzzTree}).Normalize(Document{Name: c.name}, []byte(c.in))
 		if string(got) != want {
 			t.Errorf("Normalize(%s)\n got %s\nwant %s", c.in, got, want)
 		}
 	}
 	src := []byte(`<img src="/a.png?build=1&amp;v=2">`)
-	if got, want := string(Normalize(Document{Name: "x.html"}, src, "build")), `<img src="/a.png?v=2">`; got != want {
+	if got, want := string((&Site{FS: fuzzTree, Param: "build"}).Normalize(Document{Name: "x.html"}, src)), `<img src="/a.png?v=2">`; got != want {
 		t.Errorf("Normalize by build = %s, want %s", got, want)
 	}
 	plain := []byte(`<img src="/a.png"><img src="/b.png?x">`)
-	if got := Normalize(Document{Name: "x.html"}, plain, ""); &got[0] != &plain[0] {
+	if got := (&Site{FS: fuzzTree}).Normalize(Document{Name: "x.html"}, plain); &got[0] != &plain[0] {
 		t.Error("Normalize copies a document without versions")
+	}
+}
+
+// TestNormalizeNames: in the other style fingerprints are versions, too.
+func TestNormalizeNames(t *testing.T) {
+	t.Parallel()
+	s := &Site{FS: fuzzTree, Style: ByName}
+	for in, want := range map[string]string{
+		`<img src="/a.3fa9c1e2.png?v=1#x">`:                                   `<img src="/a.png#x">`,
+		`<img src="/a.3fa9c1e2.png"><img src="a.png">`:                        `<img src="/a.png"><img src="a.png">`,
+		`<img src="/a.20260131.png"><img src="/a.3fa9c1e.png">`:               `<img src="/a.20260131.png"><img src="/a.3fa9c1e.png">`,
+		`<a href="/a.3fa9c1e2.html"><a href="/<?= $x ?>/a.3fa9c1e2.png?v=1">`: `<a href="/a.3fa9c1e2.html"><a href="/<?= $x ?>/a.3fa9c1e2.png?v=1">`,
+	} {
+		if got := string(s.Normalize(Document{Name: "x.html"}, []byte(in))); got != want {
+			t.Errorf("Normalize(%s)\n got %s\nwant %s", in, got, want)
+		}
 	}
 }

@@ -32,6 +32,8 @@ type recorder struct {
 
 func (r *recorder) base(text) {}
 
+func (r *recorder) integrity(_, _ text) {}
+
 func (r *recorder) url(u text, _ string) {
 	r.urls = append(r.urls, strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(u.b)))
 	start, end := u.pos(0), u.pos(len(u.b))

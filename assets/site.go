@@ -65,6 +65,18 @@ type Site struct {
 	// sheet has, is rewritten itself. One that is not is versioned by its own
 	// bytes or revision alone. With nil all are taken to be.
 	Rewrites func(path string) bool
+	// Style is where versions stand; "" is ByQuery. With ByName they stand in the
+	// names of files, which Copies writes, and are digests: Rev is empty and
+	// VersionOf nil. An asset whose name has no extension, or that is reached
+	// through a link to a directory, has its version in the query all the same.
+	// References that are in the other style are brought to this one.
+	Style Style
+	// Written reports whether the file at path is a copy under a fingerprinted
+	// name, as a Ledger knows: it is no asset, and a reference to it is one to the
+	// asset. With nil none is. A fingerprinted name where no file is, is that of a
+	// copy too, if there is a file of the name without; but with nil and ByQuery
+	// no name is looked at in this way.
+	Written func(path string) bool
 	// Strict makes missing files an error.
 	Strict bool
 
@@ -95,6 +107,10 @@ type Result struct {
 	// Missing are the URLs that by their extension name an asset, but no file
 	// is there.
 	Missing []Reference
+	// Mismatched are the URLs of elements whose integrity attribute, which is Old,
+	// does not hold for the file, and that was left as it is: nobody rewrites the
+	// file, and browsers will refuse it. New is what would hold.
+	Mismatched []Reference
 	// Skipped says why the document was not scanned; "" if it was.
 	Skipped string
 }
@@ -188,7 +204,7 @@ func (s *siteConfig) rewrite(doc Document, kind Kind, src []byte) (*Result, erro
 	}
 	defer c.release()
 	r := &Result{Out: src}
-	if len(c.refs)+len(c.missing) == 0 {
+	if len(c.refs)+len(c.missing)+len(c.sums) == 0 {
 		return r, nil
 	}
 	versions, err := s.versions(c.refs)
@@ -197,14 +213,22 @@ func (s *siteConfig) rewrite(doc Document, kind Kind, src []byte) (*Result, erro
 	}
 	r.References = locate(doc.Name, src, c.refs)
 	r.Missing = locate(doc.Name, src, c.missing)
-	changed := false
 	for i := range r.References {
-		r.References[i].Old, r.References[i].New = string(src[c.refs[i].start:c.refs[i].end]), versions[i]
-		changed = changed || c.refs[i].lead != "" || c.refs[i].named || r.References[i].Old != versions[i]
+		old := c.refs[i].old()
+		r.References[i].Old, r.References[i].New = string(src[old.start:old.end]), versions[i]
 	}
-	if changed {
-		r.Out = splice(src, c.refs, versions, s.param)
+	all := patches(c.refs, versions, s.param)
+	if len(c.sums) > 0 {
+		sums, wrong, err := s.integrities(c.sums)
+		if err != nil {
+			return nil, err
+		}
+		if r.Mismatched, err = s.mismatched(doc.Name, src, wrong); err != nil {
+			return nil, err
+		}
+		all = append(all, sums...)
 	}
+	r.Out = splice(src, all)
 	return r, nil
 }
 
@@ -216,15 +240,15 @@ func locate(file string, src []byte, found []reference) []Reference {
 	out := make([]Reference, len(found))
 	line, lineStart, done := 1, 0, 0
 	for i, f := range found {
-		between := src[done:f.urlStart]
+		between := src[done:f.url.start]
 		if n := bytes.Count(between, []byte("\n")); n > 0 {
 			line += n
 			lineStart = done + bytes.LastIndexByte(between, '\n') + 1
 		}
-		done = f.urlStart
+		done = f.url.start
 		out[i] = Reference{
-			File: file, Line: line, Column: f.urlStart - lineStart + 1,
-			URL: string(src[f.urlStart:f.urlEnd]), Path: f.asset.path,
+			File: file, Line: line, Column: f.url.start - lineStart + 1,
+			URL: string(src[f.url.start:f.url.end]), Path: f.asset.path,
 		}
 	}
 	return out

@@ -178,8 +178,8 @@ func (e *edits) same(abs string, a, b []byte) bool {
 	}
 	if e.refers(abs) {
 		doc := e.document(abs)
-		a = assets.Normalize(doc, a, e.assets.Param)
-		b = assets.Normalize(doc, b, e.assets.Param)
+		a = e.assets.Normalize(doc, a)
+		b = e.assets.Normalize(doc, b)
 	}
 	return bytes.Equal(a, b)
 }
