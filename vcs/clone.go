@@ -27,6 +27,10 @@ type CloneOptions struct {
 	// git or hg is checked out, so that updates follow it. With a tag or an id
 	// git has the default branch checked out, at that commit.
 	Revision string
+
+	// Linked says that the files will get further hard links, which changes their
+	// ctime: git is configured to look at everything else (core.trustctime).
+	Linked bool
 }
 
 // Clone makes a working copy in dir, which must be missing or empty, of the
@@ -106,6 +110,11 @@ func cloneGit(ctx context.Context, from, dir string, o CloneOptions) error {
 	git := filepath.Join(dir, ".git")
 	if err := nameRemote(git, from); err != nil {
 		return err
+	}
+	if o.Linked {
+		if err := appendFile(filepath.Join(git, "config"), "[core]\n\ttrustctime = false\n"); err != nil {
+			return err
+		}
 	}
 	wc, err := openGit(ctx, dir, o.Options)
 	if err != nil {

@@ -70,6 +70,7 @@ func (g *gitCopy) scanPart(s *gitState, found *scan, index *gitdir.Index, entrie
 	dirs := diskTree{root: g.dir}
 	defer dirs.close()
 	sparse := s.sparse()
+	trustCtime := s.config.Bool("core.trustctime", true)
 	for i := range entries {
 		e := &entries[i]
 		if e.Stage > 0 {
@@ -89,6 +90,9 @@ func (g *gitCopy) scanPart(s *gitState, found *scan, index *gitdir.Index, entrie
 		}
 		d := dirs.lstat(e.Path)
 		stat := d.stat()
+		if !trustCtime {
+			stat.CtimeSec, stat.CtimeNsec = e.Stat.CtimeSec, e.Stat.CtimeNsec
+		}
 		if !staged {
 			_, judged := c.others[e.Path]
 			// Of a sparse checkout git looks at the files that are there after all.

@@ -21,6 +21,7 @@ import (
 //	           syncs the file and its directory, which sed does not
 //	x-crudini  how many times as long as crudini
 //	x-shell    how many times as long as the script that revstamp began as
+//	x-archive  how many times as long as git archive, unpacked by tar
 
 // buildCommand builds the command as it is shipped.
 func buildCommand(b *testing.B) string {
@@ -132,7 +133,7 @@ func (w stopwatch) report(b *testing.B) {
 		b.ReportMetric(ours/float64(sed), "x-sed")
 		b.ReportMetric(ours/float64(2*sed+w["sync"]), "of-limit")
 	}
-	for _, other := range []string{"crudini", "shell"} {
+	for _, other := range []string{"crudini", "shell", "archive"} {
 		if took := w[other]; took > 0 {
 			b.ReportMetric(ours/float64(took), "x-"+other)
 		}
@@ -252,62 +253,122 @@ sed "s/'[^']*'; # rev/'$rev'; # rev/" config.php >config.php.new
 mv config.php.new config.php
 `
 
+// benchTree is a repository of n files, of which one can be changed, with
+// clones of it.
+type benchTree struct {
+	dir, work string
+	n, times  int
+}
+
+func newBenchTree(b *testing.B, n int, conf string, clones ...string) *benchTree {
+	b.Helper()
+	dir := b.TempDir()
+	t := &benchTree{dir: dir, work: filepath.Join(dir, "work"), n: n}
+	for i := range n {
+		t.write(b, fmt.Sprintf("d%d/e%d/f%d.php", i%20, i/20%10, i), strings.Repeat(fmt.Sprintln(i), 50))
+	}
+	t.write(b, "config.php", "<?php\n$config['rev'] = '0'; # rev\n")
+	t.write(b, ".gitignore", "*.bak\n")
+	if conf != "" {
+		t.write(b, "revstamp.yaml", conf)
+	}
+	t.git(b, t.work, "init", "-q", "-b", "main")
+	t.git(b, t.work, "add", ".")
+	t.git(b, t.work, "commit", "-q", "-m", "one")
+	t.git(b, t.work, "repack", "-adq")
+	for _, clone := range clones {
+		t.git(b, dir, "clone", "-q", t.work, clone)
+	}
+	return t
+}
+
+func (t *benchTree) write(b *testing.B, name, text string) {
+	b.Helper()
+	file := filepath.Join(t.work, name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		b.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (t *benchTree) git(b *testing.B, in string, args ...string) {
+	b.Helper()
+	args = append([]string{"-c", "user.name=Ada", "-c", "user.email=ada@example.org"}, args...)
+	if err := runIn(in, "git", args...)(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// change commits another content of one file.
+func (t *benchTree) change(b *testing.B) {
+	b.Helper()
+	t.times++
+	t.write(b, "d1/e1/f21.php", fmt.Sprint(t.n, t.times))
+	t.git(b, t.work, "commit", "-q", "-a", "-m", "next")
+}
+
 // BenchmarkRelease releases a site of n files over and over, with nothing to do
 // and with one changed file, beside the script.
 func BenchmarkRelease(b *testing.B) {
 	need.Program(b, "git", "sh", "sed")
 	program := buildCommand(b)
+	const conf = "site: bench\njobs: { follow: 0s }\nstamp: [{ file: config.php, key: \"$config['rev']\" }]\n"
 	for _, n := range []int{2000, 20000} {
-		dir := b.TempDir()
-		work := filepath.Join(dir, "work")
-		write := func(name, text string) {
-			b.Helper()
-			file := filepath.Join(work, name)
-			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-				b.Fatal(err)
-			}
-			if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-				b.Fatal(err)
-			}
-		}
-		for i := range n {
-			write(fmt.Sprintf("d%d/e%d/f%d.php", i%20, i/20%10, i), strings.Repeat(fmt.Sprintln(i), 50))
-		}
-		write("config.php", "<?php\n$config['rev'] = '0'; # rev\n")
-		write(".gitignore", "*.bak\n")
-		write("revstamp.yaml", "site: bench\njobs: { follow: 0s }\nstamp: [{ file: config.php, key: \"$config['rev']\" }]\n")
-		git := func(in string, args ...string) {
-			b.Helper()
-			args = append([]string{"-c", "user.name=Ada", "-c", "user.email=ada@example.org"}, args...)
-			if err := runIn(in, "git", args...)(); err != nil {
-				b.Fatal(err)
-			}
-		}
-		git(work, "init", "-q", "-b", "main")
-		git(work, "add", ".")
-		git(work, "commit", "-q", "-m", "one")
-		git(work, "repack", "-adq")
-		for _, site := range []string{"ours", "theirs"} {
-			git(dir, "clone", "-q", work, site)
-		}
-		ours, theirs := filepath.Join(dir, "ours"), filepath.Join(dir, "theirs")
-		release := runIn(ours, program, "release")
-		script := runIn(theirs, "sh", "-c", shellScript)
+		t := newBenchTree(b, n, conf, "ours", "theirs")
+		release := runIn(filepath.Join(t.dir, "ours"), program, "release")
+		script := runIn(filepath.Join(t.dir, "theirs"), "sh", "-c", shellScript)
 		if err := release(); err != nil {
 			b.Fatal(err)
 		}
 		for _, change := range []bool{false, true} {
 			b.Run(fmt.Sprintf("files=%d/changed=%v", n, change), func(b *testing.B) {
 				watch := stopwatch{}
-				for i := 0; b.Loop(); i++ {
+				for b.Loop() {
 					if change {
 						b.StopTimer()
-						write("d1/e1/f21.php", fmt.Sprint(n, i, b.N))
-						git(work, "commit", "-q", "-a", "-m", "next", "--allow-empty")
+						t.change(b)
 						b.StartTimer()
 					}
 					watch.time(b, "revstamp", release)
 					watch.time(b, "shell", script)
+				}
+				watch.report(b)
+			})
+		}
+	}
+}
+
+// BenchmarkReleaseLayout releases one changed file among n in a directory of its
+// own, with copies and with links, beside what only makes such a directory.
+func BenchmarkReleaseLayout(b *testing.B) {
+	need.Program(b, "git", "sh", "tar")
+	program := buildCommand(b)
+	for _, n := range []int{2000, 20000} {
+		t := newBenchTree(b, n, "")
+		archive := runIn(t.work, "sh", "-c", "rm -rf ../archive && mkdir ../archive && git archive HEAD | tar -xC ../archive")
+		for _, unchanged := range []string{"copy", "link"} {
+			b.Run(fmt.Sprintf("files=%d/%s", n, unchanged), func(b *testing.B) {
+				site := filepath.Join(b.TempDir(), "site")
+				if err := os.Mkdir(site, 0o755); err != nil {
+					b.Fatal(err)
+				}
+				conf := fmt.Sprintf("site: bench\nlayout: releases\nunchanged: %s\nkeep: 2\nsource: { url: %q }\njobs: { follow: 0s }\n"+
+					"stamp: [{ file: config.php, key: \"$config['rev']\" }]\n", unchanged, t.work)
+				if err := os.WriteFile(filepath.Join(site, "revstamp.yaml"), []byte(conf), 0o644); err != nil {
+					b.Fatal(err)
+				}
+				release, watch := runIn(site, program, "release"), stopwatch{}
+				if err := release(); err != nil {
+					b.Fatal(err)
+				}
+				for b.Loop() {
+					b.StopTimer()
+					t.change(b)
+					b.StartTimer()
+					watch.time(b, "revstamp", release)
+					watch.time(b, "archive", archive)
 				}
 				watch.report(b)
 			})

@@ -7,8 +7,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -39,9 +41,8 @@ func listTree(dir string, skip func(abs string) bool) ([]treeFile, error) {
 		if err != nil {
 			return err
 		}
-		rel, err := filepath.Rel(dir, abs)
-		all = append(all, treeFile{filepath.ToSlash(rel), info.Mode(), info.Size(), info.ModTime()})
-		return err
+		all = append(all, treeFile{filepath.ToSlash(abs[len(dir)+1:]), info.Mode(), info.Size(), info.ModTime()})
+		return nil
 	})
 	return all, err
 }
@@ -55,84 +56,138 @@ type copier struct {
 	noClone atomic.Bool // the file system shares no blocks
 }
 
-// copy copies the listed files. Files are not synced one by one: that is for the
-// whole file system, once.
+// copy copies the listed files, each directory's by one goroutine. They are not
+// synced one by one: that is for the whole file system, once.
 func (c *copier) copy(ctx context.Context, files []treeFile) error {
 	if err := os.Mkdir(c.to, 0o755); err != nil {
 		return err
 	}
+	in := make(map[string][]treeFile)
+	dirs := []string{"."}
+	for _, f := range files {
+		if f.mode.IsDir() {
+			to := filepath.Join(c.to, filepath.FromSlash(f.name))
+			if err := errors.Join(os.Mkdir(to, 0o700), os.Chmod(to, f.mode.Perm()|0o700)); err != nil {
+				return err
+			}
+			dirs = append(dirs, f.name)
+			continue
+		}
+		if f.mode.IsRegular() {
+			c.count++
+		}
+		dir := path.Dir(f.name)
+		in[dir] = append(in[dir], f)
+	}
 	group, running := errgroup.WithContext(ctx)
 	group.SetLimit(2 * runtime.GOMAXPROCS(0))
+	for _, dir := range dirs {
+		group.Go(func() error { return c.dir(running, dir, in[dir]) })
+	}
+	return group.Wait()
+}
+
+// dir copies the files of one directory, by names in it.
+func (c *copier) dir(ctx context.Context, dir string, files []treeFile) (err error) {
+	from, err := os.Open(filepath.Join(c.from, filepath.FromSlash(dir)))
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := os.Open(filepath.Join(c.to, filepath.FromSlash(dir)))
+	if err != nil {
+		return err
+	}
+	defer to.Close()
 	for _, f := range files {
-		if running.Err() != nil {
-			break
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
-		from, to := c.abs(c.from, f), c.abs(c.to, f)
-		var err error
-		switch {
-		case f.mode.IsDir():
-			err = errors.Join(os.Mkdir(to, 0o700), os.Chmod(to, f.mode.Perm()|0o700))
-		case f.mode&fs.ModeSymlink != 0:
-			var target string
-			if target, err = os.Readlink(from); err == nil {
-				err = os.Symlink(target, to)
-			}
-		case f.mode.IsRegular():
-			c.count++
-			group.Go(func() error { return c.file(from, to, f) })
-		default:
-			err = fmt.Errorf("%s is neither file, directory nor link", from)
-		}
-		if err != nil {
-			return errors.Join(err, group.Wait())
+		if err := c.file(int(from.Fd()), int(to.Fd()), f); err != nil {
+			return fmt.Errorf("copy of %s to %s: %w", filepath.Join(c.from, f.name), c.to, err)
 		}
 	}
-	return errors.Join(group.Wait(), context.Cause(ctx))
+	return nil
 }
 
-func (c *copier) abs(dir string, f treeFile) string {
-	return filepath.Join(dir, filepath.FromSlash(f.name))
-}
-
-func (c *copier) file(from, to string, f treeFile) (err error) {
-	if c.link(f.name) {
-		err := os.Link(from, to)
-		if err == nil {
-			return nil
+func (c *copier) file(from, to int, f treeFile) error {
+	name := path.Base(f.name)
+	switch {
+	case f.mode&fs.ModeSymlink != 0:
+		target := make([]byte, f.size+1)
+		n, err := unix.Readlinkat(from, name, target)
+		if err != nil {
+			return err
 		}
+		return unix.Symlinkat(string(target[:n]), to, name)
+	case !f.mode.IsRegular():
+		return errors.New("neither file, directory nor link")
+	case c.link(f.name):
+		err := unix.Linkat(from, name, to, name, 0)
 		// Another file system, or too many links to this file already.
 		if !errors.Is(err, unix.EXDEV) && !errors.Is(err, unix.EMLINK) {
 			return err
 		}
 	}
-	in, err := os.Open(from)
+	return c.regular(from, to, name, f)
+}
+
+func (c *copier) regular(from, to int, name string, f treeFile) (err error) {
+	in, err := unix.Openat(from, name, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	defer unix.Close(in)
+	perm := uint32(f.mode.Perm())
+	out, err := unix.Openat(to, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, perm)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, out.Close()) }()
+	defer func() { err = errors.Join(err, unix.Close(out)) }()
 	if err := c.content(in, out, f.size); err != nil {
 		return err
 	}
-	if err := out.Chmod(f.mode.Perm()); err != nil {
+	if err := unix.Fchmod(out, perm); err != nil { // past the umask
 		return err
 	}
-	return os.Chtimes(to, f.changed, f.changed)
+	when := unix.NsecToTimespec(f.changed.UnixNano())
+	return unix.UtimesNanoAt(to, name, []unix.Timespec{when, when}, unix.AT_SYMLINK_NOFOLLOW)
 }
 
+var copyBuffers = sync.Pool{New: func() any { return new([128 << 10]byte) }}
+
 // content copies what is in a file, by sharing its blocks where that is possible.
-func (c *copier) content(in, out *os.File, size int64) error {
+func (c *copier) content(in, out int, size int64) error {
 	if size > 0 && !c.noClone.Load() {
-		err := unix.IoctlFileClone(int(out.Fd()), int(in.Fd()))
-		if err == nil {
+		if unix.IoctlFileClone(out, in) == nil {
 			return nil
 		}
 		c.noClone.Store(true)
 	}
-	_, err := io.Copy(out, in)
-	return err
+	buf := copyBuffers.Get().(*[128 << 10]byte)
+	defer copyBuffers.Put(buf)
+	for {
+		n, err := ignoringEINTR(func() (int, error) { return unix.Read(in, buf[:]) })
+		if err != nil || n == 0 {
+			return err
+		}
+		for rest := buf[:n]; len(rest) > 0; rest = rest[n:] {
+			n, err = ignoringEINTR(func() (int, error) { return unix.Write(out, rest) })
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				return io.ErrShortWrite
+			}
+		}
+	}
+}
+
+func ignoringEINTR(call func() (int, error)) (int, error) {
+	for {
+		n, err := call()
+		if err != unix.EINTR {
+			return n, err
+		}
+	}
 }

@@ -43,7 +43,9 @@ func (s *Site) openMirror(ctx context.Context, locked bool) (vcs.WorkingCopy, er
 		return nil, err
 	}
 	src := s.Config.Source
-	err := vcs.Clone(ctx, src.URL, part, vcs.CloneOptions{Options: s.vcsOptions(), System: string(src.System), Revision: src.Update})
+	err := vcs.Clone(ctx, src.URL, part, vcs.CloneOptions{
+		Options: s.vcsOptions(), System: string(src.System), Revision: src.Update, Linked: true,
+	})
 	if err != nil {
 		return nil, err
 	}
