@@ -20,8 +20,11 @@ const digestLen = 8
 // digest is the version of an asset by itself, or why there is none.
 type digest struct {
 	version string
+	sum     []byte // SHA-256 of the content that the version is made of, if it is of one alone
 	err     error
 }
+
+func newDigest(sum []byte) digest { return digest{version: short(sum), sum: sum} }
 
 // short is the version that a digest makes: the first of its digits that follow
 // each other and have a letter among them. Those of a number stand in many names.
@@ -79,8 +82,9 @@ func (s *siteConfig) digestFile(a *asset) *digest {
 	d.version, d.err = s.revision(a.path)
 	if d.version == "" && d.err == nil {
 		h := sha256.New()
-		_, d.err = s.copy(h, a.path)
-		d.version = short(h.Sum(nil))
+		_, err := s.copy(h, a.path)
+		*d = newDigest(h.Sum(nil))
+		d.err = err
 	}
 	a.digest.Store(d)
 	return d
@@ -195,19 +199,19 @@ func (v *node) load(s *siteConfig) error {
 // the error of all.
 func (w *walk) finish(members []*node) {
 	slices.SortFunc(members, func(a, b *node) int { return strings.Compare(a.asset.path, b.asset.path) })
-	versions, err := w.versions(members)
+	digests, err := w.digests(members)
 	for i, v := range members {
 		v.onStack = false
 		v.src, v.refs = nil, nil // not needed any more, and there may be many
 		d := &digest{err: err}
 		if err == nil {
-			d.version = versions[i]
+			d = &digests[i]
 		}
 		v.asset.digest.Store(d)
 	}
 }
 
-func (w *walk) versions(members []*node) ([]string, error) {
+func (w *walk) digests(members []*node) ([]digest, error) {
 	for _, v := range members {
 		if v.err != nil {
 			return nil, v.err
@@ -219,7 +223,7 @@ func (w *walk) versions(members []*node) ([]string, error) {
 	return w.byContent(members)
 }
 
-func (w *walk) byContent(members []*node) ([]string, error) {
+func (w *walk) byContent(members []*node) ([]digest, error) {
 	together := sha256.New()
 	for _, v := range members {
 		blank, err := w.blank(v)
@@ -228,35 +232,35 @@ func (w *walk) byContent(members []*node) ([]string, error) {
 		}
 		if len(members) == 1 && !v.inCycle {
 			sum := sha256.Sum256(blank) // nothing is blank in it
-			return []string{short(sum[:])}, nil
+			return []digest{newDigest(sum[:])}, nil
 		}
 		writeField(together, []byte(v.asset.path))
 		writeField(together, blank)
 	}
 	all := together.Sum(nil)
-	versions := make([]string, len(members))
+	digests := make([]digest, len(members))
 	for i, v := range members {
 		h := sha256.New()
 		writeField(h, all)
 		writeField(h, []byte(v.asset.path))
-		versions[i] = short(h.Sum(nil))
+		digests[i].version = short(h.Sum(nil))
 	}
-	return versions, nil
+	return digests, nil
 }
 
 // byRevision makes of each member's own version, and of all that the component
 // covers, one. Revisions need have no order, so that none is the newest.
-func (w *walk) byRevision(members []*node) ([]string, error) {
+func (w *walk) byRevision(members []*node) ([]digest, error) {
 	covered := make(map[string]string)
-	versions := make([]string, len(members))
+	digests := make([]digest, len(members))
 	for i, v := range members {
 		var err error
-		if versions[i], err = w.site.revision(v.asset.path); err != nil {
+		if digests[i].version, err = w.site.revision(v.asset.path); err != nil {
 			return nil, err
 		}
-		if versions[i] == "" {
+		if digests[i].version == "" {
 			sum := sha256.Sum256(v.src)
-			versions[i] = short(sum[:])
+			digests[i].version = short(sum[:])
 		}
 		for _, r := range v.refs {
 			if w.within(r.asset) {
@@ -268,20 +272,20 @@ func (w *walk) byRevision(members []*node) ([]string, error) {
 		}
 	}
 	if len(covered) == 0 && len(members) == 1 {
-		return versions, nil
+		return digests, nil
 	}
 	for i, v := range members {
-		covered[v.asset.path] = versions[i]
+		covered[v.asset.path] = digests[i].version
 	}
 	h := sha256.New()
 	for _, p := range slices.Sorted(maps.Keys(covered)) {
 		writeField(h, []byte(p))
 		writeField(h, []byte(covered[p]))
 	}
-	for i := range versions {
-		versions[i] += "-" + short(h.Sum(nil))
+	for i := range digests {
+		digests[i].version += "-" + short(h.Sum(nil))
 	}
-	return versions, nil
+	return digests, nil
 }
 
 // blank returns the content of v with the versions of its references, but for

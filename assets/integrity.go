@@ -114,18 +114,17 @@ func (s *siteConfig) mismatched(file string, src []byte, wrong []integritySum) (
 	return out, nil
 }
 
-// final returns the content of an asset as visitors get it. The result is nil
-// if that is the content of the file, since nobody rewrites it.
-func (s *siteConfig) final(a *asset) ([]byte, *Result, error) {
-	data, err := fs.ReadFile(s.fs, a.path)
-	if err != nil || !s.rewritten(a) || unreadable(data) != "" {
-		return data, nil, err
-	}
-	r, err := s.rewrite(Document{Name: a.path, Path: a.path}, a.kind, data)
-	if err != nil {
+// final returns the content of an asset, and what Rewrite makes of it: that is
+// what visitors get if the asset is rewritten.
+func (s *siteConfig) final(a *asset) (src []byte, r *Result, err error) {
+	if src, err = fs.ReadFile(s.fs, a.path); err != nil {
 		return nil, nil, err
 	}
-	return r.Out, r, nil
+	if unreadable(src) != "" {
+		return src, &Result{Out: src}, nil
+	}
+	r, err = s.rewrite(Document{Name: a.path, Path: a.path}, a.kind, src)
+	return src, r, err
 }
 
 // rewritten reports whether what visitors get of an asset is what Rewrite makes
@@ -150,11 +149,11 @@ func (s *siteConfig) integrity(a *asset, algorithm string) (value string, ours b
 	once, _ := s.sums.LoadOrStore(integrityKey{a, algorithm}, sync.OnceValue(func() (i integrity) {
 		h := newHash(algorithm)
 		if s.rewritten(a) {
-			var data []byte
 			var r *Result
-			data, r, i.err = s.final(a)
-			i.ours = r != nil && len(r.References) > 0
-			h.Write(data)
+			if _, r, i.err = s.final(a); i.err == nil {
+				i.ours = len(r.References) > 0
+				h.Write(r.Out)
+			}
 		} else {
 			_, i.err = s.copy(h, a.path)
 		}

@@ -13,11 +13,8 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"runtime"
 	"slices"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // ManifestFormat is the number of the shape that Manifest has as JSON. Fields
@@ -67,18 +64,11 @@ func (s *Site) Manifest(ctx context.Context, o ManifestOptions) (*Manifest, erro
 	}
 	m := &Manifest{Format: ManifestFormat, Revision: o.Revision, URL: config.base(), Assets: make(map[string]Asset, len(paths))}
 	found := make([]Asset, len(paths))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, p := range paths {
-		group.Go(func() (err error) {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			found[i], err = s.asset(p)
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
+	err = each(ctx, len(paths), func(i int) (err error) {
+		found[i], err = s.asset(paths[i])
+		return err
+	})
+	if err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
 	}
 	for i, p := range paths {
@@ -103,7 +93,7 @@ func (s *siteConfig) assets(ctx context.Context) ([]string, error) {
 				return fs.SkipDir
 			}
 			return nil
-		case d.IsDir(), documents[strings.ToLower(path.Ext(p))]:
+		case d.IsDir(), documents[strings.ToLower(path.Ext(p))], s.isCopy(p):
 			return nil
 		case d.Type()&fs.ModeSymlink != 0:
 			// A link to a file is the file to whoever serves it.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"path"
 	"slices"
+	"strings"
 )
 
 // Style says where versions stand in URLs.
@@ -74,6 +75,19 @@ func (s *siteConfig) written(name string) bool {
 	return s.wrote != nil && s.wrote(name)
 }
 
+// isCopy is written, also for the precompressed variants of copies.
+func (s *siteConfig) isCopy(name string) bool {
+	if s.wrote == nil {
+		return false
+	}
+	for _, c := range codings {
+		if base, ok := strings.CutSuffix(name, c.ext); ok && s.wrote(base) {
+			return true
+		}
+	}
+	return s.wrote(name)
+}
+
 // find returns the asset at a slash path, or the one of which a fingerprinted
 // copy is, or was, there.
 func (s *siteConfig) find(name []byte) (a *asset, isCopy bool) {
@@ -92,11 +106,14 @@ func (s *siteConfig) find(name []byte) (a *asset, isCopy bool) {
 	return a, false
 }
 
+// canHaveName reports whether a fingerprint finds room in the name of a path.
+func canHaveName(p string) bool { return path.Ext(p) != "" && len(path.Base(p)) <= maxBase }
+
 // hasName reports whether the version of an asset stands in its name: of all that
 // are listed and have an extension. Others may be reached through a link out of
 // the root, say, where no copy can be put.
 func (s *siteConfig) hasName(a *asset) (bool, error) {
-	if s.style != ByName || path.Ext(a.path) == "" {
+	if s.style != ByName || !canHaveName(a.path) {
 		return false, nil
 	}
 	names, err := s.names()
