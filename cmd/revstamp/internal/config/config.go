@@ -25,6 +25,8 @@ type Config struct {
 	State   string // state directory; may lie outside Dir, by ".."
 	Stamp   []Stamp
 	Assets  *Assets // nil: no asset URLs are versioned
+	Hooks   []Hook  // in the order of the file
+	Checks  []Check
 	Jobs    Jobs
 	Backups Backups
 	Owner   Owner

@@ -79,7 +79,13 @@ func TestEverything(t *testing.T) {
 			Follow: 0,
 		},
 		Backups: Backups{Keep: 0},
-		Owner:   OwnerBestEffort, Layout: InPlace, Keep: 5, Unchanged: Copy,
+		Hooks: []Hook{
+			{Before: "update", Command: []string{"./bin/build", "--fast"}, Timeout: time.Hour, OnFailure: Rollback},
+			{After: "activate", Shell: "touch done\n", Timeout: 10 * time.Minute, OnFailure: Warn},
+			{After: "activate", PIDFile: "/run/php-fpm.pid", Timeout: 10 * time.Minute, OnFailure: Rollback},
+		},
+		Checks: []Check{{URL: "http://127.0.0.1/health", Host: "shop.example.org", Status: 204, Text: "{{.Short}}", Within: time.Minute}},
+		Owner:  OwnerBestEffort, Layout: InPlace, Keep: 5, Unchanged: Copy,
 	}
 	if diff := cmp.Diff(want, cfg, noPos, cmpopts.IgnoreFields(Config{}, "File", "Dir")); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -21,8 +21,6 @@ const gearmanPort = "4730"
 // notYet are keys that revstamp will have but does not have yet, by their
 // path, and what they are for.
 var notYet = map[string]string{
-	"check":             "the health check",
-	"hooks":             "running hooks",
 	"notify":            "notification",
 	"rollout":           "a rollout to several hosts",
 	"source.local":      "a choice of what happens to local changes",
@@ -53,6 +51,8 @@ func (r *reader) config(v value) *Config {
 		"state":   r.checked(&c.State, r.checkState),
 		"stamp":   r.list(func(v value) { c.Stamp = append(c.Stamp, r.stamp(v)) }),
 		"assets":  func(v value) { c.Assets, root = r.assets(v) },
+		"hooks":   r.list(func(v value) { c.Hooks = append(c.Hooks, r.hook(v)) }),
+		"check":   r.checks(&c.Checks),
 		"jobs":    func(v value) { queue = r.jobs(v, &c.Jobs) },
 		"backups": func(v value) { r.mapping(v, keys{"keep": r.number(&c.Backups.Keep, 0, 100_000)}) },
 		"owner":   oneOf(r, &c.Owner, KeepOwner, OwnerBestEffort),
@@ -60,6 +60,7 @@ func (r *reader) config(v value) *Config {
 	maps.Copy(known, r.layout(c))
 	r.mapping(v, known, "site")
 	r.checkLayout(v, c)
+	r.checkHooks(c)
 	if root.node != nil && c.Layout == InPlace && contains(r.abs(c.Assets.Root), r.abs(c.State)) {
 		r.fail(root, "set state to a directory outside, as in ../"+c.Site+".revstamp",
 			"the state directory %q, with backups of the configuration, would be served to visitors", c.State)

@@ -33,9 +33,9 @@ type run struct {
 func (r *run) steps() []Step {
 	switch {
 	case r.built:
-		return []Step{lockStep{r}, switchStep{r}}
+		return r.withHooks([]Step{lockStep{r}, switchStep{r}, checkStep{r}})
 	case r.cfg.Layout == config.Releases:
-		return []Step{
+		return r.withHooks([]Step{
 			lockStep{r},
 			mirrorStep{r},
 			revisionStep{r},
@@ -43,9 +43,10 @@ func (r *run) steps() []Step {
 			stampStep{r},
 			assetsStep{r},
 			switchStep{r},
-		}
+			checkStep{r},
+		})
 	}
-	return []Step{
+	return r.withHooks([]Step{
 		lockStep{r},
 		backupStep{r},
 		updateStep{r},
@@ -53,7 +54,8 @@ func (r *run) steps() []Step {
 		stampStep{r},
 		assetsStep{r},
 		activateStep{r},
-	}
+		checkStep{r},
+	})
 }
 
 // Release brings the site to a revision and returns the release that did. With
@@ -171,13 +173,17 @@ func effectOf(in intent) Effect {
 func (r *run) carryOut(ctx context.Context) (*Release, error) {
 	runner := &runner{journal: r.journal, observer: r.site.observer(), begun: r.release.did}
 	err := runner.run(ctx, r.steps())
-	if failed, ok := errors.AsType[*Error](err); ok {
+	failed, ok := errors.AsType[*Error](err)
+	if ok {
 		failed.Release = r.release.ID
 		if failed.Effect != Interrupted {
 			err = errors.Join(failed, r.journal.Append(ended(Failed, failed.Error())))
 		}
 	}
 	now, readErr := r.site.read(r.release.ID)
+	if ok && failed.Effect == RolledBack && readErr == nil && now.did("activate") {
+		r.hooksOfBefore(context.WithoutCancel(ctx))
+	}
 	return now, errors.Join(err, readErr)
 }
 
@@ -208,8 +214,12 @@ func (s *Site) Abort(ctx context.Context, o Options) (r *Release, done bool, err
 	}
 	defer func() { err = errors.Join(err, run.journal.Close()) }()
 	runner := &runner{journal: run.journal, observer: s.observer(), begun: due.did}
-	if effect, err := runner.undo(ctx, run.steps(), -1); err != nil {
+	effect, err := runner.undo(ctx, run.steps(), -1)
+	if err != nil {
 		return due, false, &Error{Release: due.ID, Step: "abort", Effect: effect, Err: err}
+	}
+	if effect == RolledBack && due.did("activate") {
+		run.hooksOfBefore(ctx)
 	}
 	if err := run.journal.Append(ended(Aborted, "")); err != nil {
 		return due, false, err

@@ -255,7 +255,7 @@ func changed(all []Edit) []Edit {
 }
 
 // activateStep puts the computed files in place, references first and
-// configuration, the commit point, last. Then the release is live.
+// configuration last. Then visitors have the release.
 type activateStep struct{ *run }
 
 func (activateStep) Name() string { return "activate" }
@@ -263,9 +263,6 @@ func (activateStep) Name() string { return "activate" }
 func (s activateStep) Run(ctx context.Context) (string, error) {
 	n, err := s.commit(ctx)
 	if err != nil {
-		return "", err
-	}
-	if err := s.live(); err != nil {
 		return "", err
 	}
 	if n == 0 {

@@ -47,7 +47,7 @@ func (s *Site) leadsTo(dir string) bool {
 
 // switchStep makes a release the one that visitors have: the computed files are
 // put in place in it, all of it is brought to the disk, and then the link
-// current leads there, from one moment to the next. Then the release is live.
+// current leads there, from one moment to the next.
 type switchStep struct{ *run }
 
 func (switchStep) Name() string { return "activate" }
@@ -69,7 +69,7 @@ func (s switchStep) Run(ctx context.Context) (string, error) {
 	if !s.site.leadsTo(s.dir) {
 		return "", fmt.Errorf("after the switch %s does not lead to %s", s.cfg.Current(), s.dir)
 	}
-	return "current → " + filepath.ToSlash(target), s.live()
+	return "current → " + filepath.ToSlash(target), nil
 }
 
 // complete puts the last files into a new release and writes down what it is
