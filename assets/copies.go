@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"io"
 	"maps"
 	"runtime"
 	"slices"
@@ -85,30 +84,6 @@ func (c Copy) digest() ([]byte, error) {
 		return d.sum, nil
 	}
 	h := sha256.New()
-	data, err := c.Content()
-	switch {
-	case err != nil:
-		return nil, err
-	case data != nil:
-		h.Write(data)
-	default:
-		if _, err := c.site.copy(h, c.Path); err != nil {
-			return nil, err
-		}
-	}
-	return h.Sum(nil), nil
-}
-
-// writeTo writes what the copy holds.
-func (c Copy) writeTo(to io.Writer) error {
-	data, err := c.Content()
-	if err != nil {
-		return err
-	}
-	if data != nil {
-		_, err = to.Write(data)
-		return err
-	}
-	_, err = c.site.copy(to, c.Path)
-	return err
+	_, err := c.site.writeFinal(h, c.asset)
+	return h.Sum(nil), err
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"hash"
+	"io"
 	"io/fs"
 	"iter"
 	"slices"
@@ -125,6 +126,19 @@ func (s *siteConfig) final(a *asset) (src []byte, r *Result, err error) {
 	}
 	r, err = s.rewrite(Document{Name: a.path, Path: a.path}, a.kind, src)
 	return src, r, err
+}
+
+// writeFinal writes to w what visitors get of an asset.
+func (s *siteConfig) writeFinal(w io.Writer, a *asset) (size int64, err error) {
+	if !s.rewritten(a) {
+		return s.copy(w, a.path)
+	}
+	_, r, err := s.final(a)
+	if err != nil {
+		return 0, err
+	}
+	n, err := w.Write(r.Out)
+	return int64(n), err
 }
 
 // rewritten reports whether what visitors get of an asset is what Rewrite makes

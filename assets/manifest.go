@@ -30,13 +30,15 @@ type Manifest struct {
 	Assets   map[string]Asset `json:"assets"`             // by slash path under the root
 }
 
-// Asset is one file of a manifest.
+// Asset is one file of a manifest. Its content is what visitors get: of an asset
+// that is rewritten itself, as Site.Rewrites and Style say, what it becomes.
 type Asset struct {
-	URL       string `json:"url"`       // versioned: to be used as it is, once escaped for HTML
-	Version   string `json:"version"`   // as it stands in URL
-	Digest    string `json:"digest"`    // SHA-256 of the content, in hexadecimal
-	Integrity string `json:"integrity"` // of the content, as the attribute of that name wants it: sha384-…
-	Size      int64  `json:"size"`      // bytes
+	URL       string `json:"url"`            // versioned: to be used as it is, once escaped for HTML
+	Name      string `json:"name,omitempty"` // path under the root of the fingerprinted copy, if there is one
+	Version   string `json:"version"`        // as it stands in URL
+	Digest    string `json:"digest"`         // SHA-256 of the content, in hexadecimal
+	Integrity string `json:"integrity"`      // of the content, as the attribute of that name wants it: sha384-…
+	Size      int64  `json:"size"`           // bytes
 }
 
 // ManifestOptions add to a manifest what its site does not know.
@@ -51,8 +53,9 @@ type ManifestOptions struct {
 }
 
 // Manifest reads every asset under the root: regular files that are no
-// documents, without those whose path has an element that begins with a dot.
-// Their number is what memory it takes.
+// documents, without those whose path has an element that begins with a dot,
+// without copies under fingerprinted names, and without precompressed variants of
+// others. Their number is what memory it takes.
 func (s *Site) Manifest(ctx context.Context, o ManifestOptions) (*Manifest, error) {
 	config, err := s.ready()
 	if err != nil {
@@ -73,7 +76,12 @@ func (s *Site) Manifest(ctx context.Context, o ManifestOptions) (*Manifest, erro
 	}
 	for i, p := range paths {
 		a := found[i]
-		a.URL = origin(o.Origins, p) + m.URL + escapePath(p) + "?" + config.param + "=" + a.Version
+		a.URL = origin(o.Origins, p) + m.URL
+		if a.Name != "" {
+			a.URL += escapePath(a.Name)
+		} else {
+			a.URL += escapePath(p) + "?" + config.param + "=" + a.Version
+		}
 		m.Assets[p] = a
 	}
 	return m, nil
@@ -93,7 +101,7 @@ func (s *siteConfig) assets(ctx context.Context) ([]string, error) {
 				return fs.SkipDir
 			}
 			return nil
-		case d.IsDir(), documents[strings.ToLower(path.Ext(p))], s.isCopy(p):
+		case d.IsDir(), documents[strings.ToLower(path.Ext(p))], s.written(p), s.isVariant(p):
 			return nil
 		case d.Type()&fs.ModeSymlink != 0:
 			// A link to a file is the file to whoever serves it.
@@ -111,22 +119,26 @@ func (s *siteConfig) assets(ctx context.Context) ([]string, error) {
 }
 
 // asset reads one, for all but its URL.
-func (s *Site) asset(p string) (Asset, error) {
-	version, err := s.Version(p)
+func (s *Site) asset(p string) (a Asset, err error) {
+	if a.Version, err = s.Version(p); err != nil {
+		return a, err
+	}
+	config := s.config
+	found := config.catalog.lookup(config.fs, []byte(p))
+	named, err := config.hasName(found)
 	if err != nil {
-		return Asset{}, err
+		return a, err
+	}
+	if named {
+		a.Name = fingerprinted(p, a.Version)
 	}
 	digest, integrity := sha256.New(), sha512.New384()
-	size, err := s.config.copy(io.MultiWriter(digest, integrity), p)
-	if err != nil {
-		return Asset{}, err
+	if a.Size, err = config.writeFinal(io.MultiWriter(digest, integrity), found); err != nil {
+		return a, err
 	}
-	return Asset{
-		Version:   version,
-		Digest:    hex.EncodeToString(digest.Sum(nil)),
-		Integrity: "sha384-" + base64.StdEncoding.EncodeToString(integrity.Sum(nil)),
-		Size:      size,
-	}, nil
+	a.Digest = hex.EncodeToString(digest.Sum(nil))
+	a.Integrity = "sha384-" + base64.StdEncoding.EncodeToString(integrity.Sum(nil))
+	return a, nil
 }
 
 // base is the prefix as it stands in URLs.
@@ -165,55 +177,4 @@ func ParseManifest(data []byte) (*Manifest, error) {
 		return nil, fmt.Errorf("manifest: its format is %d, and %d the newest that is known", m.Format, ManifestFormat)
 	}
 	return m, nil
-}
-
-// Shapes are the names that Manifest.Encode knows.
-func Shapes() []string { return []string{"revstamp", "mix", "vite"} }
-
-// Encode writes the manifest as JSON: sorted, indented, and always the same for
-// the same assets. The shapes are
-//
-//	revstamp  this type, which ParseManifest reads
-//	mix       {"/css/site.css": "/css/site.css?v=42"}, as Laravel Mix writes it;
-//	          keys and values begin with the site's prefix. Symfony reads it with
-//	          its JsonManifestVersionStrategy
-//	vite      {"css/site.css": {"file": "css/site.css?v=42", "src": "css/site.css"}},
-//	          as Vite does in .vite/manifest.json; without the prefix
-//
-// That of Django, staticfiles.json, is for file names: Django escapes the "?"
-// of a version.
-func (m *Manifest) Encode(shape string) ([]byte, error) {
-	var v any
-	switch shape {
-	case "revstamp", "":
-		v = m
-	case "mix":
-		all := make(map[string]string, len(m.Assets))
-		for p, a := range m.Assets {
-			all[m.URL+p] = a.URL
-		}
-		v = all
-	case "vite":
-		type chunk struct {
-			File      string `json:"file"`
-			Src       string `json:"src"`
-			Integrity string `json:"integrity,omitempty"`
-		}
-		all := make(map[string]chunk, len(m.Assets))
-		for p, a := range m.Assets {
-			_, query, _ := strings.Cut(a.URL, "?")
-			all[p] = chunk{escapePath(p) + "?" + query, p, a.Integrity}
-		}
-		v = all
-	default:
-		return nil, fmt.Errorf("manifest shape %q is not known: it is one of %s", shape, strings.Join(Shapes(), ", "))
-	}
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return []byte(b.String()), nil
 }

@@ -1,10 +1,13 @@
 package assets_test
 
 import (
+	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"net/url"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -103,6 +106,12 @@ func TestManifestOrigins(t *testing.T) {
 func TestManifestShapes(t *testing.T) {
 	m := manifest(t, &assets.Site{URL: "/static", Rev: "42"}, assets.ManifestOptions{Revision: "42"})
 	for _, shape := range assets.Shapes() {
+		if shape == "django" {
+			if text, err := m.Encode(shape); err == nil {
+				t.Errorf("django, of versions in queries: %s", text)
+			}
+			continue
+		}
 		text, err := m.Encode(shape)
 		if err != nil {
 			t.Fatal(err)
@@ -158,6 +167,95 @@ func TestManifestDigests(t *testing.T) {
 	}
 	if d := cmp.Diff(map[string]bool{"a b.png": true, "site.css": true}, set(versions)); d != "" {
 		t.Errorf("versions that changed: %s", d)
+	}
+}
+
+// names is a site that has its versions in names.
+func names() *assets.Site {
+	return &assets.Site{Style: assets.ByName, URL: "/static", Written: func(p string) bool { return p == "css/base.0badc0de.css" }}
+}
+
+// TestManifestNames lists the copies that Copies has, with the sums of what they
+// hold, and neither copies nor variants as assets.
+func TestManifestNames(t *testing.T) {
+	root := maps.Clone(manifestRoot)
+	root["LICENSE"] = &fstest.MapFile{Data: []byte("free")}
+	root["css/base.0badc0de.css"] = &fstest.MapFile{Data: []byte("copy")}
+	for _, name := range []string{"css/site.css.gz", "css/base.0badc0de.css.br", "app.js.zst"} {
+		root[name] = &fstest.MapFile{Data: []byte("variant")}
+	}
+	s := names()
+	s.FS = root
+	m, err := s.Manifest(t.Context(), assets.ManifestOptions{Origins: []string{"https://a.example"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	copies, err := s.Copies(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Assets) != 7 || len(copies) != 6 {
+		t.Errorf("%d assets, %d copies: %v", len(m.Assets), len(copies), m.Assets)
+	}
+	for _, c := range copies {
+		a := m.Assets[c.Path]
+		data, err := c.Content()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data == nil {
+			data = root[c.Path].Data
+		}
+		sum := sha512.Sum384(data)
+		if a.Name != c.Name || a.Integrity != "sha384-"+base64.StdEncoding.EncodeToString(sum[:]) || a.Size != int64(len(data)) || a.Digest != fmt.Sprintf("%x", sha256.Sum256(data)) {
+			t.Errorf("%s: %+v", c.Path, a)
+		}
+		if u, err := url.Parse(a.URL); err != nil || u.Path != "/static/"+c.Name || u.Host != "a.example" || u.RawQuery != "" {
+			t.Errorf("%s: URL %s, %v", c.Path, a.URL, err)
+		}
+	}
+	if a := m.Assets["LICENSE"]; a.Name != "" || a.URL != "https://a.example/static/LICENSE?v="+a.Version {
+		t.Errorf("LICENSE: %+v", a)
+	}
+	if data := m.Assets["css/site.css"]; data.Size == int64(len(root["css/site.css"].Data)) {
+		t.Error("the style sheet is as it is before it is rewritten")
+	}
+	for shape, want := range map[string]string{
+		"mix":  `"/static/css/base.css": "https://a.example/static/` + m.Assets["css/base.css"].Name + `"`,
+		"vite": `"file": "` + m.Assets["css/base.css"].Name + `"`,
+	} {
+		if text, err := m.Encode(shape); err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s: no %s in %s, %v", shape, want, text, err)
+		}
+	}
+}
+
+// TestManifestDjango has Python make the hash as Django's save_manifest does.
+func TestManifestDjango(t *testing.T) {
+	need.Program(t, need.DebianPython)
+	s := names()
+	s.FS = fstest.MapFS{"a \"b\".css": {}, "é/\U0001F600.png": {}, "tab\t\x7f.js": {}, "LICENSE": {}, "<&>.js": {Data: []byte("x")}}
+	m, err := s.Manifest(t.Context(), assets.ManifestOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := m.Encode("django")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(need.DebianPython, "-c", `
+import hashlib, json, sys
+stored = json.load(sys.stdin)
+assert stored["version"] == "1.1", stored
+paths = stored["paths"]
+assert stored["hash"] == hashlib.md5(json.dumps(sorted(paths.items())).encode()).hexdigest()[:12], stored
+for path, name in sorted(paths.items()):
+	print(ascii(path), ascii(name))
+`)
+	cmd.Stdin = strings.NewReader(string(text))
+	out, err := cmd.CombinedOutput()
+	if err != nil || strings.Count(string(out), "\n") != 5 || !strings.Contains(string(out), "'LICENSE' 'LICENSE'") {
+		t.Errorf("%v: %s\n%s", err, out, text)
 	}
 }
 

@@ -75,17 +75,14 @@ func (s *siteConfig) written(name string) bool {
 	return s.wrote != nil && s.wrote(name)
 }
 
-// isCopy is written, also for the precompressed variants of copies.
-func (s *siteConfig) isCopy(name string) bool {
-	if s.wrote == nil {
-		return false
-	}
+// isVariant reports whether a file holds another one's content, precompressed.
+func (s *siteConfig) isVariant(name string) bool {
 	for _, c := range codings {
-		if base, ok := strings.CutSuffix(name, c.ext); ok && s.wrote(base) {
+		if base, ok := strings.CutSuffix(name, c.ext); ok && s.catalog.lookup(s.fs, []byte(base)).regular {
 			return true
 		}
 	}
-	return s.wrote(name)
+	return false
 }
 
 // find returns the asset at a slash path, or the one of which a fingerprinted

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"text/template"
@@ -89,6 +90,8 @@ func goAnswers(t *testing.T, file string) (a answers) {
 	}
 	return a
 }
+
+var fingerprinted = regexp.MustCompile(`/static%20%C3%A9/css/site\.[0-9a-f]{8}\.css$`)
 
 // interpreters are programs that load a helper from the directory that they are
 // in, and then answer each line of JSON, a list of paths, with one.
@@ -179,6 +182,14 @@ func TestHelpers(t *testing.T) {
 			}
 			if first.Revision == second.Revision || cmp.Equal(first.URLs, second.URLs) || cmp.Equal(first.Hashes, second.Hashes) {
 				t.Errorf("the two releases are told apart by nothing: %v, %v", first, second)
+			}
+			write(t, manifest, &assets.Site{FS: os.DirFS(site(t, "three")), URL: "/static é/", Style: assets.ByName}, "43")
+			second = goAnswers(t, manifest)
+			if d := cmp.Diff(second, ask()); d != "" {
+				t.Errorf("with versions in names, -go +%s:\n%s", in.language, d)
+			}
+			if !fingerprinted.MatchString(second.URLs[0]) {
+				t.Errorf("no fingerprint in %s", second.URLs[0])
 			}
 			for _, broken := range []func() error{
 				func() error { return os.Remove(manifest) },
