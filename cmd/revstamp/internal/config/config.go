@@ -86,7 +86,20 @@ type Assets struct {
 	Param   string   // query parameter; "v" by default
 	Rewrite []string // doublestar patterns of files to rewrite
 	Strict  bool     // a reference to a missing file is an error
+
+	Style    Style
+	Keep     int    // ByName: releases before the present one whose copies are kept; 5 by default
+	Manifest string // file that lists the assets; "" for none
 }
+
+// Style says where in a URL the version is.
+type Style string
+
+// The styles.
+const (
+	ByQuery Style = "query" // behind the file's name; the default
+	ByName  Style = "name"  // in it; of digests alone
+)
 
 // Version says what follows ?v= in an asset's URL.
 type Version string

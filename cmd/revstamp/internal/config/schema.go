@@ -25,8 +25,6 @@ var notYet = map[string]string{
 	"rollout":           "a rollout to several hosts",
 	"source.local":      "a choice of what happens to local changes",
 	"assets.attributes": "the rewriting of further attributes",
-	"assets.manifest":   "the manifest",
-	"assets.style":      "a choice of styles",
 	"jobs.tls":          "TLS to job servers",
 }
 
@@ -128,7 +126,7 @@ func (r *reader) stamp(v value) Stamp {
 }
 
 func (r *reader) assets(v value) (a *Assets, root value) {
-	a = &Assets{Pos: r.pos(v.node), URL: "/", Version: ByRevision, Param: "v"}
+	a = &Assets{Pos: r.pos(v.node), URL: "/", Param: "v", Style: ByQuery, Keep: 5}
 	r.mapping(v, keys{
 		"root": func(v value) {
 			root = v
@@ -140,7 +138,22 @@ func (r *reader) assets(v value) (a *Assets, root value) {
 		"param":   r.checked(&a.Param, checkParam),
 		"rewrite": r.list(r.each(&a.Rewrite, checkGlob)),
 		"strict":  r.boolean(&a.Strict),
+
+		"style":    oneOf(r, &a.Style, ByQuery, ByName),
+		"keep":     r.number(&a.Keep, 0, 100_000),
+		"manifest": r.checked(&a.Manifest, checkFile),
 	}, "root")
+	switch {
+	case a.Style == ByName && a.Version == ByRevision:
+		r.fail(child(v, "version"), "remove it: it is digest", "a name must change when the file does, and at no other time")
+	case a.Version == "" && a.Style == ByName:
+		a.Version = ByDigest
+	case a.Version == "":
+		a.Version = ByRevision
+	}
+	if given := child(v, "keep"); given.node != nil && a.Style != ByName {
+		r.fail(given, "remove it, or choose style: name", "only fingerprinted names are kept")
+	}
 	if a.Root == "" {
 		root.node = nil
 	}

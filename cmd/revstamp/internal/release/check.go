@@ -30,6 +30,9 @@ func (s checkStep) Run(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
+	if !s.built && s.cfg.Assets != nil {
+		s.cleanAssets(ctx)
+	}
 	if err := s.live(); err != nil {
 		return "", err
 	}

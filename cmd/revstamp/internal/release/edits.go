@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"runtime"
@@ -32,6 +33,8 @@ type edits struct {
 	stamps map[string][]stamp.Target // by absolute path
 	files  []string                  // the keys of stamps, in the order of the configuration
 	assets *assets.Site              // nil: references are left alone
+	ledger *assets.Ledger            // of the fingerprinted copies in the asset root; nil when there can be none
+	short  string                    // the revision, as the manifest tells it
 }
 
 // Edit is one file that a release changes, other than by the update itself.
@@ -78,13 +81,33 @@ func newEdits(cfg *config.Config, rev vcs.Revision, t *tree) (*edits, error) {
 		}
 		e.stamps[abs] = append(e.stamps[abs], target)
 	}
-	if a := cfg.Assets; a != nil {
-		e.assets = &assets.Site{FS: t.sub(a.Root), URL: a.URL, Hosts: a.Hosts, Param: a.Param, Strict: a.Strict}
-		if a.Version != config.ByDigest {
-			e.assets.Rev = values(cfg, rev).Short
-		}
+	if cfg.Assets != nil {
+		e.short = values(cfg, rev).Short
+		err = e.openAssets(t)
 	}
-	return e, nil
+	return e, err
+}
+
+// openAssets prepares the versions of the assets in t.
+func (e *edits) openAssets(t *tree) error {
+	a := e.cfg.Assets
+	root := t.sub(a.Root)
+	e.assets = &assets.Site{
+		FS: root, URL: a.URL, Hosts: a.Hosts, Param: a.Param, Strict: a.Strict, Style: assets.Style(a.Style),
+		Rewrites: func(name string) bool { return e.refers(root.abs(name)) },
+	}
+	if a.Version == config.ByRevision {
+		e.assets.Rev = e.short
+	}
+	_, err := os.Stat(root.abs(assets.LedgerName))
+	if a.Style != config.ByName && errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if e.ledger, err = assets.OpenLedger(root.base); err != nil {
+		return err
+	}
+	e.assets.Written = e.ledger.Wrote
+	return nil
 }
 
 // targets are what cfg stamps at revision rev. Their files are named as in cfg.
@@ -115,9 +138,10 @@ func (e *edits) role(abs string) Role {
 	return RoleOther
 }
 
-// refers reports whether references are rewritten in the file at abs.
+// refers reports whether references are rewritten in the file at abs. In a copy
+// of an asset they are as they are to be.
 func (e *edits) refers(abs string) bool {
-	if e.assets == nil {
+	if e.assets == nil || e.ledger != nil && e.ledger.Wrote(e.document(abs).Path) {
 		return false
 	}
 	name := e.name(abs)
@@ -184,6 +208,39 @@ func (e *edits) same(abs string, a, b []byte) bool {
 	return bytes.Equal(a, b)
 }
 
+// manifest computes the file that lists the assets, if one is configured.
+func (e *edits) manifest(ctx context.Context, t *tree) ([]Edit, error) {
+	if e.assets == nil || e.cfg.Assets.Manifest == "" {
+		return nil, nil
+	}
+	name := path.Clean(e.cfg.Assets.Manifest)
+	m, err := e.assets.Manifest(ctx, assets.ManifestOptions{Revision: e.short})
+	if err != nil {
+		return nil, err
+	}
+	delete(m.Assets, e.manifestAsset())
+	edit := Edit{Path: name, Role: RoleReference}
+	if edit.After, err = m.Encode(assets.Shapes()[0]); err != nil {
+		return nil, err
+	}
+	now, err := readOptional(t.abs(name))
+	if err != nil {
+		return nil, err
+	}
+	edit.Before, err = t.before(name, now)
+	return []Edit{edit}, err
+}
+
+// manifestAsset is where the manifest is under the asset root, if it is there: it
+// is none of the assets that it lists.
+func (e *edits) manifestAsset() string {
+	rel, err := filepath.Rel(filepath.FromSlash(e.cfg.Assets.Root), filepath.FromSlash(e.cfg.Assets.Manifest))
+	if err != nil || e.cfg.Assets.Manifest == "" {
+		return ""
+	}
+	return filepath.ToSlash(rel)
+}
+
 // configuration computes the edits of the stamped files as they are in t.
 func (e *edits) configuration(t *tree) ([]Edit, error) {
 	var all []Edit
@@ -211,14 +268,15 @@ func (e *edits) file(t *tree, name string) (Edit, error) {
 	return edit, err
 }
 
-// references computes, in parallel, the edits of the named files.
+// references computes, in parallel, the edits of the named files, and that of
+// the manifest.
 func (e *edits) references(ctx context.Context, t *tree, names []string) ([]Edit, error) {
 	all := make([]Edit, len(names))
-	group, ctx := errgroup.WithContext(ctx)
+	group, running := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, name := range names {
 		group.Go(func() error {
-			if err := ctx.Err(); err != nil {
+			if err := running.Err(); err != nil {
 				return err
 			}
 			var err error
@@ -229,7 +287,8 @@ func (e *edits) references(ctx context.Context, t *tree, names []string) ([]Edit
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	return all, nil
+	list, err := e.manifest(ctx, t)
+	return append(all, list...), err
 }
 
 // documents lists the files of t that references are rewritten in, and a
@@ -239,14 +298,14 @@ func (e *edits) documents(t *tree, skip func(abs string) bool) (names []string, 
 		return nil, "", nil
 	}
 	roots := globRoots(e.cfg.Assets.Rewrite)
-	digest := e.assets.Rev == ""
-	if digest {
+	every := e.assets.Rev == "" || e.cfg.Assets.Manifest != ""
+	if every {
 		roots = outermost(append(roots, path.Clean(e.cfg.Assets.Root)))
 	}
 	hash := sha256.New()
 	err = t.walk(roots, skip, func(name string, info func() (fs.FileInfo, error)) error {
 		doc := e.refers(t.abs(name))
-		if !doc && !digest {
+		if !doc && !every {
 			return nil
 		}
 		fi, err := info()

@@ -36,6 +36,7 @@ type Release struct {
 	temps   []string          // temporary files announced
 	wrote   map[string]string // digest of what was written last, by path
 	backups map[string]string // backup of what was there before, by path
+	added   map[string]bool   // paths where nothing was before
 }
 
 // StepRecord is one step of a release, as it went.
@@ -72,7 +73,7 @@ func (j Job) Over() bool { return j.State != jobIntended && j.State != jobSubmit
 
 // fold makes of a journal's records the release they tell of.
 func fold(records []Record) *Release {
-	r := &Release{Status: Unfinished, wrote: map[string]string{}, backups: map[string]string{}}
+	r := &Release{Status: Unfinished, wrote: map[string]string{}, backups: map[string]string{}, added: map[string]bool{}}
 	for _, rec := range records {
 		r.add(rec)
 	}
@@ -91,6 +92,8 @@ func (r *Release) add(rec Record) {
 		r.temps = append(r.temps, rec.Path)
 	case kindWrote:
 		r.wrote[rec.Path] = rec.SHA256
+	case kindAdded:
+		r.added[rec.Path] = true
 	case kindBackup:
 		r.backups[rec.Path] = rec.Backup
 	case kindLive:

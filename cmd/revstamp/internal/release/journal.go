@@ -22,6 +22,7 @@ const (
 	kindStep   = "step"   // Step is in State started, done, skipped or failed
 	kindTemp   = "temp"   // Path is about to be created as a temporary file
 	kindWrote  = "wrote"  // Path is about to hold content of digest SHA256; empty: nothing
+	kindAdded  = "added"  // Path was not there before
 	kindBackup = "backup" // what Path held is kept in Backup
 	kindLive   = "live"   // everything a visitor sees is in place
 	kindJob    = "job"    // Job, in its new state

@@ -326,8 +326,9 @@ func (r *run) file(name string) string {
 func (r *run) commit(ctx context.Context) (int, error) {
 	var batch atomicfile.Batch
 	for _, edit := range r.pending {
-		abs := r.file(edit.Path)
-		f, err := atomicfile.Open(abs, r.files())
+		abs, opts := r.file(edit.Path), r.files()
+		opts.Create = edit.Before == nil
+		f, err := atomicfile.Open(abs, opts)
 		if err != nil {
 			return 0, err
 		}
@@ -336,6 +337,11 @@ func (r *run) commit(ctx context.Context) (int, error) {
 		}
 		if err := r.wrote(abs, edit.After); err != nil {
 			return 0, errors.Join(err, f.Close())
+		}
+		if !f.Exists() {
+			if err := r.journal.Note(Record{Kind: kindAdded, Path: r.site.state.name(abs)}); err != nil {
+				return 0, errors.Join(err, f.Close())
+			}
 		}
 		batch.Add(f, edit.After)
 	}

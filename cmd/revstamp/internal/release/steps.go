@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
+	"revstamp/assets"
 	"revstamp/cmd/revstamp/internal/config"
 	"revstamp/stamp/atomicfile"
 	"revstamp/vcs"
@@ -95,6 +98,10 @@ func (s updateStep) Run(ctx context.Context) (string, error) {
 	}
 	own, err := s.site.own(s.wc)
 	if err != nil {
+		return "", err
+	}
+	// Pages arrive with references to copies of what arrives, too.
+	if _, err := s.edits.copyAssets(ctx); err != nil {
 		return "", err
 	}
 	err = s.wc.Update(ctx, s.target, vcs.Update{
@@ -231,16 +238,50 @@ func (s assetsStep) Run(ctx context.Context) (string, error) {
 		return "", err
 	}
 	s.pending = append(changed(all), s.pending...)
+	copies, err := edits.copyAssets(ctx)
+	if err != nil {
+		return "", err
+	}
 	refs, files := 0, 0
 	for _, edit := range s.plan.Edits {
 		if len(edit.Refs) > 0 {
 			refs, files = refs+len(edit.Refs), files+1
 		}
 	}
-	if files == 0 {
+	detail := fmt.Sprintf("%s in %s", plural(refs, "reference"), plural(files, "file"))
+	switch {
+	case copies > 0:
+		detail += ", " + plural(copies, "copy")
+	case files == 0:
 		return "", Skip("every reference has its version")
 	}
-	return fmt.Sprintf("%s in %s", plural(refs, "reference"), plural(files, "file")), nil
+	return detail, nil
+}
+
+// copyAssets puts assets under the names that references are about to have, and
+// tells how many there were not yet. Nobody asks for them before activation.
+func (e *edits) copyAssets(ctx context.Context) (int, error) {
+	if e.assets == nil {
+		return 0, nil
+	}
+	copies, err := e.assets.Copies(ctx)
+	if err != nil || copies == nil {
+		return 0, err
+	}
+	copies = slices.DeleteFunc(copies, func(c assets.Copy) bool { return c.Path == e.manifestAsset() })
+	written, err := e.ledger.Write(ctx, copies)
+	return len(written), err
+}
+
+// cleanAssets removes copies that only the pages of old releases refer to.
+func (r *run) cleanAssets(ctx context.Context) {
+	e, _, err := r.present()
+	if err == nil && e.ledger != nil {
+		_, err = e.ledger.Clean(ctx, assets.Retention{Releases: r.cfg.Assets.Keep})
+	}
+	if err != nil {
+		r.site.observer().Warn("copies of old assets are not removed: %v", err)
+	}
 }
 
 // changed leaves out the edits that change nothing.
@@ -329,6 +370,9 @@ func short(r vcs.Revision) string {
 func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
+	}
+	if stem, ok := strings.CutSuffix(noun, "y"); ok {
+		noun = stem + "ie"
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -26,6 +26,7 @@ func (r *run) restore(ctx context.Context) error {
 			return err
 		}
 	}
+	r.removeAdded(&batch, release)
 	if batch.Len() == 0 {
 		return Skip(unchanged)
 	}
@@ -54,4 +55,15 @@ func (r *run) restoreFile(batch *atomicfile.Batch, release *Release, name string
 	}
 	r.site.observer().Warn("%s was changed by somebody else since; its backup is %s", r.edits.name(abs), backup)
 	return f.Close()
+}
+
+// removeAdded removes the files that the release itself added, as the manifest,
+// if they hold what it wrote.
+func (r *run) removeAdded(batch *atomicfile.Batch, release *Release) {
+	for name := range release.added {
+		abs := r.site.state.path(name)
+		if data, err := os.ReadFile(abs); err == nil && release.wrote[name] == digest(data) {
+			batch.Remove(abs, r.files())
+		}
+	}
 }
