@@ -20,9 +20,12 @@ import (
 // Handler serves the files of an asset root over HTTP, as the configuration
 // that "revstamp conf" writes has web servers do it:
 //
-//   - A URL with a version is kept for a year, and asked for again never
-//     (Cache-Control: immutable). One without is asked for again each time, which
-//     costs no more than a 304: ETags are strong, and so are ranges by If-Range.
+//   - A URL with a version, in its query or in the name of its file, is kept for a
+//     year, and asked for again never (Cache-Control: immutable). One without is
+//     asked for again each time, which costs no more than a 304: ETags are strong,
+//     and so are ranges by If-Range.
+//   - A fingerprinted name whose file is gone gets the asset as it is now, for the
+//     page that asks is old. It is not kept: that is not what the name says.
 //   - Of a file and its variants site.css.br, .zst and .gz the one is sent that
 //     the client likes best, unless it is older than the file.
 //   - Nothing outside of the root is served, whatever links lie in it, and
@@ -87,17 +90,25 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound)
 		return
 	}
+	cache := revalidate
+	if fingerprintIn([]byte(under)) >= 0 || r.URL.Query().Get(h.param) != "" {
+		cache = year
+	}
 	f, err := h.open(under)
+	if original, ok := Original(under); ok && err != nil && isMissing(err) && !hidden(h.prefix+original) {
+		under, cache = original, revalidate
+		f, err = h.open(under)
+	}
 	if err != nil {
 		fail(w, status(err))
 		return
 	}
 	defer f.Close() // only read
 	if f.IsDir() {
-		h.directory(w, r, under)
+		h.directory(w, r, under, cache)
 		return
 	}
-	h.serve(w, r, f)
+	h.serve(w, r, f, under, cache)
 }
 
 // status is that of an error of the file system.
@@ -152,8 +163,9 @@ func (h *Handler) open(under string) (opened, error) {
 
 // directory serves an index.html, from a URL that ends in a slash: otherwise
 // what is relative in it would mean something else.
-func (h *Handler) directory(w http.ResponseWriter, r *http.Request, under string) {
-	f, err := h.open(path.Join(under, "index.html"))
+func (h *Handler) directory(w http.ResponseWriter, r *http.Request, under, cache string) {
+	index := path.Join(under, "index.html")
+	f, err := h.open(index)
 	if err != nil || f.IsDir() {
 		if err == nil {
 			f.Close() // only opened
@@ -163,7 +175,7 @@ func (h *Handler) directory(w http.ResponseWriter, r *http.Request, under string
 	}
 	defer f.Close() // only read
 	if strings.HasSuffix(under, "/") {
-		h.serve(w, r, f)
+		h.serve(w, r, f, index, cache)
 		return
 	}
 	u := *r.URL
@@ -173,24 +185,24 @@ func (h *Handler) directory(w http.ResponseWriter, r *http.Request, under string
 		u.RawPath += "/"
 	}
 	// Two slashes at the beginning would name a host.
-	w.Header().Set("Cache-Control", "no-cache")
+	w.Header().Set("Cache-Control", revalidate)
 	http.Redirect(w, r, "/"+strings.TrimLeft(u.String(), "/"), http.StatusFound)
 }
 
-// year is how long a versioned URL is kept.
-const year = "public, max-age=31536000, immutable"
+// What is kept how long: a versioned URL, and all others.
+const (
+	year       = "public, max-age=31536000, immutable"
+	revalidate = "no-cache"
+)
 
-// serve answers with a file, or a variant of it.
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request, f opened) {
+// serve answers with the file at a path, or a variant of it.
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, f opened, under, cache string) {
 	header := w.Header()
-	header.Set("Cache-Control", "no-cache")
-	if r.URL.Query().Get(h.param) != "" {
-		header.Set("Cache-Control", year)
-	}
+	header.Set("Cache-Control", cache)
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Content-Type", typeOf(f.Name()))
 	sent, coding := f, ""
-	if v, c := h.variant(r, f, header); c != "" {
+	if v, c := h.variant(r, f, under, header); c != "" {
 		defer v.Close() // only read
 		sent, coding = v, c
 		header.Set("Content-Encoding", c)
@@ -219,11 +231,7 @@ var codings = []struct{ name, ext string }{{"br", ".br"}, {"zstd", ".zst"}, {"gz
 
 // variant opens the one that is sent instead of the file, if any. What the answer
 // depends on is told either way.
-func (h *Handler) variant(r *http.Request, f opened, header http.Header) (v opened, coding string) {
-	under := strings.TrimPrefix(r.URL.Path, h.prefix)
-	if strings.HasSuffix(under, "/") {
-		under += "index.html"
-	}
+func (h *Handler) variant(r *http.Request, f opened, under string, header http.Header) (v opened, coding string) {
 	best := 0.0
 	for _, c := range codings {
 		found, err := h.open(under + c.ext)

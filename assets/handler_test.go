@@ -26,6 +26,7 @@ func served(t *testing.T, url, param string) (root string, h *assets.Handler) {
 		"site.css", "img/a b.svg", "app.js", "app.js.br", "app.js.gz", "app.js.zst", "stale.js", "docs/index.html", "index.html",
 		".git/HEAD", "img/.hidden", ".well-known/acme/token", ".well-known/.git/HEAD", "site.css~", "site.css.bak", "revstamp.yaml",
 		"page.php", "page.html.twig", "../secret.css",
+		"app.3fa9c1e2.js", "app.3fa9c1e2.js.br", "report.20260131.pdf", "docs/part.0badc0de.d/x.css", "revstamp.live.yaml",
 	} {
 		file := filepath.Join(root, name)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -108,6 +109,22 @@ func TestHandler(t *testing.T) {
 		{"/static/img/", 404, "no-store", ""},
 		{"/static/none.css?rev=1", 404, "no-store", ""},
 		{"/static/site.css/", 404, "no-store", ""},
+		{"/static/app.3fa9c1e2.js", 200, aYear, "content of app.3fa9c1e2.js"},
+		{"/static/app.3fa9c1e2.js?rev=", 200, aYear, "content of app.3fa9c1e2.js"},
+		{"/static/app.0badc0de.js", 200, "no-cache", "content of app.js"},
+		{"/static/app.0badc0de.js?rev=42", 200, "no-cache", "content of app.js"},
+		{"/static/img/a%20b.0badc0de.svg", 200, "no-cache", "content of img/a b.svg"},
+		{"/static/in.0badc0de.css", 200, "no-cache", "content of site.css"},
+		{"/static/report.20260131.pdf", 200, "no-cache", "content of report.20260131.pdf"},
+		{"/static/docs/part.0badc0de.d/x.css", 200, "no-cache", "content of docs/part.0badc0de.d/x.css"},
+		{"/static/app.0badc0d.js", 404, "no-store", ""},
+		{"/static/app.12345678.js", 404, "no-store", ""},
+		{"/static/none.0badc0de.js", 404, "no-store", ""},
+		{"/static/app.0badc0de.js/", 404, "no-store", ""},
+		{"/static/page.0badc0de.php", 404, "no-store", ""},
+		{"/static/revstamp.live.0badc0de.yaml", 404, "no-store", ""},
+		{"/static/out.0badc0de.css", 404, "no-store", ""},
+		{"/static/.git/HEAD.0badc0de.css", 404, "no-store", ""},
 		{"/static/site.css/x", 404, "no-store", ""},
 		{"/other/site.css", 404, "no-store", ""},
 		{"/staticsite.css", 404, "no-store", ""},
@@ -236,6 +253,8 @@ func TestHandlerVariants(t *testing.T) {
 		{"/site.css", "br", "", ""},
 		{"/stale.js", "gzip", "", ""},
 		{"/", "gzip", "gzip", "Accept-Encoding"},
+		{"/app.3fa9c1e2.js", "br, gzip", "br", "Accept-Encoding"},
+		{"/app.0badc0de.js", "gzip", "gzip", "Accept-Encoding"}, // that of the asset
 	} {
 		r := ask(h, "GET", tt.target, "Accept-Encoding", tt.accept)
 		if got := r.Header.Get("Content-Encoding"); r.StatusCode != 200 || got != tt.coding || r.Header.Get("Vary") != tt.vary {

@@ -17,10 +17,13 @@ const (
 	ByName  Style = "name"  // /css/site.3fa9c1e2.css
 )
 
-// A fingerprint is a dot and a version by content, before the extension of a
-// file's name. A version of that kind has a letter, so that no number or date,
-// as in report.20260131.pdf, is one.
-const fingerprintLen = 1 + digestLen
+// FingerprintDigits is how many hexadecimal digits, in lower case, there are in a
+// fingerprinted name between the dot and that of the extension. At least one is a
+// letter, so that no number or date, as in report.20260131.pdf, looks like one.
+const FingerprintDigits = digestLen
+
+// fingerprintLen is that of the digits and the dot before them.
+const fingerprintLen = 1 + FingerprintDigits
 
 // isFingerprint reports whether b is one.
 func isFingerprint(b []byte) bool {

@@ -36,8 +36,10 @@ type ConfOptions struct {
 	Param string // the query parameter that holds the version; "" is "v"
 }
 
-// Conf returns the configuration of a web server: assets whose URL has a version
-// are kept for a year by browsers and asked for again without one, and what lies
+// Conf returns the configuration of a web server: assets whose URL has a version,
+// in its query or as a fingerprint in its name, are kept for a year by browsers and
+// asked for again without one; a fingerprinted name whose file is gone gets the
+// asset as it is now, which is not kept; and what lies
 // in the root and is for no visitor is not found: directories of version control
 // systems, names that begin with a dot, what editors and merges leave behind,
 // and files of revstamp. Errors are cached by nobody.
@@ -62,10 +64,20 @@ func Conf(server string, o ConfOptions) (name string, text []byte, err error) {
 			return "", nil, err
 		}
 		types := strings.ReplaceAll(strings.Join(assets.Extensions(), "|"), ".", "")
-		filled := strings.NewReplacer("@PREFIX@", regexp.QuoteMeta(prefix), "@TYPES@", types, "@PARAM@", param).Replace(string(text))
+		filled := strings.NewReplacer("@PREFIX@", regexp.QuoteMeta(prefix), "@TYPES@", types, "@PARAM@", param, "@FINGERPRINT@", fingerprint()).Replace(string(text))
 		return f.file, []byte(filled), nil
 	}
 	return "", nil, fmt.Errorf("no configuration is known for %q: there are %s", server, strings.Join(Servers(), ", "))
+}
+
+// fingerprint is a regular expression for that of a name, without its dot: digits
+// with a letter among them. RE2, which Caddy has, knows no looking ahead.
+func fingerprint() string {
+	var b strings.Builder
+	for i := range assets.FingerprintDigits {
+		fmt.Fprintf(&b, "|[0-9]{%d}[a-f][0-9a-f]{%d}", i, assets.FingerprintDigits-1-i)
+	}
+	return "(?:" + b.String()[1:] + ")"
 }
 
 // notInConf reports whether a character would end a word in quotes, or mean

@@ -36,7 +36,7 @@ http {
 	}},
 	{"apache", "apache2", func(t *testing.T, dir, root, conf, port string) *exec.Cmd {
 		var modules strings.Builder
-		for _, m := range []string{"mpm_event", "authz_core", "alias", "headers", "mime", "dir", "unixd"} {
+		for _, m := range []string{"mpm_event", "authz_core", "alias", "headers", "mime", "dir", "unixd", "rewrite"} {
 			file := "/usr/lib/apache2/modules/mod_" + m + ".so"
 			if _, err := os.Stat(file); err == nil { // else it is built in
 				fmt.Fprintf(&modules, "LoadModule %s_module %s\n", m, file)
@@ -115,6 +115,8 @@ func TestConf(t *testing.T) {
 				".git/HEAD", ".svn/wc.db", ".hg/hgrc", ".env", "static/.git/config", "static/.site.css.abcdefghijklmnop.revstamp",
 				"revstamp.yaml", "revstamp.production.yaml", "static/site.css~", "static/site.css.bak", "static/site.css.orig", "config.php.mine",
 				"config.php.r41", "dump.sql", "static/site.css.REJ",
+				"static/jquery.js", "static/site.3fa9c1e2.css", "static/img/a b.3fa9c1e2.svg", "static/report.20260131.pdf",
+				"static/.git/config.css", "static/run.php", "other/site.3fa9c1e2.css",
 			} {
 				put(t, root, name, "content of "+name)
 			}
@@ -156,11 +158,38 @@ func TestConf(t *testing.T) {
 				{"/config.php.mine", 404, ""},
 				{"/config.php.r41", 404, ""},
 				{"/dump.sql", 404, ""},
+
+				{"/static/site.3fa9c1e2.css", 200, aYear},
+				{"/static/site.3fa9c1e2.css?x=1", 200, aYear},
+				{"/static/img/a%20b.3fa9c1e2.svg", 200, aYear},
+				{"/static/site.0badc0de.css", 200, revalidate}, // the file is gone
+				{"/static/site.0badc0de.css?rev=42", 200, revalidate},
+				{"/static/img/a%20b.0badc0de.svg", 200, revalidate},
+				{"/static/none.0badc0de.css", 404, ""},
+				{"/static/jquery.min.js", 404, ""},
+				{"/static/jquery.0badc0d.js", 404, ""},
+				{"/static/jquery.0badc0dee.js", 404, ""},
+				{"/static/jquery.0BADC0DE.js", 404, ""},
+				{"/static/jquery.12345678.js", 404, ""},
+				{"/static/report.20260131.pdf", 200, revalidate},
+				{"/static/report.20260132.pdf", 404, ""},
+				{"/static/run.0badc0de.php", 404, ""},
+				{"/static/.git/config.0badc0de.css", 404, ""},
+				{"/.git/HEAD.0badc0de.css", 404, ""},
+				{"/other/site.3fa9c1e2.css", 200, ""},
+				{"/other/site.0badc0de.css", 404, ""},
 			} {
 				r := get(t, at+tt.path, nil)
+				if tt.status == 404 && r.Header.Get("Cache-Control") == revalidate {
+					r.Header.Del("Cache-Control") // nobody keeps it
+				}
 				if r.StatusCode != tt.status || r.Header.Get("Cache-Control") != tt.cache || len(r.Header.Values("Cache-Control")) > 1 {
 					t.Errorf("%s: %d, Cache-Control %q, want %d, %q", tt.path, r.StatusCode, r.Header.Values("Cache-Control"), tt.status, tt.cache)
 				}
+			}
+			mapped := get(t, at+"/static/site.0badc0de.css", nil)
+			if now := get(t, at+"/static/site.css", nil); mapped.Header.Get("ETag") != now.Header.Get("ETag") || mapped.ContentLength != now.ContentLength {
+				t.Errorf("a name whose file is gone: ETag %q, want that of the asset, %q", mapped.Header.Get("ETag"), now.Header.Get("ETag"))
 			}
 			// What is not to be kept is asked for again, at no more than a header's price.
 			first := get(t, at+"/static/site.css", nil)
