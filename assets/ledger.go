@@ -168,13 +168,15 @@ func (l *Ledger) locked(ctx context.Context, do func(root *os.Root, save func(bo
 	if err != nil {
 		return err
 	}
-	defer lock.Close() // unlocks
+	defer lock.Close() // only read and written
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			err = ErrLedgerBusy
 		}
 		return fmt.Errorf("lock %q: %w", l.dir, err)
 	}
+	// Closing alone unlocks only once no child that is being started has the file.
+	defer syscall.Flock(int(lock.Fd()), syscall.LOCK_UN)
 	if err := errors.Join(l.read(), l.sweep(root, lock)); err != nil {
 		return err
 	}
