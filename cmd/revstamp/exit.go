@@ -19,6 +19,7 @@ const (
 	exitUnfinished  = 4   // failed and needs resume or abort
 	exitLocked      = 5   // locked by another release
 	exitJobs        = 6   // released, but a job failed or was lost
+	exitToDo        = 10  // plan --detailed-exitcode: there is something to do
 	exitInterrupted = 130 // interrupted, resumable
 )
 
@@ -35,6 +36,9 @@ func (e *usageError) Hint() string { return e.hint }
 func exitStatus(err error) int {
 	if err == nil {
 		return exitDone
+	}
+	if err == errToDo {
+		return exitToDo
 	}
 	if _, ok := errors.AsType[*release.LockedError](err); ok {
 		return exitLocked

@@ -110,7 +110,7 @@ func (a *app) end(err error) int {
 	if !a.started && err != nil {
 		status = exitUsage
 	}
-	if err != nil {
+	if err != nil && status != exitToDo {
 		if changes, ok := errors.AsType[*vcs.LocalChangesError](err); ok && !a.json {
 			a.out.Diff([]byte(changes.Diff))
 		}

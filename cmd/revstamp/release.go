@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -74,6 +75,7 @@ func ciJob() string {
 
 func newRelease(a *app) *cobra.Command {
 	var o release.Options
+	var plan string
 	cmd := &cobra.Command{
 		Use:   "release [REV]",
 		Short: "Bring the site to a revision, or to the newest one",
@@ -83,12 +85,18 @@ asset references, and queues and follows the jobs. With nothing to do it
 touches nothing and succeeds.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				o.Want = args[0]
+			if plan != "" && len(args) > 0 {
+				return &usageError{msg: "a plan says what it is to be released", hint: "leave REV out, or --plan"}
 			}
+			o.Want = optional(args)
 			s, err := a.site()
 			if err != nil {
 				return err
+			}
+			if plan != "" {
+				if err := readPlan(plan, &o); err != nil {
+					return err
+				}
 			}
 			a.out.Begin("release " + s.Config.Site)
 			r, done, err := s.Release(cmd.Context(), o)
@@ -96,6 +104,7 @@ touches nothing and succeeds.`,
 		},
 	}
 	waitFlag(cmd, &o)
+	cmd.Flags().StringVar(&plan, "plan", "", "carry out the plan in `FILE`, of plan --out, if nothing has moved since")
 	return cmd
 }
 
@@ -204,25 +213,66 @@ func (a *app) live(r *release.Release, format string, args ...any) {
 func nothing(io.Writer) error { return nil }
 
 func newPlan(a *app) *cobra.Command {
+	var out string
+	var detailed bool
 	cmd := &cobra.Command{
 		Use:   "plan [REV]",
 		Short: "Show what a release would do, and change nothing",
-		Args:  cobra.MaximumNArgs(1),
+		Long: `Plan computes what "revstamp release" would do now: the commits and files that
+come, the difference in every file that revstamp itself edits, and the jobs. A
+plan written with --out is carried out by "revstamp release --plan FILE", and
+refused there if anything has moved meanwhile.`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := a.site()
 			if err != nil {
 				return err
 			}
-			want := ""
-			if len(args) > 0 {
-				want = args[0]
-			}
+			want := optional(args)
 			p, err := s.Plan(cmd.Context(), want)
 			if err != nil {
 				return err
 			}
-			return a.showPlan(p)
+			if out != "" {
+				if err := savePlan(p, want, out); err != nil {
+					return err
+				}
+			}
+			if err := a.showPlan(p); err != nil || !detailed || p.Empty() {
+				return err
+			}
+			return errToDo
 		},
 	}
+	f := cmd.Flags()
+	f.StringVarP(&out, "out", "o", "", "write the plan to `FILE`, for release --plan")
+	f.BoolVar(&detailed, "detailed-exitcode", false, "exit with status 10 when there is something to do")
 	return cmd
+}
+
+// errToDo is no failure: it is what plan --detailed-exitcode ends with.
+var errToDo = errors.New("there is something to do")
+
+func savePlan(p *release.Plan, want, file string) error {
+	pin, err := p.Pin(want)
+	if err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(pin, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(text, '\n'), 0o600)
+}
+
+// readPlan takes up a plan that was saved.
+func readPlan(file string, o *release.Options) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if o.Plan, err = release.ReadPinned(data); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
 }

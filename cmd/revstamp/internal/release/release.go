@@ -98,6 +98,7 @@ func (s *Site) vcsOptions() vcs.Options {
 type Options struct {
 	Want string        // branch, tag or id; empty: what the configuration says
 	Wait time.Duration // how long to wait for the site's lock
+	Plan *Pinned       // to be carried out as it is, or refused with a *MovedError; it says what Want is
 }
 
 // Effect is what a failed command left behind.

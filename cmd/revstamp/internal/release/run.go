@@ -67,6 +67,9 @@ func (s *Site) Release(ctx context.Context, o Options) (r *Release, done bool, e
 		if due, err := s.due(); err != nil || due != nil {
 			return intent{}, errors.Join(err, asError(due))
 		}
+		if o.Plan != nil {
+			o.Want = o.Plan.Want
+		}
 		return intent{want: o.Want}, nil
 	})
 }
@@ -142,6 +145,15 @@ func (s *Site) change(ctx context.Context, o Options, decide func() (intent, err
 	p, err := s.plan(ctx, in)
 	if err != nil {
 		return nil, false, &Error{Step: "plan", Effect: effectOf(in), Err: err}
+	}
+	if o.Plan != nil {
+		now, err := p.Pin(o.Plan.Want)
+		if err == nil {
+			err = o.Plan.check(now)
+		}
+		if err != nil {
+			return nil, false, &Error{Step: "plan", Err: err}
+		}
 	}
 	if p.Empty() && in.resume == nil {
 		return s.settle(ctx, lock.Close)
