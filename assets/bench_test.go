@@ -206,3 +206,47 @@ func rewriteInPlace(b *testing.B, root string, docs []Document, rev string) (siz
 	}
 	return size
 }
+
+// BenchmarkCopies writes the copies of all assets of a tree, as BenchmarkFiles has
+// it, to another directory, and once more when nothing has changed.
+func BenchmarkCopies(b *testing.B) {
+	root := os.Getenv("REVSTAMP_CORPUS")
+	if root == "" {
+		root = b.TempDir()
+		writeSite(b, root)
+	}
+	write := func(dir string) (files int) {
+		l, err := OpenLedger(dir)
+		if err != nil {
+			b.Fatal(err)
+		}
+		copies, err := (&Site{FS: os.DirFS(root), Style: ByName, Written: l.Wrote}).Copies(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := l.Write(b.Context(), copies); err != nil {
+			b.Fatal(err)
+		}
+		return len(copies)
+	}
+	b.Run("new", func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			dir := filepath.Join(b.TempDir(), "out")
+			b.StartTimer()
+			b.ReportMetric(float64(write(dir)), "files")
+			b.StopTimer()
+			if err := os.RemoveAll(dir); err != nil {
+				b.Fatal(err)
+			}
+			b.StartTimer()
+		}
+	})
+	b.Run("unchanged", func(b *testing.B) {
+		dir := b.TempDir()
+		write(dir)
+		for b.Loop() {
+			write(dir)
+		}
+	})
+}

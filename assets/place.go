@@ -182,6 +182,18 @@ func (p *placing) place(ctx context.Context) (err error) {
 			}
 		}
 	}()
+	dirs := make(map[string]bool)
+	for _, i := range p.todo {
+		dir := path.Dir(p.copies[i].Name)
+		if !dirs[dir] {
+			if err := p.root.MkdirAll(dir, 0o777); err != nil {
+				return err
+			}
+		}
+		for ; !dirs[dir]; dir = path.Dir(dir) {
+			dirs[dir] = true
+		}
+	}
 	one := len(p.todo) < manyFiles
 	err = each(ctx, len(p.todo), func(n int) error {
 		c := p.copies[p.todo[n]]
@@ -198,20 +210,19 @@ func (p *placing) place(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	dirs := make(map[string]bool)
-	for _, i := range p.todo {
-		name := p.copies[i].Name
-		if err := p.publish(name); err != nil {
+	err = each(ctx, len(p.todo), func(n int) error {
+		i := p.todo[n]
+		if err := p.publish(p.copies[i].Name); err != nil {
 			return err
 		}
-		info, err := p.root.Lstat(name)
-		if err != nil {
-			return err
+		info, err := p.root.Lstat(p.copies[i].Name)
+		if err == nil {
+			p.entries[i] = p.entries[i].seen(info)
 		}
-		p.entries[i] = p.entries[i].seen(info)
-		for dir := path.Dir(name); !dirs[dir]; dir = path.Dir(dir) {
-			dirs[dir] = true
-		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	if !one {
 		return p.syncAll()
@@ -226,13 +237,7 @@ func (p *placing) place(ctx context.Context) (err error) {
 
 // stage makes the temporary file of a copy.
 func (p *placing) stage(c Copy, want string, sync bool) (err error) {
-	if err := p.root.MkdirAll(path.Dir(c.Name), 0o777); err != nil {
-		return err
-	}
 	temp := tempOf(c.Name)
-	if err := remove(p.root, temp); err != nil {
-		return err
-	}
 	f, err := p.root.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
