@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -439,5 +440,41 @@ func TestChangingOriginal(t *testing.T) {
 	}
 	if files := slices.Sorted(maps.Keys(dirOf(t, dir))); !slices.Equal(files, []string{"a.js", "b.js"}) {
 		t.Errorf("files %v", files)
+	}
+}
+
+// TestCopyShares: where the file system can share blocks, a copy takes none.
+func TestCopyShares(t *testing.T) {
+	t.Parallel()
+	need.Root(t)
+	need.Program(t, "mkfs.btrfs", "mount", "filefrag")
+	if _, err := os.Stat("/dev/loop-control"); err != nil {
+		t.Skip("no loop devices are here")
+	}
+	dir := t.TempDir()
+	image, at := filepath.Join(dir, "image"), filepath.Join(dir, "mounted")
+	run := func(command ...string) string {
+		out, err := exec.Command(command[0], command[1:]...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", command, err, out)
+		}
+		return string(out)
+	}
+	run("truncate", "-s", "128M", image)
+	run("mkfs.btrfs", "-q", image)
+	run("mkdir", at)
+	run("mount", "-o", "loop", image, at)
+	t.Cleanup(func() { run("umount", at) })
+	put(t, at, map[string]string{"video.mp4": strings.Repeat("picture", 1<<20), "site.css": strings.Repeat("a{b:url(video.mp4)}", 1<<15)})
+	run("sync", "-f", at)
+	_, written := release(t, at, at)
+	if len(written) != 2 {
+		t.Fatalf("written %v", written)
+	}
+	for _, name := range written {
+		got := strings.Contains(run("filefrag", "-v", filepath.Join(at, name)), "shared")
+		if want := strings.HasPrefix(name, "video"); got != want {
+			t.Errorf("%s shares blocks: %v, want %v", name, got, want)
+		}
 	}
 }

@@ -31,11 +31,11 @@ const manyFiles = 16
 // one is no new release, and costs a stat for each copy.
 //
 // A copy has the permission bits, the owner and the modification time of its
-// original. It shares the original's blocks where the file system can do that
-// (FICLONE), and is not a hard link: somebody who edits the original in place
-// would change what lies under a URL that promises never to change. What is
-// written is digested once more, so that an original that changes meanwhile is an
-// error, and appears under its name whole and at once.
+// original. It shares the original's blocks where the file system can do that, and
+// is no hard link: somebody who edits the original in place would change what lies
+// under a URL that promises never to change. What is written is digested once more,
+// so that an original that changes meanwhile is an error, and appears under its
+// name whole and at once.
 //
 // A file that is there already and holds the same is left, and never removed. One
 // that holds something else is an error, and so is a copy that was changed. After
@@ -282,16 +282,10 @@ func (c Copy) fill(f *os.File) (fs.FileInfo, error) {
 	case err != nil:
 	case data != nil:
 		_, err = f.Write(data)
-	case !clone(f, from):
-		_, err = io.Copy(f, from)
+	default:
+		_, err = io.Copy(f, from) // by copy_file_range, which shares the blocks if it can
 	}
 	return info, err
-}
-
-// clone makes f share the blocks of another file, where that is possible.
-func clone(f *os.File, from fs.File) bool {
-	file, ok := from.(*os.File)
-	return ok && unix.IoctlFileClone(int(f.Fd()), int(file.Fd())) == nil
 }
 
 // verify wants f to hold what was digested.
