@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -159,6 +160,43 @@ func TestGitForeignWhileInterrupted(t *testing.T) {
 			t.Error(d)
 		}
 		vcstest.Write(t, dir, "index.html", site["index.html"])
+		resumed(t, dir, second, "2", o, released(t, up.Dir, "2"))
+		whole(t, dir, " M config.php")
+	})
+}
+
+// TestGitRefLocks resumes an update whose git was killed while it moved the refs,
+// with its locks left behind. A lock that says something else is somebody's.
+func TestGitRefLocks(t *testing.T) {
+	t.Parallel()
+	hosts(t, func(t *testing.T, o vcs.Options) {
+		up, dir, first, second := gitSite(t)
+		wc := open(t, dir, o)
+		target := resolve(t, wc, "")
+		err := wc.Update(t.Context(), target, vcs.Update{Own: stampOwn, Edit: stampEdit("2"), Write: put(dir, 6)})
+		if !errors.Is(err, errStopped) {
+			t.Fatal(err)
+		}
+		lock := func(name, content string) string {
+			vcstest.Write(t, dir, ".git/"+name+".lock", content)
+			file := filepath.Join(dir, ".git", name+".lock")
+			old := time.Now().Add(-time.Minute)
+			if err := os.Chtimes(file, old, old); err != nil {
+				t.Fatal(err)
+			}
+			return file
+		}
+		theirs := lock("refs/heads/main", first+"\n")
+		u := vcs.Update{Own: stampOwn, Edit: stampEdit("2"), Write: put(dir, never), Resume: true}
+		if err := wc.Update(t.Context(), resolve(t, wc, second), u); err == nil {
+			t.Error("updated over the lock of another")
+		}
+		if err := os.Remove(theirs); err != nil {
+			t.Error(err)
+		}
+		lock("HEAD", "")
+		lock("refs/heads/main", second+"\n")
+		lock("refs/remotes/origin/main", "")
 		resumed(t, dir, second, "2", o, released(t, up.Dir, "2"))
 		whole(t, dir, " M config.php")
 	})

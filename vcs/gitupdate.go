@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"revstamp/vcs/internal/gitdir"
 )
@@ -291,7 +294,63 @@ func (j *gitUpdate) moveRefs(ctx context.Context) error {
 	if len(moves) == 0 {
 		return nil
 	}
+	if j.u.Resume {
+		if err := j.clearRefLocks(ctx, moves); err != nil {
+			return err
+		}
+	}
 	return j.g.host.moveRefs(ctx, j.s, moves, "revstamp: update to "+j.t.Revision.Short)
+}
+
+// refLockAge is the age from which the lock of a ref is nobody's: who moves a ref
+// holds it for some milliseconds.
+const refLockAge = time.Second
+
+// clearRefLocks removes the locks that the killed update left on the refs it was
+// moving. They are empty, or hold the id that the ref was to get; others are left
+// alone, and so is any that may be held this moment.
+func (j *gitUpdate) clearRefLocks(ctx context.Context, moves []refMove) error {
+	for _, m := range moves {
+		names := []string{m.name}
+		if m.name == "HEAD" && j.s.head.Branch != "" {
+			names = append(names, j.s.head.Branch)
+		}
+		for _, name := range names {
+			if err := clearRefLock(ctx, j.s.RefLock(name), m.to); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func clearRefLock(ctx context.Context, file string, to gitdir.ID) error {
+	for {
+		info, err := os.Lstat(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		left := refLockAge - time.Since(info.ModTime())
+		if left <= 0 {
+			break
+		}
+		select {
+		case <-time.After(min(left, refLockAge/20)):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if text := strings.TrimSpace(string(data)); text != "" && text != to.String() {
+		return nil // which git will tell of
+	}
+	return os.Remove(file)
 }
 
 // confirmTarget looks again, as at the beginning: nothing is taken on trust.

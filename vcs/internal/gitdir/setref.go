@@ -31,7 +31,7 @@ func (r *Repo) SetRef(name string, id, old ID, who Signature, message string) er
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
 	}
-	lock, err := os.OpenFile(path+".lock", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	lock, err := os.OpenFile(r.RefLock(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return fmt.Errorf("ref %q: %w", name, err)
 	}
@@ -58,6 +58,11 @@ func (r *Repo) SetRef(name string, id, old ID, who Signature, message string) er
 		return err
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// RefLock is the lock file of a ref, git's and ours.
+func (r *Repo) RefLock(name string) string {
+	return filepath.Join(r.refDir(name), filepath.FromSlash(name)) + ".lock"
 }
 
 // directRef is the ref's value, zero when it does not exist. HEAD counts as
