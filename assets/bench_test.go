@@ -2,12 +2,15 @@ package assets
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // benchSite is made of pages like those of generated documentation, where most
@@ -203,6 +206,67 @@ func rewriteInPlace(b *testing.B, root string, docs []Document, rev string) (siz
 				b.Fatal(err)
 			}
 		}
+	}
+	return size
+}
+
+// BenchmarkDigest digests all assets of a tree, as BenchmarkFiles has it, and tells
+// how many times that takes what digesting every file takes, one after another, as
+// sha256sum does: 0.6 for 1,876 small files of an admin theme, 0.05 for 10,286 of
+// OpenJDK's documentation, whose pages are no assets, and 0.9 for 1,918 scripts of
+// an editor, 100 MB, on 2 processors that others used too.
+func BenchmarkDigest(b *testing.B) {
+	root := os.Getenv("REVSTAMP_CORPUS")
+	if root == "" {
+		root = b.TempDir()
+		writeSite(b, root)
+		for i := range 300 { // style sheets that import each other
+			writeLinked(b, root, i)
+		}
+	}
+	var ours, plain time.Duration
+	for b.Loop() {
+		start := time.Now()
+		if _, err := (&Site{FS: os.DirFS(root), Style: ByName}).Copies(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		ours += time.Since(start)
+		b.StopTimer()
+		start = time.Now()
+		b.SetBytes(digestAll(b, root))
+		plain += time.Since(start)
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(ours)/float64(plain), "x-sha256sum")
+}
+
+func writeLinked(b *testing.B, root string, i int) {
+	b.Helper()
+	_, _, sheet := benchSite()
+	sheet = fmt.Appendf(nil, "@import '%d.css';@import '%d.css';\n%s", i+1, i/2, sheet)
+	name := filepath.Join(root, "css", fmt.Sprintf("%d.css", i))
+	if err := os.WriteFile(name, sheet, 0o644); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func digestAll(b *testing.B, root string) (size int64) {
+	b.Helper()
+	err := filepath.WalkDir(root, func(name string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		n, err := io.Copy(sha256.New(), f)
+		size += n
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
 	}
 	return size
 }

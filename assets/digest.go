@@ -1,6 +1,7 @@
 package assets
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -11,6 +12,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // digestLen is how many hexadecimal digits of the digest a version has. It tells
@@ -106,8 +108,12 @@ func (s *siteConfig) copy(to io.Writer, name string) (int64, error) {
 		return 0, err
 	}
 	defer f.Close()
-	return io.Copy(to, f)
+	buffer := copyBuffers.Get().(*[64 << 10]byte)
+	defer copyBuffers.Put(buffer)
+	return io.CopyBuffer(to, struct{ io.Reader }{f}, buffer[:]) // a file would take a buffer of its own
 }
+
+var copyBuffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
 // digestGraph gives a version to an asset that has references, so that it changes
 // with whatever it references.
@@ -127,15 +133,17 @@ func (s *siteConfig) digestGraph(a *asset) *digest {
 		return d
 	}
 	w := &walk{site: s, nodes: make(map[*asset]*node)}
-	w.visit(a)
+	w.discover(a)
+	w.visit(w.nodes[a])
 	return a.digest.Load()
 }
 
 // walk is Tarjan's algorithm over the assets that have references.
 type walk struct {
-	site  *siteConfig
-	nodes map[*asset]*node
-	stack []*node
+	site    *siteConfig
+	nodes   map[*asset]*node
+	stack   []*node
+	visited int
 }
 
 type node struct {
@@ -143,38 +151,68 @@ type node struct {
 	src     []byte
 	refs    []reference
 	err     error
+	visited bool
 	index   int
 	low     int
 	onStack bool
 	inCycle bool
 }
 
-// visit digests a and all that it references, unless a is part of a cycle that
-// is not whole yet.
-func (w *walk) visit(a *asset) *node {
-	n := len(w.nodes)
-	v := &node{asset: a, index: n, low: n, onStack: true}
-	w.nodes[a] = v
-	w.stack = append(w.stack, v)
-	v.err = v.load(w.site)
-	for _, r := range v.refs {
-		t := r.asset
-		if t.digest.Load() != nil || !w.site.covers(t) {
-			continue
+// discover loads a and all that it reaches and that has no digest yet, on all
+// processors, and digests those of them that have no references themselves.
+func (w *walk) discover(a *asset) {
+	w.nodes[a] = &node{asset: a}
+	for level := []*node{w.nodes[a]}; len(level) > 0; {
+		// An error is the node's.
+		_ = each(context.Background(), len(level), func(i int) error {
+			v := level[i]
+			v.err = v.load(w.site)
+			for _, r := range v.refs {
+				if !w.site.covers(r.asset) {
+					w.site.digestFile(r.asset)
+				}
+			}
+			return nil
+		})
+		var next []*node
+		for _, v := range level {
+			for _, r := range v.refs {
+				if t := r.asset; w.nodes[t] == nil && t.digest.Load() == nil {
+					w.nodes[t] = &node{asset: t}
+					next = append(next, w.nodes[t])
+				}
+			}
 		}
-		if next, seen := w.nodes[t]; !seen {
-			v.low = min(v.low, w.visit(t).low)
-		} else if next.onStack {
+		level = next
+	}
+}
+
+// visit digests v and all that it references, unless v is part of a cycle that is
+// not whole yet.
+func (w *walk) visit(v *node) {
+	v.visited, v.index, v.low, v.onStack = true, w.visited, w.visited, true
+	w.visited++
+	w.stack = append(w.stack, v)
+	for _, r := range v.refs {
+		next := w.nodes[r.asset]
+		switch {
+		case next == nil: // has its digest
+		case !next.visited:
+			w.visit(next)
+			v.low = min(v.low, next.low)
+		case next.onStack:
 			v.low = min(v.low, next.index)
 			v.inCycle = true
 		}
 	}
 	if v.low == v.index {
-		i := slices.Index(w.stack, v)
+		i := len(w.stack) - 1
+		for w.stack[i] != v {
+			i--
+		}
 		w.finish(slices.Clone(w.stack[i:]))
 		w.stack = w.stack[:i]
 	}
-	return v
 }
 
 // load reads the asset and finds its references.
@@ -311,13 +349,9 @@ func (w *walk) within(a *asset) bool {
 	return t != nil && t.onStack
 }
 
-// version is that of the site, without its lock, for what v references and is
-// finished or has no references.
+// version is that of an asset that v references and that is finished.
 func (w *walk) version(v *node, a *asset) (string, error) {
 	d := a.digest.Load()
-	if d == nil {
-		d = w.site.digestFile(a)
-	}
 	if d.err != nil {
 		return "", fmt.Errorf("version of %q: %w", v.asset.path, d.err)
 	}
