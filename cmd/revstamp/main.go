@@ -70,7 +70,7 @@ configuration; 3 failed and rolled back; 4 failed and needs resume or abort;
 	root.AddCommand(
 		newRelease(a), newPlan(a), newRollback(a), newResume(a), newAbort(a),
 		newStatus(a), newHistory(a), newShow(a), newFollow(a),
-		newRevision(a), newStamp(a), newBackups(a), newInit(a),
+		newCheck(a), newRevision(a), newStamp(a), newBackups(a), newInit(a),
 		newJob(a), newWorker(a), newJobServer(a),
 		newAssets(a), newHelper(a), newConf(a),
 		newDemo(a), newVersion(a),
@@ -110,7 +110,7 @@ func (a *app) end(err error) int {
 	if !a.started && err != nil {
 		status = exitUsage
 	}
-	if err != nil && status != exitToDo {
+	if err != nil && err != errToDo && err != errFound {
 		if changes, ok := errors.AsType[*vcs.LocalChangesError](err); ok && !a.json {
 			a.out.Diff([]byte(changes.Diff))
 		}

@@ -88,6 +88,16 @@ func newEdits(cfg *config.Config, rev vcs.Revision, t *tree) (*edits, error) {
 	return e, err
 }
 
+// LiveAssets are the assets of the site with the versions of a release; nil when
+// the configuration has none.
+func (s *Site) LiveAssets(r *Release) (*assets.Site, error) {
+	e, err := newEdits(s.Config, r.To, &tree{base: s.Config.Abs(".")})
+	if err != nil {
+		return nil, err
+	}
+	return e.assets, nil
+}
+
 // openAssets prepares the versions of the assets in t.
 func (e *edits) openAssets(t *tree) error {
 	a := e.cfg.Assets
