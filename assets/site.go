@@ -1,10 +1,11 @@
 // Package assets puts versions on the references to a site's assets: it finds
 // the URLs in HTML, CSS and templates that name an existing file under the
-// asset root, and gives each the query parameter v, so that browsers may keep
-// the file for a year.
+// asset root, and gives each the query parameter v, or a name with a fingerprint,
+// so that browsers may keep the file for a year.
 //
-// Only the bytes of such URLs change. Every other byte of a document stays as
-// it was, and rewriting the result again changes nothing.
+// Only the bytes of such URLs change, and those of integrity attributes whose file
+// is rewritten itself. Every other byte of a document stays as it was, and
+// rewriting the result again changes nothing.
 //
 // References are looked for where HTML and CSS have URLs by their grammar: in the
 // attributes href, src, srcset, imagesrcset, poster, data, background and
