@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // catalog remembers what each path under the root is, and shares the memory
@@ -30,6 +31,11 @@ type asset struct {
 	regular bool
 	err     error // neither there nor missing
 	kind    Kind  // 0: it has no references
+	id      identity
+
+	// looked are the assets that were looked at for the digest of this one, which
+	// has references. It is set with the digest, if lookups are tracked.
+	looked []*asset
 
 	digesting sync.Mutex
 	digest    atomic.Pointer[digest]
@@ -73,6 +79,7 @@ func stat(fsys fs.FS, name string) *asset {
 	switch {
 	case err == nil:
 		a.exists, a.regular = true, info.Mode().IsRegular()
+		a.id = identify(info, time.Now())
 	case !isMissing(err):
 		a.err = err
 	}

@@ -3,6 +3,8 @@ package assets
 import (
 	"bytes"
 	"path"
+	"slices"
+	"strings"
 	"sync"
 )
 
@@ -16,7 +18,8 @@ type collector struct {
 	refs    []reference
 	missing []reference
 	sums    []integritySum
-	page    bool // HTML, which has integrity attributes
+	page    bool     // HTML, which has integrity attributes
+	looked  []*asset // if lookups are tracked: all that URLs lead to, or would
 	err     error
 
 	html   htmlScanner
@@ -33,6 +36,7 @@ func (s *siteConfig) collect(src []byte, kind Kind, docPath string) (*collector,
 	c := collectors.Get().(*collector)
 	c.site, c.src, c.err = s, src, nil
 	c.refs, c.missing, c.sums, c.dir = c.refs[:0], c.missing[:0], c.sums[:0], c.dir[:0]
+	c.looked = c.looked[:0]
 	c.page = kind&^layers == HTML || kind&^layers == 0
 	if docPath != "" {
 		c.dir = append(c.dir, s.prefix...)
@@ -49,10 +53,17 @@ func (s *siteConfig) collect(src []byte, kind Kind, docPath string) (*collector,
 	return c, nil
 }
 
+// lookups are the assets that were looked at, each once.
+func (c *collector) lookups() []*asset {
+	slices.SortFunc(c.looked, func(a, b *asset) int { return strings.Compare(a.path, b.path) })
+	return slices.Clone(slices.Compact(c.looked))
+}
+
 func (c *collector) release() {
 	clear(c.refs)
 	clear(c.missing)
 	clear(c.sums)
+	clear(c.looked)
 	c.src, c.site = nil, nil
 	c.html.sink, c.html.src, c.html.css.sink, c.html.css.t = nil, nil, nil, text{}
 	collectors.Put(c)
@@ -140,6 +151,9 @@ func (c *collector) lead(u text) (t target, ok bool) {
 	}
 	t = target{text: u, parts: p}
 	t.asset, t.copy = c.site.find(file)
+	if c.site.track {
+		c.looked = append(c.looked, t.asset)
+	}
 	if c.err == nil {
 		c.err = t.asset.err
 	}

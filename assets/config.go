@@ -17,6 +17,7 @@ type siteConfig struct {
 	param   string
 	rev     string // as it stands in a URL
 	catalog *catalog
+	track   bool       // what is looked up for a document is kept in its result
 	graph   sync.Mutex // held while assets that have references are digested
 
 	versionOf func(path string) (string, error) // nil: by content

@@ -230,6 +230,7 @@ func (v *node) load(s *siteConfig) error {
 	}
 	defer c.release()
 	v.refs = slices.Clone(c.refs)
+	v.asset.looked = c.lookups()
 	return nil
 }
 

@@ -114,6 +114,9 @@ type Result struct {
 	Mismatched []Reference
 	// Skipped says why the document was not scanned; "" if it was.
 	Skipped string
+
+	looked []*asset // all that the result depends on, if lookups are tracked
+	hashed bool     // it depends on the content of assets, too
 }
 
 // Reference is a URL that names an asset.
@@ -204,7 +207,7 @@ func (s *siteConfig) rewrite(doc Document, kind Kind, src []byte) (*Result, erro
 		return nil, err
 	}
 	defer c.release()
-	r := &Result{Out: src}
+	r := &Result{Out: src, looked: c.lookups(), hashed: len(c.sums) > 0}
 	if len(c.refs)+len(c.missing)+len(c.sums) == 0 {
 		return r, nil
 	}

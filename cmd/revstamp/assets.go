@@ -24,7 +24,7 @@ func newAssets(a *app) *cobra.Command {
 		Use:   "assets",
 		Short: "Version the assets of a site",
 	}
-	cmd.AddCommand(newManifest(a), newServe(a))
+	cmd.AddCommand(newRewrite(a), newManifest(a), newServe(a))
 	return cmd
 }
 

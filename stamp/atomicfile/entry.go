@@ -74,6 +74,7 @@ func (e *entry) stage(sync bool) (err error) {
 	switch e.op {
 	case replace:
 		e.temp, e.ours, err = e.file.stageData(e.data, sync)
+		e.file.ours = e.ours
 	case symlink:
 		e.temp, e.ours, err = e.file.stageLink(e.target)
 	case remove:

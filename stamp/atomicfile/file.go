@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,10 +26,11 @@ type File struct {
 	data   []byte
 	link   string // where the symbolic link points that NoFollow keeps us from following
 	attrs  []attr
-	young  bool    // changed within clockTick before it was read
-	perm   *uint32 // Chmod
-	like   *File   // what a file that does not exist takes everything but its content from
-	closed bool    // the directory is closed, or a batch will close it
+	young  bool     // changed within clockTick before it was read
+	perm   *uint32  // Chmod
+	ours   identity // of what took its place
+	like   *File    // what a file that does not exist takes everything but its content from
+	closed bool     // the directory is closed, or a batch will close it
 }
 
 // Open resolves name, reads the file whole and remembers what it was. It
@@ -205,6 +207,15 @@ func (f *File) Mode() fs.FileMode {
 func (f *File) Chmod(perm fs.FileMode) {
 	bits := uint32(perm.Perm())
 	f.perm = &bits
+}
+
+// Placed reports whether info, of os.Stat, is of the file that a batch has put in
+// f's place, with the content that it got there. It is false before the batch is
+// committed.
+func (f *File) Placed(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && f.ours.ino != 0 &&
+		uint64(st.Dev) == f.ours.dev && st.Ino == f.ours.ino && st.Size == f.ours.size && st.Mtim.Nano() == f.ours.mtime
 }
 
 // Close lets go of the directory. It may be called again and after Batch.Add.

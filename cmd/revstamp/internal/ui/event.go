@@ -19,6 +19,7 @@ const (
 	kindEnd       = "end"
 	kindHeartbeat = "heartbeat"
 	kindLog       = "log"
+	kindProgress  = "progress" // on a terminal only
 )
 
 // The states of a step.

@@ -25,8 +25,9 @@ type terminal struct {
 	gone    chan any      // closed by mpb when it draws no more
 	drawing sync.WaitGroup
 
-	step *mpb.Bar // nil when none is under way
-	jobs map[string]*row
+	step     *mpb.Bar // nil when none is under way
+	progress *row     // nil when nothing has a bar
+	jobs     map[string]*row
 }
 
 func newTerminal(u *UI) *terminal {
@@ -44,6 +45,9 @@ func (t *terminal) show(e event) error {
 		return t.showStep(e)
 	case kindJob:
 		return t.showJob(e)
+	case kindProgress:
+		t.showProgress(e)
+		return nil
 	case kindError:
 		var b strings.Builder
 		(&lines{u: t.u, style: t.style}).error(&b, e)
@@ -108,12 +112,38 @@ func (t *terminal) showJob(e event) error {
 			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return t.rowTail(*r.last.Load()) })))
 		t.jobs[e.job.id] = r
 	}
-	r.last.Store(&e)
+	r.set(&e)
+	return nil
+}
+
+// set has the row tell of e.
+func (r *row) set(e *event) {
+	r.last.Store(e)
 	if r.bar != nil {
 		r.bar.SetTotal(int64(e.job.d), false)
 		r.bar.SetCurrent(int64(e.job.n))
 	}
-	return nil
+}
+
+// showProgress has a bar until all is done.
+func (t *terminal) showProgress(e event) {
+	if e.job.n >= e.job.d {
+		if t.progress != nil {
+			t.drop(t.progress.bar)
+			t.progress = nil
+		}
+		return
+	}
+	if r := t.progress; r == nil {
+		r = &row{}
+		r.last.Store(&e)
+		what := pad(t.u.safe.line(e.step), stepWidth)
+		r.bar = t.add(t.filler(r), mpb.BarPriority(stepRow),
+			mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return "  " + what + " " })),
+			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return t.rowTail(*r.last.Load()) })))
+		t.progress = r
+	}
+	t.progress.set(&e)
 }
 
 func (t *terminal) rowHead(e event) string {

@@ -187,6 +187,14 @@ func (u *UI) Job(id, function, state string, n, d int) {
 	u.show(event{kind: kindJob, job: job{id: id, function: function, n: n, d: d}, state: state})
 }
 
+// Progress says that n parts of d of something long are done. A terminal shows a
+// bar until all are; nothing else shows anything.
+func (u *UI) Progress(what string, n, d int) {
+	if _, live := u.view.(*terminal); live {
+		u.show(event{kind: kindProgress, step: what, job: job{n: n, d: d}})
+	}
+}
+
 // Info says something in passing.
 func (u *UI) Info(format string, args ...any) {
 	u.show(event{kind: kindInfo, text: fmt.Sprintf(format, args...)})

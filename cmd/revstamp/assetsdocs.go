@@ -1,0 +1,156 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"golang.org/x/sync/errgroup"
+
+	"revstamp/assets"
+)
+
+// documents finds the files in which references are rewritten.
+type documents struct {
+	root   string // the asset root, absolute
+	base   string // directory of the configuration, or the present one
+	state  string // directory that is passed over, absolute; "" for none
+	copies *assets.Ledger
+
+	mu  sync.Mutex
+	all []assets.Document
+}
+
+// find returns the documents that args name: files, directories, or patterns of
+// files. Each must name one at least.
+func (d *documents) find(ctx context.Context, args []string) ([]assets.Document, error) {
+	for _, arg := range args {
+		before := len(d.all)
+		abs, err := filepath.Abs(arg)
+		if err != nil {
+			return nil, err
+		}
+		info, err := os.Stat(abs)
+		switch {
+		case err == nil && info.IsDir():
+			err = d.walk(ctx, abs, func(name string) bool {
+				_, ok := assets.KindOf(name)
+				return ok
+			})
+		case err == nil && info.Mode().IsRegular():
+			d.add(abs)
+		case err == nil:
+			return nil, fmt.Errorf("%q is neither a file nor a directory", arg)
+		case errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(arg, "*?[{"):
+			if !doublestar.ValidatePattern(arg) {
+				return nil, &usageError{msg: fmt.Sprintf("pattern %q has no meaning", arg), hint: "*, **, ?, [abc] and {a,b} are known"}
+			}
+			err = d.match(ctx, filepath.ToSlash(abs))
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(d.all) == before {
+			return nil, &usageError{msg: fmt.Sprintf("%q names no document", arg), hint: "documents are pages, style sheets and templates; put a pattern in quotes, for the shell knows no **"}
+		}
+	}
+	return d.sorted(), nil
+}
+
+// matching returns the documents that patterns match below base, as in the
+// configuration. They may be none.
+func (d *documents) matching(ctx context.Context, patterns []string) ([]assets.Document, error) {
+	for _, p := range patterns {
+		if err := d.match(ctx, filepath.ToSlash(d.base)+"/"+p); err != nil {
+			return nil, err
+		}
+	}
+	return d.sorted(), nil
+}
+
+func (d *documents) match(ctx context.Context, pattern string) error {
+	dir, _ := doublestar.SplitPattern(pattern)
+	return d.walk(ctx, filepath.FromSlash(dir), func(name string) bool {
+		return doublestar.MatchUnvalidated(pattern, filepath.ToSlash(name))
+	})
+}
+
+// sorted is what was found, each once.
+func (d *documents) sorted() []assets.Document {
+	slices.SortFunc(d.all, func(a, b assets.Document) int { return cmp.Compare(a.Name, b.Name) })
+	return slices.Compact(d.all)
+}
+
+// add takes a file, unless it is a copy under a fingerprinted name.
+func (d *documents) add(name string) {
+	doc := assets.Document{Name: name}
+	if rel, ok := strings.CutPrefix(name, strings.TrimSuffix(d.root, "/")+"/"); ok {
+		doc.Path = filepath.ToSlash(rel)
+		if d.copies != nil && d.copies.Wrote(doc.Path) {
+			return
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.all = append(d.all, doc)
+}
+
+// walk takes the regular files below dir that are wanted. Links are not followed:
+// what they lead to is a document where it is, or none. A missing directory has
+// no files.
+func (d *documents) walk(ctx context.Context, dir string, want func(name string) bool) error {
+	group, ctx := errgroup.WithContext(ctx)
+	free := make(chan struct{}, runtime.GOMAXPROCS(0))
+	var visit func(dir string) error
+	visit = func(dir string) error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			return err
+		}
+		for _, e := range entries {
+			name := filepath.Join(dir, e.Name())
+			switch {
+			case e.IsDir():
+				if d.passed(name, e.Name()) {
+					continue
+				}
+				select {
+				case free <- struct{}{}:
+					group.Go(func() error {
+						defer func() { <-free }()
+						return visit(name)
+					})
+				default:
+					if err := visit(name); err != nil {
+						return err
+					}
+				}
+			case e.Type().IsRegular() && want(name):
+				d.add(name)
+			}
+		}
+		return nil
+	}
+	group.Go(func() error { return visit(dir) })
+	return group.Wait()
+}
+
+// passed reports whether a directory has nothing that visitors see.
+func (d *documents) passed(name, base string) bool {
+	return base == ".git" || base == ".svn" || base == ".hg" || name == d.state
+}

@@ -1,0 +1,478 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"revstamp/assets"
+	"revstamp/cmd/revstamp/internal/config"
+	"revstamp/cmd/revstamp/internal/release"
+	"revstamp/stamp/atomicfile"
+)
+
+// rewriting is the command assets rewrite: its flags, and what it works on.
+type rewriting struct {
+	assetSite
+	hosts   []string
+	style   string
+	strict  bool
+	dry     bool
+	list    bool
+	lax     bool
+	noCache bool
+
+	base   string         // what documents outside of the root lie in
+	state  string         // state directory of the configuration; "" without one
+	ledger *assets.Ledger // of fingerprinted copies; nil when there can be none
+}
+
+func newRewrite(a *app) *cobra.Command {
+	r := &rewriting{assetSite: assetSite{app: a}}
+	cmd := &cobra.Command{
+		Use:   "rewrite [FILE | DIRECTORY | PATTERN]...",
+		Short: "Put versions on the references in pages, style sheets and templates",
+		Long: `Rewrite gives the URLs of assets their versions, in the files themselves: those
+that are named, or those of assets.rewrite in the configuration, or else all
+documents under the root. A second run changes nothing.
+
+Each file is replaced at once, and keeps its mode and owner. What is wrong with one
+file leaves that as it was and the others are rewritten; all that was wrong is told
+in the end, and the exit status is 1. It is safe to run it again. With --strict all
+files are looked at before the first is written, which takes half as long again,
+and nothing is written when a reference names no file.
+
+What was found is remembered, so that files which have not changed, nor what they
+refer to, are not read again.`,
+		Example: `  revstamp assets rewrite --root public --rev 42 'public/**/*.html' templates
+  revstamp assets rewrite -n
+  revstamp assets rewrite -l page.html`,
+		RunE: func(cmd *cobra.Command, args []string) error { return r.run(cmd.Context(), args) },
+	}
+	r.flags(cmd)
+	f := cmd.Flags()
+	f.BoolVarP(&r.dry, "dry-run", "n", false, "show the difference, write nothing")
+	f.BoolVarP(&r.list, "list", "l", false, "list the references, write nothing")
+	f.BoolVar(&r.noCache, "no-cache", false, "read every file, and remember nothing")
+	return cmd
+}
+
+// flags are those that assets watch has, too.
+func (r *rewriting) flags(cmd *cobra.Command) {
+	r.assetSite.flags(cmd)
+	f := cmd.Flags()
+	f.StringSliceVar(&r.hosts, "host", nil, "`host` whose URLs are the site's own")
+	f.StringVar(&r.style, "style", "query", "where versions stand: query, or name for fingerprinted names")
+	f.BoolVar(&r.strict, "strict", false, "a reference that names no file is an error")
+	f.BoolVar(&r.lax, "owner-best-effort", false, "go on when a file's owner cannot be kept")
+}
+
+// prepare reads the configuration, and returns the site and the documents.
+func (r *rewriting) prepare(ctx context.Context, args []string) (*assets.Site, []assets.Document, error) {
+	site, _, err := r.open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg, err := r.configured()
+	if err != nil {
+		return nil, nil, err
+	}
+	if r.root, err = filepath.Abs(r.root); err != nil {
+		return nil, nil, err
+	}
+	if r.base, err = os.Getwd(); err != nil {
+		return nil, nil, err
+	}
+	if cfg != nil {
+		r.take(cfg)
+	}
+	site.Hosts, site.Strict, site.Style = r.hosts, r.strict, assets.Style(r.style)
+	if err := r.openLedger(site); err != nil {
+		return nil, nil, err
+	}
+	docs, err := r.documents(ctx, cfg, args)
+	if err != nil {
+		return nil, nil, err
+	}
+	rewritten := make(map[string]bool, len(docs))
+	for _, d := range docs {
+		rewritten[d.Path] = true
+	}
+	site.Rewrites = func(path string) bool { return rewritten[path] }
+	return site, docs, nil
+}
+
+// take takes from the configuration what no flag says.
+func (r *rewriting) take(cfg *config.Config) {
+	r.base, r.state = cfg.Dir, cfg.Abs(cfg.State)
+	if !r.given("host") {
+		r.hosts = cfg.Assets.Hosts
+	}
+	if !r.given("strict") {
+		r.strict = cfg.Assets.Strict
+	}
+	if !r.given("owner-best-effort") {
+		r.lax = cfg.Owner == config.OwnerBestEffort
+	}
+	r.fill("style", &r.style, string(cfg.Assets.Style))
+}
+
+// openLedger opens that of the copies under fingerprinted names, if there are any
+// or will be.
+func (r *rewriting) openLedger(site *assets.Site) (err error) {
+	_, err = os.Stat(filepath.Join(r.root, assets.LedgerName))
+	if site.Style != assets.ByName && errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if r.ledger, err = assets.OpenLedger(r.root); err == nil {
+		site.Written = r.ledger.Wrote
+	}
+	return err
+}
+
+func (r *rewriting) documents(ctx context.Context, cfg *config.Config, args []string) ([]assets.Document, error) {
+	d := &documents{root: r.root, base: r.base, state: r.state, copies: r.ledger}
+	switch {
+	case len(args) > 0:
+		return d.find(ctx, args)
+	case cfg != nil && len(cfg.Assets.Rewrite) > 0:
+		return d.matching(ctx, cfg.Assets.Rewrite)
+	}
+	return d.find(ctx, []string{r.root})
+}
+
+func (r *rewriting) run(ctx context.Context, args []string) error {
+	if r.list && r.dry {
+		return &usageError{msg: "-n and -l are one too many", hint: "-n shows the difference, -l the references; neither writes"}
+	}
+	site, docs, err := r.prepare(ctx, args)
+	if err != nil {
+		return err
+	}
+	switch {
+	case r.list:
+		return r.showReferences(ctx, site, docs)
+	case r.dry:
+		return r.showDiff(ctx, site, docs)
+	}
+	if r.strict {
+		if err := r.check(ctx, site, docs); err != nil {
+			return err
+		}
+	}
+	list, end := r.temps(ctx)
+	defer end()
+	files := atomicfile.Options{Warn: func(msg string) { r.out.Warn("%s", msg) }, Record: list.record}
+	if r.lax {
+		files.Owner = atomicfile.OwnerBestEffort
+	}
+	all, err := r.rewrite(ctx, site, docs, files, args)
+	if err != nil {
+		return err
+	}
+	return r.tell(all)
+}
+
+// check reads all documents and finds out whether a reference of one names no file.
+func (r *rewriting) check(ctx context.Context, site *assets.Site, docs []assets.Document) error {
+	var errs []error
+	for _, err := range site.Files(ctx, docs, nil) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			errs = append(errs, told(err)...)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// rewrite writes the copies under fingerprinted names, if the site has such, and
+// the documents.
+func (r *rewriting) rewrite(ctx context.Context, site *assets.Site, docs []assets.Document, files atomicfile.Options, args []string) ([]assets.Rewritten, error) {
+	if site.Style == assets.ByName {
+		copies, err := site.Copies(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := r.ledger.Write(ctx, copies); err != nil {
+			return nil, err
+		}
+	}
+	cache := r.cache(site, args)
+	show, over := r.progress(len(docs))
+	in := &assets.InPlace{Site: site, Root: r.root, Base: r.base, Files: files, Cache: cache, Progress: show}
+	all, err := in.Rewrite(ctx, docs)
+	over()
+	if err != nil {
+		return nil, err
+	}
+	if cache != nil {
+		if err := cache.Save(ctx, atomicfile.Options{Record: files.Record}); err != nil {
+			r.out.Warn("what was found is not remembered: %v", err)
+		}
+	}
+	return all, nil
+}
+
+// cache is where what was found is remembered: in the state directory of the
+// configuration, if it is there, or of the user. It is found by what is rewritten, and holds for
+// one revision, and this program. Without one everything is read.
+func (r *rewriting) cache(site *assets.Site, args []string) *assets.Cache {
+	if r.noCache {
+		return nil
+	}
+	dir := r.state
+	if _, err := os.Stat(dir); dir == "" || err != nil {
+		if dir, err = userStateDir(); err != nil {
+			return nil
+		}
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return nil
+	}
+	info, err := os.Stat(program)
+	if err != nil {
+		return nil
+	}
+	what := fmt.Sprintf("%q %q %q %q %q", r.root, r.base, r.config, r.env, args)
+	settings := fmt.Sprintf("%q %q %q %q %q %v %q %d %d",
+		what, site.URL, site.Hosts, site.Param, site.Rev, site.Strict, version(), info.Size(), info.ModTime().UnixNano())
+	name := sha256.Sum256([]byte(what))
+	return assets.OpenCache(filepath.Join(dir, "assets", hex.EncodeToString(name[:10])+".cache"), settings)
+}
+
+// slow is how long work takes before it has a bar, and between two looks at it.
+const slow = 200 * time.Millisecond
+
+// progress returns what shows how many documents of n are done, and what ends that.
+func (a *app) progress(n int) (show func(done int), over func()) {
+	var next atomic.Int64
+	next.Store(time.Now().Add(slow).UnixNano())
+	show = func(done int) {
+		now, due := time.Now(), next.Load()
+		if now.UnixNano() >= due && next.CompareAndSwap(due, now.Add(slow).UnixNano()) {
+			a.out.Progress("files", done, n)
+		}
+	}
+	return show, func() { a.out.Progress("files", n, n) }
+}
+
+// rewriteResult is what assets rewrite tells in JSON.
+type rewriteResult struct {
+	Files      int                `json:"files"` // looked at
+	Changed    []string           `json:"changed"`
+	Unread     int                `json:"unread"` // of the files: known not to have changed
+	References int                `json:"references"`
+	Missing    []assets.Reference `json:"missing,omitempty"`
+	Mismatched []assets.Reference `json:"mismatched,omitempty"`
+	Skipped    []skipped          `json:"skipped,omitempty"`
+	Diff       string             `json:"diff,omitempty"` // with --dry-run
+}
+
+// skipped is a file that was not looked into.
+type skipped struct {
+	File string `json:"file"`
+	Why  string `json:"why"`
+}
+
+func (s *rewriteResult) add(d assets.Rewritten) {
+	s.Files++
+	s.References += d.References
+	if d.Changed {
+		s.Changed = append(s.Changed, shown(d.Name))
+	}
+	if d.Cached {
+		s.Unread++
+	}
+	if d.Skipped != "" {
+		s.Skipped = append(s.Skipped, skipped{shown(d.Name), d.Skipped})
+	}
+	s.Missing = append(s.Missing, named(d.Missing)...)
+	s.Mismatched = append(s.Mismatched, named(d.Mismatched)...)
+}
+
+// named are references with their files named as the user would.
+func named(refs []assets.Reference) []assets.Reference {
+	out := make([]assets.Reference, len(refs))
+	for i, r := range refs {
+		r.File = shown(r.File)
+		out[i] = r
+	}
+	return out
+}
+
+// maxWarnings is how many of a kind are told one by one, but in JSON.
+const maxWarnings = 20
+
+// warn tells what is worth a look.
+func (s *rewriteResult) warn(a *app) {
+	var lines []string
+	for _, m := range s.Missing {
+		lines = append(lines, fmt.Sprintf("%s:%d:%d: %q names no file", m.File, m.Line, m.Column, m.URL))
+	}
+	a.warnAll(lines, "references that name no file")
+	lines = nil
+	for _, m := range s.Mismatched {
+		lines = append(lines, fmt.Sprintf("%s:%d:%d: %q has another integrity than it says, and browsers will refuse it: %s", m.File, m.Line, m.Column, m.URL, m.New))
+	}
+	a.warnAll(lines, "wrong integrity attributes")
+	lines = nil
+	for _, f := range s.Skipped {
+		lines = append(lines, fmt.Sprintf("%s: skipped: %s", f.File, f.Why))
+	}
+	a.warnAll(lines, "files skipped")
+}
+
+func (a *app) warnAll(lines []string, what string) {
+	for i, l := range lines {
+		if i == maxWarnings && !a.json {
+			a.out.Warn("… and %d more %s; --json tells them all", len(lines)-i, what)
+			return
+		}
+		a.out.Warn("%s", l)
+	}
+}
+
+// summary is one line of text.
+func (s *rewriteResult) summary(did string) string {
+	if len(s.Changed) == 0 {
+		return fmt.Sprintf("nothing to do: %s in %s", count(s.References, "reference"), count(s.Files, "file"))
+	}
+	text := fmt.Sprintf("%s %d of %s: %s", did, len(s.Changed), count(s.Files, "file"), count(s.References, "reference"))
+	if n := len(s.Missing); n > 0 {
+		text += fmt.Sprintf(", %d missing", n)
+	}
+	if n := len(s.Skipped); n > 0 {
+		text += fmt.Sprintf(", %s skipped", count(n, "file"))
+	}
+	return text
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// tell tells what became of the documents. Its error is theirs.
+func (r *rewriting) tell(all []assets.Rewritten) error {
+	result := &rewriteResult{Changed: []string{}}
+	var errs []error
+	for _, d := range all {
+		result.add(d)
+		if d.Err != nil {
+			errs = append(errs, told(d.Err)...)
+		}
+	}
+	if !r.strict {
+		result.warn(r.app)
+	}
+	err := r.out.Result(result, func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, result.summary("rewrote"))
+		return err
+	})
+	return errors.Join(append(errs, err)...)
+}
+
+// told are the errors that one is told as: a reference each that names no file.
+func told(err error) []error {
+	missing, ok := errors.AsType[*assets.MissingError](err)
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, r := range named(missing.References) {
+		all = append(all, &referenceError{r})
+	}
+	return all
+}
+
+// referenceError is a reference that names no file.
+type referenceError struct{ assets.Reference }
+
+func (e *referenceError) Error() string {
+	return fmt.Sprintf("%s:%d:%d: %q names no file", e.File, e.Line, e.Column, e.URL)
+}
+
+// Position is where the URL stands.
+func (e *referenceError) Position() (file string, line, column int) { return e.File, e.Line, e.Column }
+
+// showDiff shows what would be written.
+func (r *rewriting) showDiff(ctx context.Context, site *assets.Site, docs []assets.Document) error {
+	result := &rewriteResult{Changed: []string{}}
+	var errs []error
+	for f, err := range site.Files(ctx, docs, nil) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			errs = append(errs, told(err)...)
+		}
+		if f.Result == nil {
+			continue
+		}
+		diff := release.Diff(strings.TrimPrefix(shown(f.Name), "/"), f.Source, f.Out, 3)
+		result.Diff += string(diff)
+		result.add(assets.Rewritten{
+			Document: f.Document, Changed: len(diff) > 0, References: len(f.References),
+			Missing: f.Missing, Mismatched: f.Mismatched, Skipped: f.Skipped,
+		})
+	}
+	if !r.strict {
+		result.warn(r.app)
+	}
+	if !r.json && len(result.Changed) > 0 {
+		r.out.Info("%s", result.summary("would rewrite"))
+		return errors.Join(append(errs, r.out.Diff([]byte(result.Diff)))...)
+	}
+	err := r.out.Result(result, func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, result.summary(""))
+		return err
+	})
+	return errors.Join(append(errs, err)...)
+}
+
+// showReferences lists the references.
+func (r *rewriting) showReferences(ctx context.Context, site *assets.Site, docs []assets.Document) error {
+	result := &rewriteResult{Changed: []string{}}
+	references := []assets.Reference{}
+	var errs []error
+	for f, err := range site.Files(ctx, docs, nil) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			errs = append(errs, told(err)...)
+		}
+		if f.Result == nil {
+			continue
+		}
+		references = append(references, named(f.References)...)
+		result.add(assets.Rewritten{Document: f.Document, Missing: f.Missing, Mismatched: f.Mismatched, Skipped: f.Skipped})
+	}
+	if !r.strict {
+		result.warn(r.app)
+	}
+	err := r.out.Result(references, func(w io.Writer) error {
+		for _, f := range references {
+			if _, err := fmt.Fprintf(w, "%s:%d:%d: %s → %s  %s\n", f.File, f.Line, f.Column, f.URL, f.Path, f.New); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return errors.Join(append(errs, err)...)
+}
