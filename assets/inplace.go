@@ -48,8 +48,7 @@ type Rewritten struct {
 	Skipped    string
 	Err        error // what went wrong; the file is as it was
 
-	looked []*asset
-	hashed bool
+	depends
 	before identity // before it was read
 	after  identity // of what took its place
 	file   *atomicfile.File
@@ -173,7 +172,7 @@ func (c *commit) add(d *Rewritten) {
 
 // rewrite notes what the references of d are, where they are in what it returns.
 func (r *rewriting) rewrite(d *Rewritten, src []byte) ([]byte, error) {
-	result, err := r.Site.Rewrite(d.Document, src)
+	result, on, err := r.Site.rewrite(d.Document, src)
 	if result == nil {
 		return nil, err
 	}
@@ -183,7 +182,7 @@ func (r *rewriting) rewrite(d *Rewritten, src []byte) ([]byte, error) {
 		}
 	}
 	d.References, d.Missing, d.Mismatched, d.Skipped = len(result.References), result.Missing, result.Mismatched, result.Skipped
-	d.looked, d.hashed = result.looked, result.hashed
+	d.depends = on
 	return result.Out, err
 }
 

@@ -124,7 +124,7 @@ func (s *siteConfig) final(a *asset) (src []byte, r *Result, err error) {
 	if unreadable(src) != "" {
 		return src, &Result{Out: src}, nil
 	}
-	r, err = s.rewrite(Document{Name: a.path, Path: a.path}, a.kind, src)
+	r, _, err = s.rewrite(Document{Name: a.path, Path: a.path}, a.kind, src)
 	return src, r, err
 }
 

@@ -114,9 +114,12 @@ type Result struct {
 	Mismatched []Reference
 	// Skipped says why the document was not scanned; "" if it was.
 	Skipped string
+}
 
-	looked []*asset // all that the result depends on, if lookups are tracked
-	hashed bool     // it depends on the content of assets, too
+// depends is what a result depends on besides the document.
+type depends struct {
+	looked []*asset // all that URLs lead to, or would, if that is tracked
+	hashed bool     // the content of assets, too
 }
 
 // Reference is a URL that names an asset.
@@ -150,25 +153,30 @@ func (e *MissingError) Error() string {
 // result. All other errors come from the site's settings or its file system, and
 // there is no result.
 func (s *Site) Rewrite(doc Document, src []byte) (*Result, error) {
+	r, _, err := s.rewrite(doc, src)
+	return r, err
+}
+
+func (s *Site) rewrite(doc Document, src []byte) (*Result, depends, error) {
 	config, err := s.ready()
 	if err != nil {
-		return nil, err
+		return nil, depends{}, err
 	}
 	kind, why := doc.kind()
 	if why == "" {
 		why = unreadable(src)
 	}
 	if why != "" {
-		return &Result{Out: src, Skipped: why}, nil
+		return &Result{Out: src, Skipped: why}, depends{}, nil
 	}
-	r, err := config.rewrite(doc, kind, src)
+	r, on, err := config.rewrite(doc, kind, src)
 	if err != nil {
-		return nil, fmt.Errorf("references of %q: %w", doc.Name, err)
+		return nil, on, fmt.Errorf("references of %q: %w", doc.Name, err)
 	}
 	if s.Strict && len(r.Missing) > 0 {
-		return r, &MissingError{References: r.Missing}
+		return r, on, &MissingError{References: r.Missing}
 	}
-	return r, nil
+	return r, on, nil
 }
 
 // kind returns what the document is written in, or why it is not scanned.
@@ -198,22 +206,22 @@ func unreadable(src []byte) string {
 	return ""
 }
 
-func (s *siteConfig) rewrite(doc Document, kind Kind, src []byte) (*Result, error) {
+func (s *siteConfig) rewrite(doc Document, kind Kind, src []byte) (*Result, depends, error) {
 	if doc.Path != "" && !fs.ValidPath(doc.Path) {
-		return nil, fmt.Errorf("path %q: %w", doc.Path, fs.ErrInvalid)
+		return nil, depends{}, fmt.Errorf("path %q: %w", doc.Path, fs.ErrInvalid)
 	}
 	c, err := s.collect(src, kind, doc.Path)
 	if err != nil {
-		return nil, err
+		return nil, depends{}, err
 	}
 	defer c.release()
-	r := &Result{Out: src, looked: c.lookups(), hashed: len(c.sums) > 0}
+	r, on := &Result{Out: src}, depends{c.lookups(), len(c.sums) > 0}
 	if len(c.refs)+len(c.missing)+len(c.sums) == 0 {
-		return r, nil
+		return r, on, nil
 	}
 	versions, err := s.versions(c.refs)
 	if err != nil {
-		return nil, err
+		return nil, depends{}, err
 	}
 	r.References = locate(doc.Name, src, c.refs)
 	r.Missing = locate(doc.Name, src, c.missing)
@@ -225,15 +233,15 @@ func (s *siteConfig) rewrite(doc Document, kind Kind, src []byte) (*Result, erro
 	if len(c.sums) > 0 {
 		sums, wrong, err := s.integrities(c.sums)
 		if err != nil {
-			return nil, err
+			return nil, depends{}, err
 		}
 		if r.Mismatched, err = s.mismatched(doc.Name, src, wrong); err != nil {
-			return nil, err
+			return nil, depends{}, err
 		}
 		all = append(all, sums...)
 	}
 	r.Out = splice(src, all)
-	return r, nil
+	return r, on, nil
 }
 
 // locate makes references of what was found in src, in order.
