@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -307,7 +308,7 @@ func (j *gitUpdate) moveRefs(ctx context.Context) error {
 const refLockAge = time.Second
 
 // clearRefLocks removes the locks that the killed update left on the refs it was
-// moving. They are empty, or hold the id that the ref was to get; others are left
+// moving. They are empty, or hold an id that the ref was to get; others are left
 // alone, and so is any that may be held this moment.
 func (j *gitUpdate) clearRefLocks(ctx context.Context, moves []refMove) error {
 	for _, m := range moves {
@@ -316,7 +317,7 @@ func (j *gitUpdate) clearRefLocks(ctx context.Context, moves []refMove) error {
 			names = append(names, j.s.head.Branch)
 		}
 		for _, name := range names {
-			if err := clearRefLock(ctx, j.s.RefLock(name), m.to); err != nil {
+			if err := clearRefLock(ctx, j.s.RefLock(name), append(j.lock.to, m.to.String())); err != nil {
 				return err
 			}
 		}
@@ -324,7 +325,7 @@ func (j *gitUpdate) clearRefLocks(ctx context.Context, moves []refMove) error {
 	return nil
 }
 
-func clearRefLock(ctx context.Context, file string, to gitdir.ID) error {
+func clearRefLock(ctx context.Context, file string, ids []string) error {
 	for {
 		info, err := os.Lstat(file)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -347,7 +348,7 @@ func clearRefLock(ctx context.Context, file string, to gitdir.ID) error {
 	if err != nil {
 		return err
 	}
-	if text := strings.TrimSpace(string(data)); text != "" && text != to.String() {
+	if text := strings.TrimSpace(string(data)); text != "" && !slices.Contains(ids, text) {
 		return nil // which git will tell of
 	}
 	return os.Remove(file)

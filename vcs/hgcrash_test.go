@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -197,4 +198,25 @@ func TestHgReaders(t *testing.T) {
 	}
 	stopLarge()
 	stopStamped()
+}
+
+// TestHgPullKilled takes back the transaction of a pull that was killed, as hg
+// wants it, before it pulls again.
+func TestHgPullKilled(t *testing.T) {
+	t.Parallel()
+	_, dir, _, second := hgSite(t)
+	cmd := exec.Command("hg", "pull", "--quiet", "--config", "hooks.pretxnclose.kill=kill -9 $PPID")
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "HGPLAIN=1")
+	if out, err := cmd.CombinedOutput(); err == nil {
+		t.Fatalf("hg was not killed: %s", out)
+	}
+	if _, err := os.Stat(filepath.Join(dir, ".hg", "store", "journal")); err != nil {
+		t.Fatal(err)
+	}
+	wc := open(t, dir, vcs.Options{})
+	update(t, wc, "", "2")
+	if got := revision(t, wc); got.ID != second || got.Modified != nil {
+		t.Errorf("Revision = %+v", got)
+	}
+	hgWhole(t, dir)
 }

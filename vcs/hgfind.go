@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -293,9 +294,18 @@ func (s *hgState) online(verb string, args ...string) []string {
 	return slices.Concat([]string{verb}, s.network, args)
 }
 
-// fetch pulls what is named by an option.
+// fetch pulls what is named by an option. A pull that was killed leaves a
+// transaction, which hg takes back when it is told to: it waits for who may be at
+// it still.
 func (s *hgState) fetch(ctx context.Context, what string) error {
-	_, err := s.run(ctx, s.online("pull", "--quiet", what)...)
+	pull := s.online("pull", "--quiet", what)
+	_, err := s.run(ctx, pull...)
+	if _, left := os.Lstat(filepath.Join(s.dir, "store", "journal")); err != nil && left == nil {
+		if _, err := s.run(ctx, "recover", "--quiet"); err != nil {
+			return s.why(err)
+		}
+		_, err = s.run(ctx, pull...)
+	}
 	return s.why(err)
 }
 
