@@ -65,15 +65,18 @@ const outcomePrefix = "revstamp.outcome."
 func OutcomeFunction(release string) string { return outcomePrefix + release }
 
 // ReleaseOf returns the release of a job by its unique key, which is
-// "<site>/<release>/<n>" with a number at its end. ok is false for every other
-// key.
+// "<site>/<release>/<n>" with a number at its end, or "<site>/<release>/<n>.<m>"
+// for its m-th attempt. ok is false for every other key.
 func ReleaseOf(unique string) (release string, ok bool) {
 	parts := strings.Split(unique, "/")
 	if len(parts) != 3 || parts[0] == "" || parts[1] == "" {
 		return "", false
 	}
-	if _, err := strconv.ParseUint(parts[2], 10, 64); err != nil {
-		return "", false
+	numbers := strings.Split(parts[2], ".")
+	for _, n := range numbers {
+		if _, err := strconv.ParseUint(n, 10, 64); err != nil || len(numbers) > 2 {
+			return "", false
+		}
 	}
 	return parts[0] + "/" + parts[1], true
 }

@@ -26,6 +26,7 @@ func TestReleaseOf(t *testing.T) {
 	tests := map[string]string{
 		"shop/12/1": "shop/12", "shop/12/10": "shop/12", "": "", "shop": "", "shop/12": "",
 		"shop/12/x": "", "/12/1": "", "shop//1": "", "shop/12/": "", "shop/12/1/2": "", "shop/12/-1": "",
+		"shop/12/1.2": "shop/12", "shop/12/1.": "", "shop/12/.2": "", "shop/12/1.2.3": "", "shop/12/1.x": "",
 	}
 	for unique, want := range tests {
 		got, ok := gearman.ReleaseOf(unique)

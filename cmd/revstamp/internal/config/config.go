@@ -125,6 +125,8 @@ type Job struct {
 	Workload string // template; "" by default
 	Priority Priority
 	Wait     Wait
+	Attempts int           // how often it is done at most, while it fails; 1 by default
+	Backoff  time.Duration // before the second attempt, and doubled before each other one; 10 seconds by default
 }
 
 // Priority is a job's priority on its job server.

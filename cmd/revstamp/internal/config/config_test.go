@@ -70,8 +70,8 @@ func TestEverything(t *testing.T) {
 		Jobs: Jobs{
 			Servers: []string{"127.0.0.1:4730", "[::1]:4731", "jobs.example.com:4730", "[2001:db8::1]:4730"},
 			Queue: []Job{
-				{Function: "warm_cache", Workload: `{"revision":"{{.Revision}}"}`, Priority: Normal, Wait: Background},
-				{Function: "mail", Workload: "12", Priority: High, Wait: Foreground},
+				{Function: "warm_cache", Workload: `{"revision":"{{.Revision}}"}`, Priority: Normal, Wait: Background, Attempts: 3, Backoff: 5 * time.Second},
+				{Function: "mail", Workload: "12", Priority: High, Wait: Foreground, Attempts: 1, Backoff: 10 * time.Second},
 			},
 			Workers: map[string]Worker{
 				"warm_cache": {Command: []string{"./bin/warm", "8"}, Concurrency: 1},

@@ -245,13 +245,18 @@ func address(s string) (string, bool) {
 }
 
 func (r *reader) job(v value) Job {
-	j := Job{Pos: r.pos(v.node), Priority: Normal, Wait: Background}
+	j := Job{Pos: r.pos(v.node), Priority: Normal, Wait: Background, Attempts: 1, Backoff: 10 * time.Second}
 	r.mapping(v, keys{
 		"function": r.checked(&j.Function, checkFunction),
 		"workload": r.template(&j.Workload),
 		"priority": oneOf(r, &j.Priority, Low, Normal, High),
 		"wait":     oneOf(r, &j.Wait, Background, Foreground),
+		"attempts": r.number(&j.Attempts, 1, 100),
+		"backoff":  r.duration(&j.Backoff),
 	}, "function")
+	if j.Wait == Foreground && j.Attempts > 1 {
+		r.fail(child(v, "attempts"), "leave wait out", "only jobs in the background are done again")
+	}
 	return j
 }
 

@@ -159,7 +159,7 @@ func (s followStep) Run(ctx context.Context) (string, error) {
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
 	for {
-		err := s.poll(ctx)
+		err := errors.Join(s.poll(ctx), s.again(ctx))
 		if s.open() == 0 {
 			return Tally(s.all()), nil
 		}
@@ -237,12 +237,21 @@ func (f *followed) servers() []string {
 // outcome journals what became of a job. The last word counts: a job whose
 // worker died is done again, and reported again.
 func (f *followed) outcome(unique string, o gearman.Outcome, report *gearman.Report) error {
-	return f.update(unique, func(job *Job) {
+	again := Job{}
+	err := f.update(unique, func(job *Job) {
 		job.State, job.Report = string(o), report
 		if report != nil && job.Handle == "" {
 			job.Handle = report.Handle
 		}
+		if o == gearman.Failed && job.again(time.Now()) {
+			again = *job
+		}
 	})
+	if again.N > 0 {
+		f.site.observer().Warn("%s failed, and is done again at %s, for the %d. time of %d at most",
+			again.Function, again.NotBefore.Local().Format(time.TimeOnly), again.Attempt+1, again.Attempts)
+	}
+	return err
 }
 
 // submitted journals where a job went. Its outcome may be known already.

@@ -59,7 +59,12 @@ type Job struct {
 	State      string          `json:"state"` // intended, submitted, or an outcome
 	Server     string          `json:"server,omitempty"`
 	Handle     string          `json:"handle,omitempty"`
-	Report     *gearman.Report `json:"report,omitempty"`
+	Report     *gearman.Report `json:"report,omitempty"` // of the last attempt
+
+	Attempts  int           `json:"attempts,omitempty"` // how often it is done at most, while it fails
+	Attempt   int           `json:"attempt,omitempty"`  // how often it has failed and was to be done again
+	Backoff   time.Duration `json:"backoff_ns,omitempty"`
+	NotBefore time.Time     `json:"not_before,omitzero"` // of an attempt after the first
 }
 
 // States of a job that has no outcome yet.

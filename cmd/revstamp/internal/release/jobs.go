@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"time"
 
 	"revstamp/cmd/revstamp/internal/config"
 	"revstamp/gearman"
@@ -104,6 +105,9 @@ func (s jobsStep) Run(ctx context.Context) (string, error) {
 	}
 	n := 0
 	for _, job := range open {
+		if s.waits && !job.due(time.Now()) {
+			continue // the follow step queues it
+		}
 		queued, err := s.queue(ctx, job)
 		if err != nil {
 			return "", fmt.Errorf("queue %s: %w", job.Function, err)

@@ -268,6 +268,7 @@ func jobsOf(cfg *config.Config, rev vcs.Revision) ([]Job, error) {
 		jobs = append(jobs, Job{
 			N: i + 1, Function: q.Function, Workload: workload, Priority: string(q.Priority),
 			Foreground: q.Wait == config.Foreground, State: jobIntended,
+			Attempts: q.Attempts, Backoff: q.Backoff,
 		})
 	}
 	return jobs, nil
