@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bmatcuk/doublestar/v4"
 	"github.com/spf13/cobra"
 
 	"revstamp/assets"
@@ -32,8 +33,10 @@ func newAssets(a *app) *cobra.Command {
 // say nothing, the configuration does, if there is one.
 type assetSite struct {
 	*app
-	root, url, version, rev, param string
-	given                          func(flag string) bool
+	root, url, version, style, rev, param string
+	given                                 func(flag string) bool
+
+	ledger *assets.Ledger // of fingerprinted copies; nil when there can be none
 }
 
 func (s *assetSite) flags(cmd *cobra.Command) {
@@ -41,6 +44,7 @@ func (s *assetSite) flags(cmd *cobra.Command) {
 	s.rootFlag(cmd)
 	f := cmd.Flags()
 	f.StringVar(&s.version, "version", "revision", "what a version is: revision or digest")
+	f.StringVar(&s.style, "style", "query", "where versions stand: query, or name for fingerprinted names, whose versions are digests")
 	f.StringVar(&s.rev, "rev", "", "the `revision`; by default the working copy's, shortened")
 }
 
@@ -94,8 +98,12 @@ func (s *assetSite) configure() error {
 	if cfg != nil {
 		s.fill("root", &s.root, cfg.Abs(cfg.Assets.Root))
 		s.fill("version", &s.version, string(cfg.Assets.Version))
+		s.fill("style", &s.style, string(cfg.Assets.Style))
 		s.fill("url", &s.url, cfg.Assets.URL)
 		s.fill("param", &s.param, cfg.Assets.Param)
+	}
+	if s.style == string(assets.ByName) && !s.given("version") {
+		s.version = string(config.ByDigest)
 	}
 	if s.root == "" {
 		return &usageError{msg: "the asset root is not known", hint: "name it with --root, or as assets.root in " + s.config}
@@ -118,6 +126,15 @@ func (s *assetSite) open(ctx context.Context) (site *assets.Site, rev string, er
 	if !byDigest && s.version != string(config.ByRevision) {
 		return nil, "", &usageError{msg: fmt.Sprintf("version %q is not known", s.version), hint: "it is revision or digest"}
 	}
+	switch assets.Style(s.style) {
+	case assets.ByQuery:
+	case assets.ByName:
+		if !byDigest {
+			return nil, "", &usageError{msg: "versions in names are digests", hint: "leave out --version"}
+		}
+	default:
+		return nil, "", &usageError{msg: fmt.Sprintf("style %q is not known", s.style), hint: "it is query or name"}
+	}
 	if rev = s.rev; rev == "" {
 		found, err := s.revision(ctx, ".")
 		if err != nil && !byDigest {
@@ -125,11 +142,43 @@ func (s *assetSite) open(ctx context.Context) (site *assets.Site, rev string, er
 		}
 		rev = found.Short
 	}
-	site = &assets.Site{FS: os.DirFS(s.root), URL: s.url, Param: s.param}
+	site = &assets.Site{FS: os.DirFS(s.root), URL: s.url, Param: s.param, Style: assets.Style(s.style)}
 	if !byDigest {
 		site.Rev = rev
 	}
-	return site, rev, nil
+	return site, rev, s.openLedger(site)
+}
+
+// openLedger opens that of the copies under fingerprinted names, if there are any
+// or will be.
+func (s *assetSite) openLedger(site *assets.Site) (err error) {
+	_, err = os.Stat(filepath.Join(s.root, assets.LedgerName))
+	if site.Style != assets.ByName && errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if s.ledger, err = assets.OpenLedger(s.root); err == nil {
+		site.Written = s.ledger.Wrote
+	}
+	return err
+}
+
+// rewritten reports of an asset whether the configuration says that it is
+// rewritten itself; nil is not known.
+func (s *assetSite) rewritten() (func(path string) bool, error) {
+	cfg, err := s.configured()
+	if cfg == nil || err != nil {
+		return nil, err
+	}
+	root, err := filepath.Abs(s.root)
+	if err != nil {
+		return nil, err
+	}
+	under, err := filepath.Rel(cfg.Dir, root)
+	return func(name string) bool {
+		return slices.ContainsFunc(cfg.Assets.Rewrite, func(pattern string) bool {
+			return doublestar.MatchUnvalidated(pattern, filepath.ToSlash(filepath.Join(under, name)))
+		})
+	}, err
 }
 
 func newManifest(a *app) *cobra.Command {
@@ -140,14 +189,15 @@ func newManifest(a *app) *cobra.Command {
 		Use:   "manifest",
 		Short: "List the assets with their versions, for templates",
 		Long: `Manifest reads every asset under the root and writes a list of them as JSON: the
-versioned URL, version, digest, integrity and size of each. Templates read it
-with the helpers that "revstamp helper" writes, or in Go with revstamp/templates.
+versioned URL, version, digest, integrity and size of each, as they are once what
+assets.rewrite names is rewritten. Templates read it with the helpers that "revstamp helper" writes, or in Go with revstamp/templates.
 
 Files whose name begins with a dot, or that lie in such a directory, are left
 out, and so are documents: pages, templates and texts.
 
 The shapes are revstamp, which the helpers read; mix, as of Laravel Mix, which
-Symfony reads too; and vite. The same assets always give the same bytes.`,
+Symfony reads too; vite; and django, its staticfiles.json, for versions in names.
+The same assets always give the same bytes.`,
 		Example: `  revstamp assets manifest --root public --rev 42 -o public/manifest.json`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -182,6 +232,9 @@ func (s *assetSite) manifest(ctx context.Context, origins []string, out string) 
 	}
 	site, rev, err := s.open(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if site.Rewrites, err = s.rewritten(); err != nil {
 		return nil, err
 	}
 	m, err := site.Manifest(ctx, assets.ManifestOptions{Revision: rev, Origins: origins})

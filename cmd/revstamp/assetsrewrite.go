@@ -25,16 +25,15 @@ import (
 type rewriting struct {
 	assetSite
 	hosts   []string
-	style   string
 	strict  bool
 	dry     bool
 	list    bool
 	lax     bool
 	noCache bool
 
-	base   string         // what documents outside of the root lie in
-	state  string         // state directory of the configuration; "" without one
-	ledger *assets.Ledger // of fingerprinted copies; nil when there can be none
+	base  string // what documents outside of the root lie in
+	state string // state directory of the configuration; "" without one
+	keep  int    // releases before the present one whose copies stay
 }
 
 func newRewrite(a *app) *cobra.Command {
@@ -53,7 +52,11 @@ files are looked at before the first is written, which takes half as long again,
 and nothing is written when a reference names no file.
 
 What was found is remembered, so that files which have not changed, nor what they
-refer to, are not read again.`,
+refer to, are not read again.
+
+With --style name each asset has a copy beside it, whose name holds its digest, and
+references lead there. Copies that no page refers to any more stay for as many
+changes as assets.keep says, or five, since old pages are still open somewhere.`,
 		Example: `  revstamp assets rewrite --root public --rev 42 'public/**/*.html' templates
   revstamp assets rewrite -n
   revstamp assets rewrite -l page.html`,
@@ -72,7 +75,6 @@ func (r *rewriting) flags(cmd *cobra.Command) {
 	r.assetSite.flags(cmd)
 	f := cmd.Flags()
 	f.StringSliceVar(&r.hosts, "host", nil, "`host` whose URLs are the site's own")
-	f.StringVar(&r.style, "style", "query", "where versions stand: query, or name for fingerprinted names")
 	f.BoolVar(&r.strict, "strict", false, "a reference that names no file is an error")
 	f.BoolVar(&r.lax, "owner-best-effort", false, "go on when a file's owner cannot be kept")
 }
@@ -93,13 +95,11 @@ func (r *rewriting) prepare(ctx context.Context, args []string) (*assets.Site, [
 	if r.base, err = os.Getwd(); err != nil {
 		return nil, nil, err
 	}
+	r.keep = 5 // as in the configuration
 	if cfg != nil {
 		r.take(cfg)
 	}
-	site.Hosts, site.Strict, site.Style = r.hosts, r.strict, assets.Style(r.style)
-	if err := r.openLedger(site); err != nil {
-		return nil, nil, err
-	}
+	site.Hosts, site.Strict = r.hosts, r.strict
 	docs, err := r.documents(ctx, cfg, args)
 	if err != nil {
 		return nil, nil, err
@@ -124,20 +124,7 @@ func (r *rewriting) take(cfg *config.Config) {
 	if !r.given("owner-best-effort") {
 		r.lax = cfg.Owner == config.OwnerBestEffort
 	}
-	r.fill("style", &r.style, string(cfg.Assets.Style))
-}
-
-// openLedger opens that of the copies under fingerprinted names, if there are any
-// or will be.
-func (r *rewriting) openLedger(site *assets.Site) (err error) {
-	_, err = os.Stat(filepath.Join(r.root, assets.LedgerName))
-	if site.Style != assets.ByName && errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if r.ledger, err = assets.OpenLedger(r.root); err == nil {
-		site.Written = r.ledger.Wrote
-	}
-	return err
+	r.keep = cfg.Assets.Keep
 }
 
 func (r *rewriting) documents(ctx context.Context, cfg *config.Config, args []string) ([]assets.Document, error) {
@@ -216,6 +203,11 @@ func (r *rewriting) rewrite(ctx context.Context, site *assets.Site, docs []asset
 	over()
 	if err != nil {
 		return nil, err
+	}
+	if r.ledger != nil {
+		if _, err := r.ledger.Clean(ctx, assets.Retention{Releases: r.keep}); err != nil {
+			r.out.Warn("copies of old assets are not removed: %v", err)
+		}
 	}
 	if cache != nil {
 		if err := cache.Save(ctx, atomicfile.Options{Record: files.Record}); err != nil {
