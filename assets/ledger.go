@@ -3,6 +3,8 @@ package assets
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +13,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -87,7 +90,9 @@ func changed(info fs.FileInfo) time.Time {
 	return time.Unix(st.Ctim.Unix()).UTC()
 }
 
-// OpenLedger reads the ledger of a directory; one that is missing is empty.
+// OpenLedger reads the ledger of a directory. Where it is missing, the files whose
+// names have the digest of their own content, beside one without, are taken for
+// copies all the same, and never removed: a ledger may be lost.
 func OpenLedger(dir string) (*Ledger, error) {
 	l := &Ledger{dir: dir}
 	return l, l.read()
@@ -101,6 +106,9 @@ func (l *Ledger) read() error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		b.Format = ledgerFormat
+		if b.Copies, err = adopt(l.dir); err != nil {
+			return err
+		}
 	case err != nil:
 		return err
 	default:
@@ -118,6 +126,68 @@ func (l *Ledger) read() error {
 	defer l.mu.Unlock()
 	l.book = b
 	return nil
+}
+
+// adopt finds the files below dir that are copies by what they hold.
+func adopt(dir string) (map[string]entry, error) {
+	found := make(map[string]entry)
+	err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+		switch {
+		case file == dir && errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return err
+		case d.IsDir() && file != dir && strings.HasPrefix(d.Name(), "."):
+			return fs.SkipDir
+		case !d.Type().IsRegular():
+			return nil
+		}
+		original, ok := Original(file)
+		if !ok {
+			return nil
+		}
+		if info, err := os.Lstat(original); err != nil || !info.Mode().IsRegular() {
+			return ignoreMissing(err)
+		}
+		e, ok, err := certify(file)
+		if !ok || err != nil {
+			return err
+		}
+		name, err := filepath.Rel(dir, file)
+		if err == nil {
+			e.Of, _ = Original(filepath.ToSlash(name))
+			found[filepath.ToSlash(name)] = e
+		}
+		return err
+	})
+	return found, err
+}
+
+// certify reports whether a file's name has the digest of what the file holds.
+func certify(file string) (e entry, ok bool, err error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return e, false, err
+	}
+	defer f.Close() // only read
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return e, false, err
+	}
+	original, _ := Original(file)
+	info, err := f.Stat()
+	if err != nil || fingerprinted(original, short(h.Sum(nil))) != file {
+		return e, false, err
+	}
+	return entry{Digest: hex.EncodeToString(h.Sum(nil)), Foreign: true}.seen(info), true, nil
+}
+
+// ignoreMissing is nil for the error of a file that is not there.
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // Wrote reports whether the file at a slash path is a copy, or was one, in this
@@ -208,8 +278,5 @@ const maxBase = 255 - fingerprintLen - len("..revstamp")
 
 // remove removes a file that may be missing.
 func remove(root *os.Root, name string) error {
-	if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return ignoreMissing(root.Remove(name))
 }

@@ -379,6 +379,31 @@ func TestForeignFiles(t *testing.T) {
 	})
 }
 
+// TestLedgerLost: without the ledger, copies are known by their names and content,
+// and stay. What only looks like one is an asset.
+func TestLedgerLost(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	put(t, dir, map[string]string{"d/a.js": "1", "site.css": "a{b:url(d/c.png)}", "d/c.png": "c", "d/a.0badc0de.js": "own"})
+	release(t, dir, dir)
+	want := dirOf(t, dir)
+	if err := os.Remove(filepath.Join(dir, LedgerName)); err != nil {
+		t.Fatal(err)
+	}
+	l, written := release(t, dir, dir)
+	if d := cmp.Diff(want, dirOf(t, dir)); d != "" || written != nil {
+		t.Errorf("written %v (-want +got):\n%s", written, d)
+	}
+	if l.Wrote("d/a.0badc0de.js") || l.Wrote("d/a.js") || !l.Wrote("d/a."+short(hashed("1"))+".js") {
+		t.Errorf("copies are %v", l.book.Copies)
+	}
+	put(t, dir, map[string]string{"d/a.js": "2"})
+	l, written = release(t, dir, dir)
+	if removed, err := l.Clean(t.Context(), Retention{}); err != nil || removed != nil || len(written) != 1 {
+		t.Errorf("written %v, removed %v, %v", written, removed, err)
+	}
+}
+
 // TestLedgerBusy: there is one writer at a time.
 func TestLedgerBusy(t *testing.T) {
 	t.Parallel()
