@@ -151,7 +151,7 @@ func (c *Cache) keep(site *siteConfig, all []Rewritten, root string) {
 	for i := range all {
 		d := &all[i]
 		c.changed = c.changed || !d.Cached
-		if d.Changed && settled[i] != (identity{}) && d.Path != "" && filepath.Join(root, filepath.FromSlash(d.Path)) == d.Name {
+		if d.Changed && settled[i] != (identity{}) && mayBeAsset([]byte(d.Path)) && filepath.Join(root, filepath.FromSlash(d.Path)) == d.Name {
 			// Rewriting does not change its digest.
 			if a := site.catalog.lookup(site.fs, []byte(d.Path)); a.id == d.before {
 				a.id = settled[i]

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -100,36 +101,79 @@ type rewriting struct {
 	done atomic.Int64
 }
 
-// do rewrites what is not cached. The documents of one directory are one
-// goroutine's, for two batches in a directory wait for each other.
+// unit is some documents of one directory. Two batches in a directory would wait
+// for each other, and so they are committed one after another.
+type unit struct {
+	docs []*Rewritten
+	dir  *sync.Mutex
+}
+
+// unitSize is how many documents a unit has at most.
+const unitSize = 64
+
+// do rewrites what is not cached.
 func (r *rewriting) do(ctx context.Context) error {
-	byDir := make(map[string][]*Rewritten)
-	for i := range r.all {
-		if d := &r.all[i]; d.Cached {
-			r.done.Add(1)
-		} else {
-			dir := filepath.Dir(d.Name)
-			byDir[dir] = append(byDir[dir], d)
-		}
-	}
-	dirs := make([][]*Rewritten, 0, len(byDir))
-	for _, docs := range byDir {
-		dirs = append(dirs, docs)
-	}
-	// The largest first, or one of them would be alone in the end.
-	slices.SortFunc(dirs, func(a, b []*Rewritten) int { return len(b) - len(a) })
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	for _, docs := range dirs {
-		group.Go(func() error { return r.directory(ctx, docs) })
+	for _, u := range r.units() {
+		group.Go(func() error { return r.unit(ctx, u) })
 	}
 	return group.Wait()
 }
 
-func (r *rewriting) directory(ctx context.Context, docs []*Rewritten) error {
-	c := commit{rewriting: r}
+// units divides the documents. Those that are assets, too, come first: until their
+// change is some time ago, what refers to them cannot be remembered.
+func (r *rewriting) units() []unit {
+	first, last := make(map[string][]*Rewritten), make(map[string][]*Rewritten)
+	for i := range r.all {
+		d, in := &r.all[i], last
+		if d.Cached {
+			r.done.Add(1)
+			continue
+		}
+		if d.Path != "" && mayBeAsset([]byte(d.Path)) {
+			in = first
+		}
+		dir := filepath.Dir(d.Name)
+		in[dir] = append(in[dir], d)
+	}
+	locks := make(map[string]*sync.Mutex)
+	return slices.Concat(divide(first, locks), divide(last, locks))
+}
+
+// divide makes units of documents by directory, in such an order that one seldom
+// follows another of its directory: of the directories, that which has most left is
+// the next.
+func divide(dirs map[string][]*Rewritten, locks map[string]*sync.Mutex) []unit {
+	names := slices.Sorted(maps.Keys(dirs))
+	var units []unit
+	for before := ""; ; {
+		next := ""
+		for _, dir := range names {
+			if dir != before && len(dirs[dir]) > len(dirs[next]) {
+				next = dir
+			}
+		}
+		if next == "" {
+			next = before
+		}
+		if len(dirs[next]) == 0 {
+			return units
+		}
+		if locks[next] == nil {
+			locks[next] = new(sync.Mutex)
+		}
+		n := min(unitSize, len(dirs[next]))
+		units = append(units, unit{dirs[next][:n], locks[next]})
+		dirs[next] = dirs[next][n:]
+		before = next
+	}
+}
+
+func (r *rewriting) unit(ctx context.Context, u unit) error {
+	c := commit{rewriting: r, dir: u.dir}
 	defer c.batch.Close()
-	for _, d := range docs {
+	for _, d := range u.docs {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -145,6 +189,7 @@ func (r *rewriting) directory(ctx context.Context, docs []*Rewritten) error {
 // commit is a batch on its way.
 type commit struct {
 	*rewriting
+	dir     *sync.Mutex
 	batch   atomicfile.Batch
 	pending []*Rewritten
 	size    int
@@ -192,6 +237,8 @@ func (c *commit) do(ctx context.Context) {
 	if len(c.pending) == 0 {
 		return
 	}
+	c.dir.Lock()
+	defer c.dir.Unlock()
 	err := c.batch.Commit(ctx)
 	for _, d := range c.pending {
 		if d.Changed = err == nil; d.Changed {

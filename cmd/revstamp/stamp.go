@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -354,7 +355,7 @@ func shown(name string) string {
 	if !filepath.IsAbs(name) {
 		return name
 	}
-	wd, err := os.Getwd()
+	wd, err := workingDir()
 	if err != nil {
 		return name
 	}
@@ -363,3 +364,7 @@ func shown(name string) string {
 	}
 	return name
 }
+
+// workingDir is asked for once: no command changes it, and there may be many names
+// to tell.
+var workingDir = sync.OnceValues(os.Getwd)

@@ -21,7 +21,8 @@ import (
 // its lock: a list without one is of a dead process. The zero temps remembers
 // nothing.
 type temps struct {
-	list *flock.Flock
+	list  *flock.Flock
+	names *os.File // the list, to append to
 }
 
 // openTemps sweeps what dead processes left, and begins this one's list. Both
@@ -53,12 +54,9 @@ func beginTemps(dir string) (*temps, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list of temporary files: %w", err)
 	}
-	t := &temps{list: flock.New(file.Name(), flock.SetFlag(os.O_RDWR))}
-	if err := file.Close(); err != nil {
-		return nil, err
-	}
+	t := &temps{list: flock.New(file.Name(), flock.SetFlag(os.O_RDWR)), names: file}
 	if ok, err := t.list.TryLock(); err != nil || !ok {
-		return nil, errors.Join(fmt.Errorf("list of temporary files: %q is locked", file.Name()), err)
+		return nil, errors.Join(fmt.Errorf("list of temporary files: %q is locked", file.Name()), err, file.Close())
 	}
 	return t, nil
 }
@@ -118,12 +116,8 @@ func (t *temps) record(path string) error {
 	if t.list == nil {
 		return nil
 	}
-	file, err := os.OpenFile(t.list.Path(), os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	_, err = file.WriteString(path + "\x00")
-	return errors.Join(err, file.Close())
+	_, err := t.names.WriteString(path + "\x00")
+	return err
 }
 
 // Close ends the list. Every temporary file has been dealt with, or it stays in
@@ -132,5 +126,5 @@ func (t *temps) Close() error {
 	if t.list == nil {
 		return nil
 	}
-	return errors.Join(sweepList(t.list.Path()), t.list.Close())
+	return errors.Join(t.names.Close(), sweepList(t.list.Path()), t.list.Close())
 }
