@@ -33,6 +33,9 @@ type InPlace struct {
 	// Files are the options of what is written; its Root is set for each file. Its
 	// functions may be called by several goroutines at once.
 	Files atomicfile.Options
+	// Quiet is how long a document must not have changed: another is left for a
+	// later call, for somebody may be in the middle of writing it.
+	Quiet time.Duration
 	// Progress, if not nil, is told how many documents are done. It may be called
 	// by several goroutines at once.
 	Progress func(done int)
@@ -43,6 +46,7 @@ type Rewritten struct {
 	Document
 	Changed    bool        // it was written anew
 	Cached     bool        // it was not read, for neither it nor what it depends on has changed
+	Unquiet    bool        // it was left, for it has just changed
 	References int         // how many it has
 	Missing    []Reference // where they are in what was written
 	Mismatched []Reference
@@ -197,6 +201,13 @@ type commit struct {
 
 // add rewrites d, and puts it into the batch if it changes.
 func (c *commit) add(d *Rewritten) {
+	if c.Quiet > 0 {
+		info, err := os.Stat(d.Name)
+		if d.Unquiet = err == nil && time.Since(info.ModTime()) < c.Quiet; d.Unquiet {
+			d.before = identity{}
+			return
+		}
+	}
 	f, err := atomicfile.Open(d.Name, c.options(d.Name))
 	if err != nil {
 		d.Err = err

@@ -25,7 +25,7 @@ func newAssets(a *app) *cobra.Command {
 		Use:   "assets",
 		Short: "Version the assets of a site",
 	}
-	cmd.AddCommand(newRewrite(a), newManifest(a), newServe(a))
+	cmd.AddCommand(newRewrite(a), newWatch(a), newManifest(a), newServe(a))
 	return cmd
 }
 

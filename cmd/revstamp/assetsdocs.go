@@ -25,6 +25,7 @@ type documents struct {
 	base   string // directory of the configuration, or the present one
 	state  string // directory that is passed over, absolute; "" for none
 	copies *assets.Ledger
+	seen   func(dir string) error // is told each directory before it is read; nil for nobody
 
 	mu  sync.Mutex
 	all []assets.Document
@@ -42,10 +43,7 @@ func (d *documents) find(ctx context.Context, args []string) ([]assets.Document,
 		info, err := os.Stat(abs)
 		switch {
 		case err == nil && info.IsDir():
-			err = d.walk(ctx, abs, func(name string) bool {
-				_, ok := assets.KindOf(name)
-				return ok
-			})
+			err = d.walk(ctx, abs, isDocument)
 		case err == nil && info.Mode().IsRegular():
 			d.add(abs)
 		case err == nil:
@@ -64,6 +62,17 @@ func (d *documents) find(ctx context.Context, args []string) ([]assets.Document,
 		}
 	}
 	return d.sorted(), nil
+}
+
+func isDocument(name string) bool {
+	_, ok := assets.KindOf(name)
+	return ok
+}
+
+// below returns the documents below the root. They may be none.
+func (d *documents) below(ctx context.Context) ([]assets.Document, error) {
+	err := d.walk(ctx, d.root, isDocument)
+	return d.sorted(), err
 }
 
 // matching returns the documents that patterns match below base, as in the
@@ -114,6 +123,11 @@ func (d *documents) walk(ctx context.Context, dir string, want func(name string)
 	visit = func(dir string) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
+		}
+		if d.seen != nil {
+			if err := d.seen(dir); err != nil {
+				return err
+			}
 		}
 		entries, err := os.ReadDir(dir)
 		if err != nil {

@@ -31,9 +31,10 @@ type rewriting struct {
 	lax     bool
 	noCache bool
 
-	base  string // what documents outside of the root lie in
-	state string // state directory of the configuration; "" without one
-	keep  int    // releases before the present one whose copies stay
+	base  string                 // what documents outside of the root lie in
+	state string                 // state directory of the configuration; "" without one
+	keep  int                    // releases before the present one whose copies stay
+	seen  func(dir string) error // as in documents
 }
 
 func newRewrite(a *app) *cobra.Command {
@@ -128,14 +129,14 @@ func (r *rewriting) take(cfg *config.Config) {
 }
 
 func (r *rewriting) documents(ctx context.Context, cfg *config.Config, args []string) ([]assets.Document, error) {
-	d := &documents{root: r.root, base: r.base, state: r.state, copies: r.ledger}
+	d := &documents{root: r.root, base: r.base, state: r.state, copies: r.ledger, seen: r.seen}
 	switch {
 	case len(args) > 0:
 		return d.find(ctx, args)
 	case cfg != nil && len(cfg.Assets.Rewrite) > 0:
 		return d.matching(ctx, cfg.Assets.Rewrite)
 	}
-	return d.find(ctx, []string{r.root})
+	return d.below(ctx)
 }
 
 func (r *rewriting) run(ctx context.Context, args []string) error {
@@ -163,7 +164,9 @@ func (r *rewriting) run(ctx context.Context, args []string) error {
 	if r.lax {
 		files.Owner = atomicfile.OwnerBestEffort
 	}
-	all, err := r.rewrite(ctx, site, docs, files, args)
+	show, over := r.progress(len(docs))
+	all, err := r.rewrite(ctx, site, docs, &assets.InPlace{Files: files, Cache: r.openCache(site, args), Progress: show})
+	over()
 	if err != nil {
 		return err
 	}
@@ -185,8 +188,8 @@ func (r *rewriting) check(ctx context.Context, site *assets.Site, docs []assets.
 }
 
 // rewrite writes the copies under fingerprinted names, if the site has such, and
-// the documents.
-func (r *rewriting) rewrite(ctx context.Context, site *assets.Site, docs []assets.Document, files atomicfile.Options, args []string) ([]assets.Rewritten, error) {
+// the documents as in says.
+func (r *rewriting) rewrite(ctx context.Context, site *assets.Site, docs []assets.Document, in *assets.InPlace) ([]assets.Rewritten, error) {
 	if site.Style == assets.ByName {
 		copies, err := site.Copies(ctx)
 		if err != nil {
@@ -196,11 +199,8 @@ func (r *rewriting) rewrite(ctx context.Context, site *assets.Site, docs []asset
 			return nil, err
 		}
 	}
-	cache := r.cache(site, args)
-	show, over := r.progress(len(docs))
-	in := &assets.InPlace{Site: site, Root: r.root, Base: r.base, Files: files, Cache: cache, Progress: show}
+	in.Site, in.Root, in.Base = site, r.root, r.base
 	all, err := in.Rewrite(ctx, docs)
-	over()
 	if err != nil {
 		return nil, err
 	}
@@ -209,18 +209,18 @@ func (r *rewriting) rewrite(ctx context.Context, site *assets.Site, docs []asset
 			r.out.Warn("copies of old assets are not removed: %v", err)
 		}
 	}
-	if cache != nil {
-		if err := cache.Save(ctx, atomicfile.Options{Record: files.Record}); err != nil {
+	if in.Cache != nil {
+		if err := in.Cache.Save(ctx, atomicfile.Options{Record: in.Files.Record}); err != nil {
 			r.out.Warn("what was found is not remembered: %v", err)
 		}
 	}
 	return all, nil
 }
 
-// cache is where what was found is remembered: in the state directory of the
+// openCache opens what was remembered: in the state directory of the
 // configuration, if it is there, or of the user. It is found by what is rewritten, and holds for
 // one revision, and this program. Without one everything is read.
-func (r *rewriting) cache(site *assets.Site, args []string) *assets.Cache {
+func (r *rewriting) openCache(site *assets.Site, args []string) *assets.Cache {
 	if r.noCache {
 		return nil
 	}
@@ -381,6 +381,9 @@ func (r *rewriting) tell(all []assets.Rewritten) error {
 
 // told are the errors that one is told as: a reference each that names no file.
 func told(err error) []error {
+	if err == nil {
+		return nil
+	}
 	missing, ok := errors.AsType[*assets.MissingError](err)
 	if !ok {
 		return []error{err}
