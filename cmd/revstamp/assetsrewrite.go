@@ -30,6 +30,7 @@ type rewriting struct {
 	list    bool
 	lax     bool
 	noCache bool
+	codings []string // of precompressed variants
 
 	base  string                 // what documents outside of the root lie in
 	state string                 // state directory of the configuration; "" without one
@@ -52,6 +53,10 @@ in the end, and the exit status is 1. It is safe to run it again. With --strict 
 files are looked at before the first is written, which takes half as long again,
 and nothing is written when a reference names no file.
 
+With --compress every text under the root gets variants beside it, where they are
+smaller, for web servers that send those. Variants that do not fit any more are
+replaced or removed, and files that revstamp did not make are never touched.
+
 What was found is remembered, so that files which have not changed, nor what they
 refer to, are not read again.
 
@@ -67,6 +72,7 @@ changes as assets.keep says, or five, since old pages are still open somewhere.`
 	f := cmd.Flags()
 	f.BoolVarP(&r.dry, "dry-run", "n", false, "show the difference, write nothing")
 	f.BoolVarP(&r.list, "list", "l", false, "list the references, write nothing")
+	f.StringSliceVar(&r.codings, "compress", nil, "make precompressed variants of what is text: `gzip,brotli,zstd`")
 	f.BoolVar(&r.noCache, "no-cache", false, "read every file, and remember nothing")
 	return cmd
 }
@@ -170,7 +176,34 @@ func (r *rewriting) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if len(r.codings) > 0 {
+		if err := r.compress(ctx, files); err != nil {
+			return errors.Join(r.tell(all), err)
+		}
+	}
 	return r.tell(all)
+}
+
+// compress makes the precompressed variants.
+func (r *rewriting) compress(ctx context.Context, files atomicfile.Options) error {
+	for i, c := range r.codings {
+		if c == "brotli" {
+			r.codings[i] = "br"
+		}
+	}
+	r.out.Progress("compress", 0, 1)
+	defer r.out.Progress("compress", 1, 1)
+	made, err := assets.Compress(ctx, r.root, r.codings, files)
+	if err != nil {
+		return err
+	}
+	for _, name := range made.Foreign {
+		r.out.Warn("%s is not of revstamp's making, and stays as it is", shown(filepath.Join(r.root, name)))
+	}
+	if len(made.Written)+len(made.Removed) > 0 {
+		r.out.Info("compressed: %d new, %d removed, %d as they were", len(made.Written), len(made.Removed), made.Kept)
+	}
+	return nil
 }
 
 // check reads all documents and finds out whether a reference of one names no file.

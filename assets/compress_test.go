@@ -1,0 +1,130 @@
+package assets
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"revstamp/stamp/atomicfile"
+	"revstamp/testdata/need"
+)
+
+var allCodings = []string{"br", "gzip", "zstd"}
+
+func (tr *disk) compress(codings ...string) *Compressed {
+	tr.t.Helper()
+	c, err := Compress(tr.t.Context(), tr.root, codings, atomicfile.Options{})
+	tr.must(err)
+	return c
+}
+
+// TestCompress reads the variants with the real programs.
+func TestCompress(t *testing.T) {
+	t.Parallel()
+	need.Program(t, "gzip", "brotli", "zstd")
+	text := strings.Repeat("a { color: red }\n", 500)
+	tr := newDisk(t, map[string]string{
+		"css/a.css": text, "js/b.js": text + "//", "tiny.js": "x", "pic.png": text, ".hidden/c.css": text, ".env": text,
+	})
+	tr.must(os.Chmod(tr.path("css/a.css"), 0o640))
+	old := time.Date(2020, 1, 2, 3, 4, 5, 600, time.UTC)
+	tr.must(os.Chtimes(tr.path("css/a.css"), old, old))
+	got := tr.compress(allCodings...)
+	want := []string{"css/a.css.br", "css/a.css.gz", "css/a.css.zst", "js/b.js.br", "js/b.js.gz", "js/b.js.zst"}
+	if diff := cmp.Diff(want, got.Written); diff != "" {
+		t.Errorf("written (-want +got):\n%s", diff)
+	}
+	for ext, program := range map[string]string{".gz": "gzip", ".br": "brotli", ".zst": "zstd"} {
+		cmd := exec.Command(program, "-d", "-c")
+		in, err := os.Open(tr.path("css/a.css" + ext))
+		tr.must(err)
+		defer in.Close()
+		cmd.Stdin = in
+		out, err := cmd.Output()
+		if err != nil || string(out) != text {
+			t.Errorf("%s reads %d bytes, %v; want %d", program, len(out), err, len(text))
+		}
+		info, err := in.Stat()
+		if err != nil || !info.ModTime().Equal(old) || info.Mode() != 0o640 {
+			t.Errorf("%s: %v %v, %v", ext, info.ModTime(), info.Mode(), err)
+		}
+	}
+	if again := tr.compress(allCodings...); again.Kept != 6 || len(again.Written)+len(again.Removed)+len(again.Foreign) > 0 {
+		t.Errorf("again: %+v, want 6 kept", again)
+	}
+}
+
+// TestCompressChanges: variants follow their files.
+func TestCompressChanges(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("a { color: red }\n", 500)
+	tr := newDisk(t, map[string]string{"a.css": text, "b.css": text, "c.css": text, "d.css": text, "e.css": text})
+	tr.write("e.css.gz", "somebody else's")
+	tr.compress("gzip")
+
+	info, err := os.Stat(tr.path("a.css"))
+	tr.must(err)
+	tr.write("a.css", strings.ToUpper(text)) // of the same size and time
+	tr.must(os.Chtimes(tr.path("a.css"), info.ModTime(), info.ModTime()))
+	tr.must(os.Remove(tr.path("b.css")))
+	tr.write("c.css", "x") // no gain
+	tr.must(os.WriteFile(tr.path("d.css.gz"), []byte("changed by hand"), 0o644))
+	tr.write("d.css", text+text)
+	got := tr.compress("gzip")
+	want := &Compressed{
+		Written: []string{"a.css.gz"},
+		Removed: []string{"b.css.gz", "c.css.gz"},
+		Foreign: []string{"d.css.gz", "e.css.gz"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	for name, want := range map[string]string{"d.css.gz": "changed by hand", "e.css.gz": "somebody else's"} {
+		if got := tr.read()[name]; got != want {
+			t.Errorf("%s holds %q", name, got)
+		}
+	}
+	got = tr.compress() // none wanted any more
+	if diff := cmp.Diff([]string{"a.css.gz"}, got.Removed); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if _, err := os.Stat(tr.path("a.css.gz")); err == nil {
+		t.Error("a.css.gz is still there")
+	}
+}
+
+// TestCompressKilled: what a run has put in place before it could say so is ours.
+func TestCompressKilled(t *testing.T) {
+	t.Parallel()
+	tr := newDisk(t, map[string]string{"a.css": strings.Repeat("a", 5000)})
+	o := atomicfile.Options{Record: func(temp string) error {
+		if strings.Contains(filepath.Base(temp), "a.css.gz") {
+			return fs.ErrInvalid // after the intention was written
+		}
+		return nil
+	}}
+	if _, err := Compress(t.Context(), tr.root, []string{"gzip"}, o); err == nil {
+		t.Fatal("no error")
+	}
+	out, err := encodeAs("gzip", []byte(strings.Repeat("a", 5000)))
+	tr.must(err)
+	tr.must(os.WriteFile(tr.path("a.css.gz"), out, 0o600))
+	got := tr.compress("gzip")
+	if len(got.Foreign) > 0 || len(got.Written) != 1 {
+		t.Errorf("%+v, want a.css.gz written anew", got)
+	}
+}
+
+func TestCompressUnknown(t *testing.T) {
+	t.Parallel()
+	_, err := Compress(t.Context(), t.TempDir(), []string{"lzma"}, atomicfile.Options{})
+	if err == nil || !strings.Contains(err.Error(), "br, gzip, zstd") {
+		t.Errorf("%v, want what is known", err)
+	}
+}
