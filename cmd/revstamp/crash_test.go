@@ -256,8 +256,26 @@ func TestResumeAfterKill(t *testing.T) { disturb(t, syscall.SIGKILL, -int(syscal
 // of its own and, where the release was live already, late.
 func TestResumeAfterInterrupt(t *testing.T) { disturb(t, syscall.SIGINT, exitInterrupted) }
 
-// records is how many journal records a release has at the least.
-const records = 15
+// TestResumeRollback kills a rollback in the same way: in the releases layout it
+// builds nothing, and has fewer records.
+func TestResumeRollback(t *testing.T) {
+	need.Program(t, "gearmand", "svn", "svnadmin")
+	program := programVar + "=" + buildStatic(t)
+	for _, c := range []crash{
+		{name: "git", plumbing: gitPlumbing, command: "rollback", records: 15},
+		{name: "svn", plumbing: svnPlumbing, command: "rollback", records: 15},
+		{name: "git, releases", plumbing: gitReleases, command: "rollback", records: 10},
+	} {
+		if testing.Short() && c.name == "svn" {
+			continue // which does the same, slowly
+		}
+		c.env = []string{program}
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.run(t, syscall.SIGKILL, -int(syscall.SIGKILL))
+		})
+	}
+}
 
 func disturb(t *testing.T, sig syscall.Signal, status int) {
 	need.Program(t, "gearmand", "git", "svn", "svnadmin", "hg")
@@ -277,26 +295,21 @@ func disturb(t *testing.T, sig syscall.Signal, status int) {
 			crash{name: "hg, releases", plumbing: hgReleases, env: []string{program}})
 	}
 	for _, c := range all {
+		c.command, c.records = "release", 15
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			c.prepare(t)
-			n := 1
-			for c.disturbed(t, n, sig, status) {
-				n++
-			}
-			if n <= records {
-				t.Errorf("the release had only %d records", n-1)
-			}
-			t.Logf("%v after each of %d records", sig, n-1)
+			c.run(t, sig, status)
 		})
 	}
 }
 
-// crash is a site to be disturbed in its second release.
+// crash is a site to be disturbed in its second release, or in going back from it.
 type crash struct {
 	name string
 	plumbing
-	env []string
+	env     []string
+	command string // what is disturbed
+	records int    // how many journal records that has at the least
 
 	server        *gearmantest.Server
 	base          string
@@ -304,25 +317,45 @@ type crash struct {
 	queued        int               // jobs that must be waiting
 }
 
+// run sends sig to the command after each of its records in turn.
+func (c *crash) run(t *testing.T, sig syscall.Signal, status int) {
+	c.prepare(t)
+	n := 1
+	for c.disturbed(t, n, sig, status) {
+		n++
+	}
+	if n <= c.records {
+		t.Errorf("the %s had only %d records", c.command, n-1)
+	}
+	t.Logf("%v after each of %d records", sig, n-1)
+}
+
 func (c *crash) prepare(t *testing.T) {
 	c.server = gearmantest.Start(t)
 	c.base = t.TempDir()
 	crashSite(t, c.base, c.server.Addr, c.plumbing)
+	c.queued = 1 // by the first release
+	if c.command == "rollback" {
+		if r := revstamp(t, filepath.Join(c.base, "site"), c.env, "release"); r.status != exitDone {
+			t.Fatalf("second release: %+v", r)
+		}
+		c.queued++
+	}
 	c.before = c.view(t, filepath.Join(c.base, "site"))
 	undisturbed := copyOf(t, c.base)
-	if r := revstamp(t, undisturbed, c.env, "release"); r.status != exitDone {
-		t.Fatalf("undisturbed release: %+v", r)
+	if r := revstamp(t, undisturbed, c.env, c.command); r.status != exitDone {
+		t.Fatalf("undisturbed %s: %+v", c.command, r)
 	}
 	c.after = c.view(t, undisturbed)
-	c.queued = 2 // by the first release and the undisturbed one
+	c.queued++
 }
 
 // disturbed sends sig to a release after its record n, and reports false when
 // it had fewer.
 func (c *crash) disturbed(t *testing.T, n int, sig syscall.Signal, status int) bool {
 	site := copyOf(t, c.base)
-	r := revstamp(t, site, append(c.env, fmt.Sprint(signalAt, "=", n), fmt.Sprintf("%s=%d", signalNo, sig)), "release")
-	if r.status == exitDone && !strings.Contains(r.output, "interrupt") && n > records {
+	r := revstamp(t, site, append(c.env, fmt.Sprint(signalAt, "=", n), fmt.Sprintf("%s=%d", signalNo, sig)), c.command)
+	if r.status == exitDone && !strings.Contains(r.output, "interrupt") && n > c.records {
 		c.queued++
 		return false
 	}
