@@ -65,12 +65,19 @@ func TestSlowServer(t *testing.T) {
 		defer c.Close()
 		go func() {
 			s := <-conns
+			asked := make(chan struct{}, 10) // takes what comes, as a kernel does
+			go func() {
+				for range asked {
+					time.Sleep(10 * time.Second)
+					s.respond(wire.JobCreated, "H:1")
+				}
+			}()
+			defer close(asked)
 			for {
 				if _, err := s.r.Next(); err != nil {
 					return
 				}
-				time.Sleep(10 * time.Second)
-				s.respond(wire.JobCreated, "H:1")
+				asked <- struct{}{}
 			}
 		}()
 		var wg sync.WaitGroup
