@@ -10,7 +10,9 @@ import (
 // anything.
 func TestProgress(t *testing.T) {
 	s := newScreen(60, 10)
-	env := func(name string) string { return map[string]string{"LC_ALL": "C.UTF-8", "TERM": "xterm", "NO_COLOR": "1"}[name] }
+	env := func(name string) string {
+		return map[string]string{"LC_ALL": "C.UTF-8", "TERM": "xterm", "NO_COLOR": "1"}[name]
+	}
 	u := New(Options{Err: s, Terminal: true, Size: s.size, Env: env})
 	u.Progress("files", 250, 1000)
 	u.view.(*terminal).draw(4)
