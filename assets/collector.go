@@ -74,11 +74,15 @@ func scan(to sink, h *htmlScanner, src []byte, kind Kind) {
 	masked := mask(src, kind)
 	h.sink, h.css.sink = to, to
 	h.layered = len(src) > 0 && &masked[0] != &src[0]
-	if kind&CSS != 0 {
+	h.xml = kind&SVG != 0
+	switch {
+	case kind&CSS != 0:
 		h.css.scan(text{b: masked}, "&")
-		return
+	case kind&WebManifest != 0:
+		scanManifest(to, masked, &h.dec)
+	default:
+		h.scan(masked)
 	}
-	h.scan(masked)
 }
 
 // base takes the document's base element, by which relative URLs after it

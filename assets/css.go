@@ -283,7 +283,15 @@ func (c *cssScanner) emit(start, end int) {
 	}
 	u := c.t.sub(start, end)
 	if bytes.IndexByte(u.b, '\\') >= 0 {
+		if opensEscape(u.b) {
+			return // as the text ends: what follows would be escaped
+		}
 		u = c.dec.cssEscapes(u)
 	}
 	c.sink.url(u, c.amp)
+}
+
+// opensEscape reports whether b ends with a backslash that nothing follows.
+func opensEscape(b []byte) bool {
+	return (len(b)-len(bytes.TrimRight(b, `\`)))%2 == 1
 }

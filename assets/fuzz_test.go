@@ -30,7 +30,7 @@ func FuzzHTML(f *testing.F) {
 	addSeeds(f, func(src []byte, kind Kind) { f.Add(src, uint8(kind)) })
 	f.Fuzz(func(t *testing.T, src []byte, kind uint8) {
 		if unreadable(src) == "" {
-			urlsIn(t, src, Kind(kind)&^CSS|HTML)
+			urlsIn(t, src, Kind(kind)&^(CSS|SVG|WebManifest)|HTML)
 		}
 	})
 }
@@ -45,6 +45,26 @@ func FuzzCSS(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src []byte, kind uint8) {
 		if unreadable(src) == "" {
 			urlsIn(t, src, Kind(kind)|CSS)
+		}
+	})
+}
+
+// FuzzSVG: the same of drawings.
+func FuzzSVG(f *testing.F) { fuzzKind(f, SVG) }
+
+// FuzzWebManifest: the same of manifests.
+func FuzzWebManifest(f *testing.F) { fuzzKind(f, WebManifest) }
+
+// fuzzKind fuzzes the scanner of a language, below every layer.
+func fuzzKind(f *testing.F, language Kind) {
+	addSeeds(f, func(src []byte, kind Kind) {
+		if kind&language != 0 {
+			f.Add(src, uint8(kind))
+		}
+	})
+	f.Fuzz(func(t *testing.T, src []byte, kind uint8) {
+		if unreadable(src) == "" {
+			urlsIn(t, src, Kind(kind)&^(HTML|CSS|SVG|WebManifest)|language)
 		}
 	})
 }

@@ -8,6 +8,7 @@ type htmlScanner struct {
 	sink    sink
 	src     []byte
 	layered bool // src holds template code, each byte of it as NUL
+	xml     bool // src is a drawing of its own: XML
 	css     cssScanner
 	dec     decoder
 	sumDec  decoder // of integrity attributes
@@ -39,11 +40,16 @@ func (h *htmlScanner) scan(src []byte) {
 			i = h.endTag(i + 1)
 		case c == '!':
 			i = h.markup(i + 1)
+		case c == '?' && h.xml:
+			i = h.instruction(i + 1)
 		case c == '?':
 			i = h.past(i, ">")
 		}
 	}
 }
+
+// inForeign reports whether markup is read as that of SVG or MathML.
+func (h *htmlScanner) inForeign() bool { return h.xml || h.foreign.inside() }
 
 // past returns the index after the next mark at or after i.
 func (h *htmlScanner) past(i int, mark string) int {
@@ -60,6 +66,9 @@ func (h *htmlScanner) past(i int, mark string) int {
 // markup takes what follows "<!": a comment, CDATA, a doctype.
 func (h *htmlScanner) markup(i int) int {
 	rest := h.src[i:]
+	if h.xml {
+		return h.xmlMarkup(i, rest)
+	}
 	switch {
 	case bytes.HasPrefix(rest, []byte("-->")): // the two dashes both open and close
 		return i + 3
@@ -129,7 +138,7 @@ var (
 // its element has one. The end of the document within a tag undoes the tag.
 func (h *htmlScanner) startTag(i int) int {
 	name, i := h.tagName(i)
-	el, foreign := elementOf(name), h.foreign.inside()
+	el, foreign := elementOf(name), h.inForeign()
 	want := el.attrs
 	if foreign { // where every element may link to something
 		want |= attrHref | attrXlinkHref
@@ -147,7 +156,7 @@ func (h *htmlScanner) startTag(i int) int {
 		}
 	}
 	// Only markup that is still foreign after this tag is read as such.
-	foreign = foreign && h.foreign.inside()
+	foreign = foreign && h.inForeign()
 	switch el.content {
 	case rawText:
 		if !foreign {
@@ -163,7 +172,9 @@ func (h *htmlScanner) startTag(i int) int {
 		h.style(i, end, foreign)
 		return end
 	case plainText:
-		return len(h.src)
+		if !foreign {
+			return len(h.src)
+		}
 	}
 	return i
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Kind is the language of a document, HTML or CSS, together with the template
+// Kind is the language of a document, such as HTML or CSS, together with the template
 // languages whose code stands in it: HTML|PHP is a PHP page. A Kind without a
 // language is taken as HTML; the zero Kind means: by the document's name.
 type Kind uint8
@@ -13,18 +13,22 @@ type Kind uint8
 // The languages, and the template layers that may lie over them. In a layer,
 // code is skipped whole wherever it stands, and what it will print is unknown.
 const (
-	HTML     Kind = 1 << iota
-	CSS           // style sheets
-	PHP           // <? … ?>
-	Jinja         // {{ … }}, {% … %}, {# … #}: Jinja, Twig, Django, Liquid, Nunjucks
-	Mustache      // {{ … }} alone: Go, Mustache, Handlebars, Blade
-	ERB           // <% … %>: ERB, EJS, EEx, JSP
+	HTML        Kind = 1 << iota
+	CSS              // style sheets
+	PHP              // <? … ?>
+	Jinja            // {{ … }}, {% … %}, {# … #}: Jinja, Twig, Django, Liquid, Nunjucks
+	Mustache         // {{ … }} alone: Go, Mustache, Handlebars, Blade
+	ERB              // <% … %>: ERB, EJS, EEx, JSP
+	SVG              // drawings, a language of their own: XML
+	WebManifest      // of a web application, a language of its own: JSON
 )
 
 var kindsByExt = map[string]Kind{
 	".html": HTML, ".htm": HTML,
-	".css": CSS,
-	".php": PHP, ".phtml": PHP,
+	".css":         CSS,
+	".svg":         SVG,
+	".webmanifest": WebManifest,
+	".php":         PHP, ".phtml": PHP,
 	".twig": Jinja, ".j2": Jinja, ".jinja": Jinja, ".jinja2": Jinja, ".njk": Jinja, ".liquid": Jinja,
 	".tmpl": Mustache, ".gohtml": Mustache, ".mustache": Mustache, ".hbs": Mustache, ".handlebars": Mustache,
 	".erb": ERB, ".ejs": ERB, ".eex": ERB, ".jsp": ERB,
@@ -37,14 +41,14 @@ func KindOf(name string) (Kind, bool) {
 	name = strings.ToLower(path.Base(name))
 	ext := path.Ext(name)
 	k, ok := kindsByExt[ext]
-	if !ok || k == HTML || k == CSS {
+	if !ok || k&(HTML|CSS|SVG|WebManifest) != 0 {
 		return k, ok
 	}
 	inner := path.Ext(strings.TrimSuffix(name, ext))
 	switch inner {
-	case ".css":
-		return CSS | k, true
-	case ".js", ".mjs", ".ts", ".json", ".xml", ".svg", ".txt", ".text", ".md", ".csv",
+	case ".css", ".svg", ".webmanifest":
+		return kindsByExt[inner] | k, true
+	case ".js", ".mjs", ".ts", ".json", ".xml", ".txt", ".text", ".md", ".csv",
 		".yaml", ".yml", ".toml", ".ini", ".conf", ".cfg", ".env", ".sql", ".sh":
 		return 0, false
 	case ".blade":

@@ -1,6 +1,6 @@
 // Package assets puts versions on the references to a site's assets: it finds
-// the URLs in HTML, CSS and templates that name an existing file under the
-// asset root, and gives each the query parameter v, or a name with a fingerprint,
+// the URLs in HTML, CSS, SVG, web manifests and templates that name an existing
+// file under the asset root, and gives each the query parameter v, or a name with a fingerprint,
 // so that browsers may keep the file for a year.
 //
 // Only the bytes of such URLs change, and those of integrity attributes whose file
@@ -11,7 +11,8 @@
 // attributes href, src, srcset, imagesrcset, poster, data, background and
 // xlink:href of the elements that define them, in style attributes and elements,
 // in the metas of Open Graph, X and Windows tiles, and in url(), src(), @import
-// and image-set(). Comments, scripts, the text of textarea and title, template
+// and image-set(). In SVG any element's href counts, and in a web manifest the src
+// of icons and screenshots. Comments, scripts, the text of textarea and title, template
 // code and unknown attributes are not looked into.
 //
 // Some URLs are identities, and stay: <link> to a manifest, to a canonical or

@@ -168,7 +168,7 @@ var documents = map[string]bool{
 
 func init() {
 	for ext, kind := range kindsByExt {
-		if kind != CSS {
+		if kind&(CSS|SVG|WebManifest) == 0 {
 			documents[ext] = true
 		}
 	}
