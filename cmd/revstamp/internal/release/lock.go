@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -68,12 +69,28 @@ func (s *Site) lock(ctx context.Context, wait time.Duration) (*flock.Flock, erro
 		return nil, fmt.Errorf("lock: %w", err)
 	}
 	if l == nil {
-		return nil, &LockedError{Holder: readHolder(s.state.lockFile())}
+		holder := readHolder(s.state.lockFile())
+		if holder.dead() {
+			l, err = exclusive(ctx, s.state.lockFile(), max(wait, lingering))
+		}
+		if l == nil {
+			return nil, errors.Join(err, &LockedError{Holder: holder})
+		}
 	}
 	if err := sign(s.state.lockFile(), s.Holder); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
+}
+
+// lingering is how long a lock may outlive its holder, in a child that was being
+// started and has yet to become its program.
+const lingering = 10 * time.Second
+
+// dead reports whether the holder was a process of this machine and is none.
+func (h Holder) dead() bool {
+	host, _ := os.Hostname()
+	return h.PID > 0 && h.Host == host && errors.Is(syscall.Kill(h.PID, 0), syscall.ESRCH)
 }
 
 // exclusive takes the lock on the file at path, which it creates if need be,
