@@ -23,6 +23,10 @@ func TestConformance(t *testing.T) {
 				t.Parallel()
 				converse(t, start(t, new(Server)), "ours", tt.script)
 			})
+			t.Run("ours with a store", func(t *testing.T) {
+				t.Parallel()
+				converse(t, start(t, &Server{Store: new(memoryStore)}), "ours", tt.script)
+			})
 			t.Run("gearmand", func(t *testing.T) {
 				t.Parallel()
 				converse(t, gearmantest.Start(t).Addr, "gearmand", tt.script)

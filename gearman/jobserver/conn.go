@@ -31,6 +31,7 @@ type conn struct {
 	out    *outbox
 	reader *wire.Reader
 	writes sync.WaitGroup // goroutines that write what others sent to it
+	group  *group         // its last background submits are answered with; may be nil
 
 	// What follows is guarded by the queue's mutex.
 	id         string
@@ -100,6 +101,13 @@ func (c *conn) send(t wire.Type, args [][]byte, encoded []byte) {
 	}
 }
 
+// write has what is queued for c written, by whoever does not read from it.
+func (c *conn) write() {
+	if c.out.start() {
+		c.writes.Go(c.out.run)
+	}
+}
+
 // rise has c, as a worker, awake: no NOOP is due to it.
 func (c *conn) rise() {
 	if !c.asleep {
@@ -145,6 +153,7 @@ func (s *Server) serve(c *conn) error {
 			return err
 		}
 		if text {
+			c.settle()
 			err = s.serveText(c)
 		} else {
 			err = s.servePacket(c)
@@ -159,6 +168,7 @@ func (s *Server) servePacket(c *conn) error {
 	p, err := c.reader.Next()
 	var wrong *wire.ArgumentError
 	if errors.As(err, &wrong) {
+		c.settle()
 		c.refuse(&refusal{"INVALID_PACKET", wrong.Error()})
 		return errors.Join(err, c.out.drain())
 	}
@@ -168,6 +178,9 @@ func (s *Server) servePacket(c *conn) error {
 	if !p.Type.Known() && p.Type != unused {
 		return &wire.ArgumentError{Type: p.Type, Detail: "no such type"}
 	}
-	c.refuse(s.queue.handle(c, p))
+	if refused := s.queue.handle(c, p); refused != nil {
+		c.settle()
+		c.refuse(refused)
+	}
 	return nil
 }

@@ -3,8 +3,9 @@
 // workers in any language cannot tell the two apart; whoever outgrows it gives
 // them a gearmand's address and changes nothing else.
 //
-// Jobs are in memory and are lost with the process. Who may connect is decided
-// by the listener: give it a loopback one.
+// Jobs are in memory and are lost with the process, unless the server has a Store
+// for those in the background. Who may connect is decided by the listener: give
+// it a loopback one.
 //
 // # Where it differs from gearmand
 //
@@ -44,6 +45,8 @@
 //     name of a line that ends in a bare newline.
 //   - Lists are sorted: status by function, show by age, workers by connection,
 //     with its number for the file descriptor.
+//   - With a Store a background job keeps its handle over a restart, and no handle
+//     is given out twice. gearmand counts from 1 again.
 //   - Limits are the fields of Server: jobs past MaxJobs are refused as by
 //     maxqueue, and a peer that does not read cannot make the server hold more
 //     than MaxPending for it.

@@ -11,6 +11,7 @@ type function struct {
 	name    string
 	queues  [priorities]list[*job]
 	delayed int // of its jobs; they count as queued with normal priority
+	unready int // of its jobs
 	running int
 	workers int
 	asleep  list[*ability] // workers to wake when a job comes
@@ -19,7 +20,7 @@ type function struct {
 
 // jobs returns how many jobs are submitted and not yet ended.
 func (f *function) jobs() int {
-	n := f.delayed + f.running
+	n := f.delayed + f.unready + f.running
 	for i := range f.queues {
 		n += f.queues[i].n
 	}

@@ -17,7 +17,7 @@ const (
 )
 
 // A job is what a client submitted, from then until its end. It is queued,
-// delayed or held by a worker; which, its fields worker and due tell.
+// delayed, held by a worker, unready or parked; which, its fields tell.
 //
 // Everything about it is guarded by the server's mutex. Its strings and its
 // workload never change.
@@ -44,6 +44,11 @@ type job struct {
 	numerator, denominator uint32
 
 	priority priority
+	storage  storage
+	answers  int32 // due to clients of the background, when the store has it
+
+	unready bool // new, and in no queue before the store has it
+	parked  bool // in no queue any longer, for the server that shuts down
 
 	// background says that somebody wants the job done without waiting for it.
 	// It only ever becomes true: a client that comes and goes takes nothing away.
@@ -53,7 +58,7 @@ type job struct {
 
 // wanted reports whether anybody still wants the job done.
 func (j *job) wanted() bool {
-	return !j.cancelled && (j.background || len(j.waiting) > 0)
+	return !j.cancelled && (j.background || len(j.waiting) > 0 || j.answers > 0)
 }
 
 // dismiss forgets c as a client that waits for j.

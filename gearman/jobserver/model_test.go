@@ -1,6 +1,7 @@
 package jobserver
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -8,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"revstamp/gearman/wire"
 )
@@ -23,6 +24,7 @@ type model struct {
 }
 
 type modelJob struct {
+	number                             int
 	handle, function, unique, workload string
 	priority                           int
 	background, cancelled              bool
@@ -49,7 +51,7 @@ func (m *model) submit(c *modelConn, function, unique, workload string, p int, b
 	created := j == nil
 	if created {
 		m.last++
-		j = &modelJob{handle: fmt.Sprint("M:", m.last), function: function, unique: unique, workload: workload, priority: p}
+		j = &modelJob{number: m.last, handle: fmt.Sprint("M:", m.last), function: function, unique: unique, workload: workload, priority: p}
 	}
 	c.gets("JOB_CREATED " + j.handle)
 	if background {
@@ -212,34 +214,82 @@ func (m *model) cancel(handle string) (answer string) {
 	return "OK"
 }
 
+// restart is the end of a server with a store and the start of the next: jobs of
+// the background wait as they were submitted, and nobody is there.
+func (m *model) restart() {
+	jobs := slices.Concat(m.queue, m.held)
+	m.queue, m.held, m.conns = nil, nil, nil
+	slices.SortFunc(jobs, func(a, b *modelJob) int { return cmp.Compare(a.number, b.number) })
+	for _, j := range jobs {
+		if j.background && !j.cancelled {
+			j.clients, j.worker, j.n, j.d = nil, nil, 0, 0
+			m.enqueue(j, len(m.queue))
+		}
+	}
+}
+
 // Random operations bring what the model says, on every connection.
 func TestModel(t *testing.T) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
-			s := &Server{HandlePrefix: "M"}
-			r := &randomRun{t: t, addr: start(t, s), rand: rand.New(rand.NewPCG(seed, 1)), admin: nil}
-			for i := range 1500 {
-				r.step()
-				r.compare(i)
+			testModel(t, seed, nil)
+		})
+		t.Run(fmt.Sprint("stored, seed ", seed), func(t *testing.T) {
+			t.Parallel()
+			store := new(memoryStore)
+			testModel(t, seed, store)
+			if got := store.workloads(); len(got) > 0 {
+				t.Errorf("in the end there are stored: %q", got)
 			}
-			for len(r.conns) > 0 {
-				r.leave(r.conns[0])
-			}
-			r.finish()
-			checkEmpty(t, s)
 		})
 	}
+}
+
+func testModel(t *testing.T, seed uint64, store *memoryStore) {
+	r := &randomRun{t: t, rand: rand.New(rand.NewPCG(seed, 1)), store: store}
+	r.start()
+	for i := range 1500 {
+		r.step()
+		r.compare(i)
+	}
+	for len(r.conns) > 0 {
+		r.leave(r.conns[0])
+	}
+	r.finish()
+	checkEmpty(t, r.server)
+	r.server.Close()
 }
 
 type randomRun struct {
 	model
 	t       *testing.T
+	store   *memoryStore // nil: none
+	server  *Server
 	addr    string
 	admin   *peer
 	rand    *rand.Rand
 	what    string
 	speaker *modelConn // whose request may not have been heard yet
+}
+
+// start starts the server.
+func (r *randomRun) start() {
+	r.server = &Server{HandlePrefix: "M"}
+	if r.store != nil {
+		r.server.Store = r.store
+	}
+	r.addr, r.admin = start(r.t, r.server), nil
+}
+
+// doRestart ends the server, and with it every connection, and starts another.
+func (r *randomRun) doRestart() {
+	r.what = "restart"
+	if err := r.server.Close(); err != nil {
+		r.t.Fatal(err)
+	}
+	r.restart()
+	r.start()
 }
 
 func (r *randomRun) one(of ...string) string { return of[r.rand.IntN(len(of))] }
@@ -294,8 +344,10 @@ func (r *randomRun) step() {
 		c.gets("OPTION_RES exceptions")
 	case n < 97:
 		r.doCancel(r.handle())
-	default:
+	case n < 99 || r.store == nil:
 		r.leave(c)
+	default:
+		r.doRestart()
 	}
 }
 
@@ -370,7 +422,7 @@ func (r *randomRun) compare(i int) {
 			}
 			got = append(got, p)
 		}
-		if diff := cmp.Diff(c.want, got); diff != "" {
+		if diff := gocmp.Diff(c.want, got); diff != "" {
 			r.t.Fatalf("step %d, %s: (-want +got)\n%s", i, r.what, diff)
 		}
 		c.want = nil

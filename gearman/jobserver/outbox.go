@@ -74,7 +74,7 @@ func (o *outbox) append(to func([]byte) []byte) {
 // push is add, or for a large packet its encoding, on behalf of another
 // connection: nothing is added behind more than limit bytes that the peer does
 // not read; the outbox breaks instead. It reports whether the caller must see to
-// it that flush is called.
+// it that run is called.
 func (o *outbox) push(t wire.Type, args [][]byte, encoded []byte) (start bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -96,6 +96,18 @@ func (o *outbox) push(t wire.Type, args [][]byte, encoded []byte) (start bool) {
 	return start
 }
 
+// start reports whether the caller must see to it that run is called, for what
+// add has queued.
+func (o *outbox) start() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.writing || len(o.bufs) == 0 {
+		return false
+	}
+	o.writing = true
+	return true
+}
+
 func encode(dst []byte, t wire.Type, args [][]byte) []byte {
 	// What the arguments come from has been through the codec once already.
 	dst, _ = wire.Append(dst, wire.Packet{Magic: wire.Response, Type: t, Args: args})
@@ -114,7 +126,7 @@ func (o *outbox) flush() error {
 	return o.err
 }
 
-// run writes what is queued, for the caller of push that was told to start.
+// run writes what is queued, for the caller of push or start that is to do so.
 func (o *outbox) run() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -38,7 +38,11 @@ type queue struct {
 	delayed   delayed
 	alarm     *time.Timer
 	closed    bool
-	empty     func() // called when the last job has ended; may be nil
+	keeper    *keeper // nil without a store
+
+	// In a shutdown.
+	empty  func() // called when no job is left but those parked; nil before
+	parked int    // jobs that the store has and nobody is to do any longer
 }
 
 // A uniqueKey is what makes two submits one job.
@@ -86,7 +90,7 @@ func coalesceKey(unique, workload []byte) []byte {
 }
 
 // submit makes a job of s, or finds the one s coalesces with, and answers c
-// with its handle.
+// with its handle, or has its keeper do so.
 func (q *queue) submit(c *conn, s submission) *refusal {
 	if len(s.unique) > maxUnique {
 		return errTooLarge
@@ -101,11 +105,19 @@ func (q *queue) submit(c *conn, s submission) *refusal {
 		return errQueueFull
 	}
 	if created {
-		j = q.create(f, s)
+		number, ok := q.number()
+		if !ok {
+			return errStore
+		}
+		j = q.create(f, number, s)
 	}
-	if s.background {
+	switch {
+	case s.background && q.keeper != nil:
+		q.keeper.keep(c, j, s.due, created)
+		return nil
+	case s.background:
 		j.background = true
-	} else {
+	default:
 		j.waiting = append(j.waiting, c)
 		c.waitsFor(j)
 		q.waiting++
@@ -129,15 +141,18 @@ func (q *queue) function(name []byte) (*function, *refusal) {
 	if len(q.functions) >= q.maxFunctions {
 		return nil, errFunctions
 	}
-	f := &function{name: string(name)}
-	q.functions[f.name] = f
-	return f, nil
+	return q.addFunction(string(name)), nil
 }
 
-func (q *queue) create(f *function, s submission) *job {
-	q.last++
+func (q *queue) addFunction(name string) *function {
+	f := &function{name: name}
+	q.functions[name] = f
+	return f
+}
+
+func (q *queue) create(f *function, number uint64, s submission) *job {
 	j := &job{
-		number:   q.last,
+		number:   number,
 		function: f,
 		unique:   string(s.unique),
 		reducer:  s.reducer,
@@ -169,7 +184,11 @@ func (q *queue) name(j *job) {
 }
 
 func (q *queue) enqueue(j *job, due int64) {
-	if due > 0 && due > time.Now().Unix() {
+	switch {
+	case q.parks(j):
+		q.park(j)
+		return
+	case due > 0 && due > time.Now().Unix():
 		q.delay(j, due)
 		return
 	}
@@ -199,9 +218,13 @@ func (q *queue) forget(j *job) {
 		}
 	}
 	q.release(j)
-	if q.jobs.n == 0 && q.empty != nil {
-		q.empty()
+	if j.storage != notStored {
+		q.keeper.remove(j)
 	}
+	if j.parked {
+		q.parked--
+	}
+	q.rest()
 }
 
 // end ends j, in whatever state it is.
@@ -211,6 +234,8 @@ func (q *queue) end(j *job) {
 		q.takeFrom(j)
 	case j.due != 0:
 		q.undelay(j)
+	case j.unready:
+		j.function.unready--
 	default:
 		j.place.remove()
 	}
@@ -287,6 +312,10 @@ func (q *queue) putBack(j *job) {
 		q.forget(j)
 		return
 	}
+	if q.parks(j) {
+		q.park(j)
+		return
+	}
 	j.function.queues[j.priority].pushFront(&j.place, j)
 	q.wake(j.function)
 }
@@ -327,6 +356,9 @@ func (q *queue) cancel(j *job) {
 		return
 	}
 	j.cancelled = true
+	if j.storage != notStored {
+		q.keeper.remove(j)
+	}
 	q.release(j)
 	q.unlist(j)
 }

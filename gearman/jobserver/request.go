@@ -32,6 +32,12 @@ func (q *queue) handle(c *conn, p wire.Packet) *refusal {
 	if p.Magic != wire.Request {
 		return errMagic
 	}
+	if s, ok, refused := submissionOf(p); refused != nil {
+		return refused
+	} else if ok {
+		return q.handleSubmit(c, s)
+	}
+	c.settle()
 	switch p.Type {
 	case wire.EchoReq:
 		c.reply(wire.EchoRes, p.Args[0])
@@ -44,16 +50,26 @@ func (q *queue) handle(c *conn, p wire.Packet) *refusal {
 	case wire.WorkComplete, wire.WorkFail, wire.WorkException:
 		return q.finish(c, p)
 	}
-	if s, ok, refused := submissionOf(p); refused != nil {
-		return refused
-	} else if ok {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		return q.submit(c, s)
-	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.request(c, p)
+}
+
+// handleSubmit submits s. Answers come in the order of the requests: what is in
+// the background may follow what else is, and is followed by that only once the
+// store has all before it.
+func (q *queue) handleSubmit(c *conn, s submission) *refusal {
+	if !s.background {
+		c.settle()
+	}
+	q.mu.Lock()
+	refused := q.submit(c, s)
+	full := c.group != nil && c.group.size > maxGroup
+	q.mu.Unlock()
+	if full {
+		c.settle()
+	}
+	return refused
 }
 
 // request answers the requests that handle leaves to it, with mu held.

@@ -3,6 +3,7 @@ package jobserver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -15,7 +16,7 @@ import (
 // administrator's shutdown.
 var ErrServerClosed = errors.New("job server closed")
 
-// A Server is a Gearman job server whose jobs are in memory. Its zero value is
+// A Server is a Gearman job server. Its zero value, whose jobs are in memory, is
 // ready to Serve. Fields are to be set before and left alone after; methods are
 // safe for concurrent use. A Server that was closed stays closed.
 //
@@ -62,9 +63,18 @@ type Server struct {
 	// read from, once the buffers of its connection are full.
 	MaxPending int
 
+	// Store, if there is one, has the background jobs outlive the server: it
+	// takes up those that the store has, and acknowledges no background job that
+	// is not there. What has ended is removed a moment later: what ended in the
+	// last moments before a crash is done again. Foreground jobs are never
+	// stored. A Store must be with one Server only, and is to be closed, if
+	// ever, after that.
+	Store Store
+
 	once  sync.Once
 	log   *slog.Logger
 	queue queue
+	err   error // why nothing can be served, if the store could not be loaded
 
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}
@@ -91,6 +101,13 @@ func (s *Server) init() {
 			functions:    map[string]*function{},
 			uniques:      map[uniqueKey]*job{},
 			named:        map[string]*list[*job]{},
+		}
+		if s.Store != nil {
+			s.queue.mu.Lock()
+			defer s.queue.mu.Unlock()
+			if err := s.queue.load(s.Store, s.log); err != nil {
+				s.err = fmt.Errorf("job store: %w", err)
+			}
 		}
 	})
 }
@@ -121,6 +138,9 @@ func handlePrefix(p string) string {
 func (s *Server) Serve(l net.Listener) error {
 	s.init()
 	defer l.Close()
+	if s.err != nil {
+		return s.err
+	}
 	if !s.listen(l) {
 		return ErrServerClosed
 	}
@@ -143,6 +163,10 @@ func (s *Server) Serve(l net.Listener) error {
 // otherwise why it gave the connection up.
 func (s *Server) ServeConn(nc net.Conn) error {
 	s.init()
+	if s.err != nil {
+		nc.Close()
+		return s.err
+	}
 	c := s.join(nc)
 	if c == nil {
 		nc.Close()
@@ -180,6 +204,7 @@ func (s *Server) accept(l net.Listener) (net.Conn, error) {
 func (s *Server) serveConn(c *conn, nc net.Conn) error {
 	defer s.leave(c)
 	err := c.out.cause(s.serve(c))
+	c.settle()
 	s.queue.mu.Lock()
 	s.queue.leave(c)
 	s.queue.mu.Unlock()
@@ -202,8 +227,9 @@ func (s *Server) serveConn(c *conn, nc net.Conn) error {
 // Shutdown closes the listeners and then waits until no job is left, queued,
 // delayed or running, before it closes every connection. Peers that are
 // connected may go on until then, and submit: a worker's report of a job's end
-// is a job itself. When ctx is done first it returns ctx's error and leaves the
-// rest to Close.
+// is a job itself. With a Store, which keeps them for the next server,
+// background jobs that nobody runs are not waited for and given to no worker.
+// When ctx is done first it returns ctx's error and leaves the rest to Close.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.init()
 	s.drain()
@@ -217,7 +243,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 }
 
 // Close closes the listeners and all connections and waits for their end. Jobs
-// that have not ended are lost.
+// that have not ended are lost, but for those in the Store.
 func (s *Server) Close() error {
 	s.init()
 	err := s.close(func(nc net.Conn) { nc.Close() })
@@ -225,13 +251,11 @@ func (s *Server) Close() error {
 	return err
 }
 
-// wait waits for the last connection to go after close.
+// wait waits for the last connection to go after close, and for the store to
+// have all.
 func (s *Server) wait() {
 	<-s.gone
-	s.queue.mu.Lock()
-	defer s.queue.mu.Unlock()
-	s.queue.closed = true
-	s.queue.setAlarm()
+	s.queue.close()
 }
 
 // drain begins a shutdown.
@@ -242,12 +266,8 @@ func (s *Server) drain() {
 	s.mu.Unlock()
 
 	s.queue.mu.Lock()
-	s.queue.empty = s.drained
-	done := s.queue.jobs.n == 0
-	s.queue.mu.Unlock()
-	if done {
-		s.drained()
-	}
+	defer s.queue.mu.Unlock()
+	s.queue.drain(s.drained)
 }
 
 // drained ends every connection as soon as what is queued for it is written.
