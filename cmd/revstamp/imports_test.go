@@ -36,6 +36,8 @@ var house = map[string]room{
 	"gearman/wire":      {},
 	"gearman/jobserver": {own: []string{"gearman/wire", "stamp/atomicfile"}},
 
+	"gearman/jobserver/boltstore": {own: []string{"gearman/jobserver"}, other: []string{"go.etcd.io/bbolt"}},
+
 	"cmd/revstamp/internal/config": {other: []string{"gopkg.in/yaml.v3", "github.com/bmatcuk/doublestar/v4"}},
 	"cmd/revstamp/internal/ui":     {other: []string{"github.com/vbauerster/mpb/v8", "golang.org/x/term"}},
 }

@@ -1,0 +1,50 @@
+package boltstore
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+
+	"revstamp/gearman/jobserver"
+)
+
+var errRecord = errors.New("record is damaged")
+
+// encode writes the record of a job: its priority, one byte; the time it is due,
+// a varint; its function, unique and reducer, each behind its length, a uvarint;
+// and its workload.
+func encode(job jobserver.StoredJob) []byte {
+	size := 1 + 4*binary.MaxVarintLen64 + len(job.Function) + len(job.Unique) + len(job.Reducer) + len(job.Workload)
+	b := append(make([]byte, 0, size), job.Priority)
+	b = binary.AppendVarint(b, job.Due)
+	for _, text := range []string{job.Function, job.Unique, job.Reducer} {
+		b = binary.AppendUvarint(b, uint64(len(text)))
+		b = append(b, text...)
+	}
+	return append(b, job.Workload...)
+}
+
+// decode reads a record, of which it keeps nothing.
+func decode(key, record []byte) (job jobserver.StoredJob, err error) {
+	if len(key) != 8 || len(record) == 0 {
+		return job, errRecord
+	}
+	job.Number = binary.BigEndian.Uint64(key)
+	job.Priority = record[0]
+	due, n := binary.Varint(record[1:])
+	if n <= 0 {
+		return job, errRecord
+	}
+	job.Due = due
+	rest := record[1+n:]
+	for _, text := range []*string{&job.Function, &job.Unique, &job.Reducer} {
+		size, n := binary.Uvarint(rest)
+		if n <= 0 || size > uint64(len(rest)-n) {
+			return job, errRecord
+		}
+		rest = rest[n:]
+		*text, rest = string(rest[:size]), rest[size:]
+	}
+	job.Workload = bytes.Clone(rest)
+	return job, nil
+}
