@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,11 +10,7 @@ import (
 	"revstamp/cmd/revstamp/internal/config"
 	"revstamp/cmd/revstamp/internal/release"
 	"revstamp/gearman"
-	"revstamp/gearman/jobserver"
 )
-
-// defaultServer is where a job server listens when nobody says otherwise.
-const defaultServer = "127.0.0.1:4730"
 
 // graceful is how long a server or worker that is told to stop may take to
 // finish what runs.
@@ -105,27 +99,4 @@ func serve(ctx context.Context, run func() error, shutdown func(context.Context)
 		return errors.Join(stopErr, err)
 	}
 	return stopErr
-}
-
-func newJobServer(a *app) *cobra.Command {
-	var addr string
-	cmd := &cobra.Command{
-		Use:   "jobserver",
-		Short: "Serve the embedded Gearman job server, in memory",
-		Long: `Jobserver serves Gearman's protocol to clients and workers of any language. Its
-queue is in memory: it ends with the process. It listens on loopback unless told
-otherwise: the protocol has no authentication.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			l, err := net.Listen("tcp", addr)
-			if err != nil {
-				return fmt.Errorf("listen: %w", err)
-			}
-			s := &jobserver.Server{Logger: a.out.Logger()}
-			a.out.Info("serving on %v", l.Addr())
-			return serve(cmd.Context(), func() error { return s.Serve(l) }, s.Shutdown, jobserver.ErrServerClosed)
-		},
-	}
-	cmd.Flags().StringVarP(&addr, "listen", "l", defaultServer, "`address` to listen on")
-	return cmd
 }

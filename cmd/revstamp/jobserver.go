@@ -1,0 +1,66 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/spf13/cobra"
+
+	"revstamp/gearman/jobserver"
+	"revstamp/gearman/jobserver/boltstore"
+)
+
+// defaultServer is where a job server listens when nobody says otherwise.
+const defaultServer = "127.0.0.1:4730"
+
+// A jobServer is the command jobserver.
+type jobServer struct {
+	*app
+	listen string
+	queue  string
+}
+
+func newJobServer(a *app) *cobra.Command {
+	s := &jobServer{app: a}
+	cmd := &cobra.Command{
+		Use:   "jobserver",
+		Short: "Serve the embedded Gearman job server",
+		Long: `Jobserver serves Gearman's protocol to clients and workers of any language. It
+listens on loopback unless told otherwise: the protocol has no authentication.
+
+Its queue is in memory and ends with the process, unless --queue names a file.
+That has every background job before the job is acknowledged, and gives it back
+to the next server after whatever end, a kill or a power cut. A job that ended in
+the very last moments before that is done once more. The file is one server's at
+a time; foreground jobs are not in it.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context()) },
+	}
+	f := cmd.Flags()
+	f.StringVarP(&s.listen, "listen", "l", defaultServer, "`address` to listen on")
+	f.StringVar(&s.queue, "queue", "", "`file` that keeps background jobs; made if there is none")
+	return cmd
+}
+
+func (s *jobServer) run(ctx context.Context) (err error) {
+	server := &jobserver.Server{Logger: s.out.Logger()}
+	if s.queue != "" {
+		store, err := boltstore.Open(s.queue)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, store.Close()) }()
+		server.Store = store
+	}
+	l, err := net.Listen("tcp", s.listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	s.out.Info("serving on %v", l.Addr())
+	shutdown := func(ctx context.Context) error {
+		return errors.Join(server.Shutdown(ctx), server.Close())
+	}
+	return serve(ctx, func() error { return server.Serve(l) }, shutdown, jobserver.ErrServerClosed)
+}
