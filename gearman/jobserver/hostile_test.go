@@ -81,19 +81,12 @@ func TestSlowClient(t *testing.T) {
 	w.ask("JOB_ASSIGN S:1|f|work", wire.GrabJob)
 
 	data := strings.Repeat("x", 1<<20)
-	var reader sync.WaitGroup
-	reader.Go(func() {
-		for range 64 {
-			if got, err := quick.read(); err != nil || len(got) != len("WORK_DATA S:1|")+len(data) {
-				t.Errorf("quick client got %d bytes, %v", len(got), err)
-				return
-			}
-		}
-	})
 	for range 64 {
 		w.say(wire.WorkData, "S:1", data)
+		if got, err := quick.read(); err != nil || len(got) != len("WORK_DATA S:1|")+len(data) {
+			t.Fatalf("quick client got %d bytes, %v", len(got), err)
+		}
 	}
-	reader.Wait()
 	settle(t, s, 2)
 	w.ask("STATUS_RES_UNIQUE u|1|1|0|0|1", wire.GetStatusUnique, "u")
 	w.say(wire.WorkComplete, "S:1", "done")
