@@ -68,7 +68,7 @@ func TestKill(t *testing.T) {
 	if testing.Short() {
 		kills = 5
 	}
-	p := startProcess(t, filepath.Join(t.TempDir(), "queue"))
+	p := startServer(t, filepath.Join(t.TempDir(), "queue"))
 	var submitters []*submitter
 	for i := range 4 {
 		submitters = append(submitters, &submitter{name: fmt.Sprint("client", i), acknowledged: map[string]string{}})

@@ -16,21 +16,29 @@ import (
 	"revstamp/gearman/jobserver/boltstore"
 )
 
-// With these set, the test binary is a job server on an address, its queue in a
-// file.
+// With these set, the test binary is one of roles, for a job server on an address
+// and with a file of its own.
 const (
+	roleVariable = "BOLTSTORE_TEST_ROLE"
 	addrVariable = "BOLTSTORE_TEST_ADDR"
 	fileVariable = "BOLTSTORE_TEST_FILE"
 )
 
+var roles = map[string]func(addr, file string) error{
+	"server":   serve,
+	"worker":   work,
+	"follower": follow,
+}
+
 func TestMain(m *testing.M) {
-	if addr := os.Getenv(addrVariable); addr != "" {
-		fmt.Fprintln(os.Stderr, serve(addr, os.Getenv(fileVariable)))
+	if role := roles[os.Getenv(roleVariable)]; role != nil {
+		fmt.Fprintln(os.Stderr, role(os.Getenv(addrVariable), os.Getenv(fileVariable)))
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
 
+// serve is a job server whose queue is in file.
 func serve(addr, file string) error {
 	store, err := boltstore.Open(file)
 	if err != nil {
@@ -43,20 +51,39 @@ func serve(addr, file string) error {
 	return (&jobserver.Server{HandlePrefix: "B", Store: store}).Serve(l)
 }
 
-// A process is a job server of ours, as gearmantest.Server is a gearmand.
+// A process is one of roles, to be killed.
 type process struct {
 	Addr string
 
 	t    testing.TB
+	role string
 	file string
 	cmd  *exec.Cmd
 }
 
-func startProcess(t testing.TB, file string) *process {
-	p := &process{Addr: gearmantest.FreeAddr(t), t: t, file: file}
+func newProcess(t testing.TB, role, addr, file string) *process {
+	p := &process{Addr: addr, t: t, role: role, file: file}
 	t.Cleanup(p.Kill)
-	p.Restart()
+	p.start()
 	return p
+}
+
+// startServer starts a job server, as gearmantest.Start starts a gearmand.
+func startServer(t testing.TB, file string) *process {
+	t.Helper()
+	p := newProcess(t, "server", gearmantest.FreeAddr(t), file)
+	p.await()
+	return p
+}
+
+func (p *process) start() {
+	p.t.Helper()
+	p.cmd = exec.Command(os.Args[0])
+	p.cmd.Env = append(os.Environ(), roleVariable+"="+p.role, addrVariable+"="+p.Addr, fileVariable+"="+p.file)
+	p.cmd.Stderr = os.Stderr
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 // Kill ends p with SIGKILL, and waits for it.
@@ -68,16 +95,18 @@ func (p *process) Kill() {
 	}
 }
 
-// Restart kills p, if it lives, and runs it until it answers.
+// Restart kills p, if it lives, and runs it; a server until it answers.
 func (p *process) Restart() {
 	p.t.Helper()
 	p.Kill()
-	p.cmd = exec.Command(os.Args[0])
-	p.cmd.Env = append(os.Environ(), addrVariable+"="+p.Addr, fileVariable+"="+p.file)
-	p.cmd.Stderr = os.Stderr
-	if err := p.cmd.Start(); err != nil {
-		p.t.Fatal(err)
+	p.start()
+	if p.role == "server" {
+		p.await()
 	}
+}
+
+func (p *process) await() {
+	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), 20*time.Second)
 	defer cancel()
 	tick := time.NewTicker(2 * time.Millisecond)

@@ -88,7 +88,7 @@ func TestOpenTwice(t *testing.T) {
 	if !errors.Is(err, boltstore.ErrInUse) || !strings.Contains(err.Error(), file) {
 		t.Errorf("second Open = %v, want %v with the name of the file", err, boltstore.ErrInUse)
 	}
-	p := startProcess(t, filepath.Join(t.TempDir(), "queue"))
+	p := startServer(t, filepath.Join(t.TempDir(), "queue"))
 	if _, err := boltstore.Open(p.file); !errors.Is(err, boltstore.ErrInUse) {
 		t.Errorf("Open of another process's = %v, want %v", err, boltstore.ErrInUse)
 	}
