@@ -32,35 +32,37 @@ type Admin struct {
 // A FunctionStatus tells of one function. A job server knows the functions it
 // has ever heard of, until they are dropped.
 type FunctionStatus struct {
-	Function string
-	Total    int // jobs queued or running
-	Running  int // those running
-	Workers  int // connections that can do it
+	Function string `json:"function"`
+	Total    int    `json:"total"`   // jobs queued or running
+	Running  int    `json:"running"` // those running
+	Workers  int    `json:"workers"` // connections that can do it
 }
 
 // A FunctionPriorities tells how many jobs of a function are queued, by priority,
 // without those running.
 type FunctionPriorities struct {
-	Function          string
-	High, Normal, Low int
-	Workers           int
+	Function string `json:"function"`
+	High     int    `json:"high"`
+	Normal   int    `json:"normal"`
+	Low      int    `json:"low"`
+	Workers  int    `json:"workers"`
 }
 
 // A WorkerInfo is a connection to the job server: a worker, or, without
 // functions, a client.
 type WorkerInfo struct {
-	Descriptor int    // the server's
-	Addr       string // without a port
-	ID         string // by SET_CLIENT_ID, "-" without
-	Functions  []string
+	Descriptor int      `json:"descriptor"` // the server's
+	Addr       string   `json:"addr"`       // without a port
+	ID         string   `json:"id"`         // by SET_CLIENT_ID, "-" without
+	Functions  []string `json:"functions"`
 }
 
 // A JobInfo is a job that is queued or running.
 type JobInfo struct {
-	Handle  string
-	Retries int  // how often a worker was lost while it had the job
-	Ignored bool // cancelled; the server has yet to drop it
-	Queued  bool // not cancelled; gearmand 1.1.20 says so of running jobs too
+	Handle  string `json:"handle"`
+	Retries int    `json:"retries"` // how often a worker was lost while it had the job
+	Ignored bool   `json:"ignored"` // cancelled; the server has yet to drop it
+	Queued  bool   `json:"queued"`  // not cancelled; gearmand 1.1.20 says so of running jobs too
 }
 
 // Status returns what the server knows of each function.
@@ -194,7 +196,7 @@ func (a *Admin) value(ctx context.Context, command string, args ...string) (stri
 
 // list gives a command that is answered with lines up to one of a single dot.
 func list[T any](ctx context.Context, a *Admin, command string, parse func(string) (T, error)) ([]T, error) {
-	var all []T
+	all := []T{} // none is not null in JSON
 	err := a.command(ctx, command, nil, func(line string) (more bool, err error) {
 		if line == "." {
 			return false, nil

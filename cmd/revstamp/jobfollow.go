@@ -34,23 +34,26 @@ func (e *outcomeError) Error() string {
 	return fmt.Sprintf("job %s of %s: %s", e.job.Handle, e.job.Server, e.outcome)
 }
 
-// followJob follows one job to its outcome and writes that. The report of the
+// follow follows one job to its outcome and writes that. The report of the
 // job's worker is acknowledged only after it has been written.
-func (a *app) followJob(ctx context.Context, job gearman.Job, unique string) (err error) {
-	c := &gearman.Client{Servers: []string{job.Server}, Logger: a.out.Logger()}
+func (j *jobs) follow(ctx context.Context, job gearman.Job, unique string) (err error) {
+	c, err := j.client([]string{job.Server})
+	if err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, c.Close()) }()
 	reports := make(chan gearman.Report)
 	written := make(chan struct{})
 	if function, ok := gearman.ReportReleases(unique); ok {
-		stop := collect(ctx, job.Server, function, reports, written)
+		stop := collect(ctx, c, function, reports, written)
 		defer stop()
 	}
 	defer close(written)
-	end, err := a.awaitEnd(ctx, c, job, reports)
+	end, err := j.awaitEnd(ctx, c, job, reports)
 	if err != nil {
 		return err
 	}
-	err = a.out.Result(end, func(w io.Writer) error {
+	err = j.out.Result(end, func(w io.Writer) error {
 		_, err := fmt.Fprintln(w, end.Outcome)
 		return err
 	})
@@ -60,9 +63,10 @@ func (a *app) followJob(ctx context.Context, job gearman.Job, unique string) (er
 	return err
 }
 
-// collect receives reports as the worker of their function, until stop.
-func collect(ctx context.Context, server, function string, reports chan<- gearman.Report, written <-chan struct{}) (stop func()) {
-	w := &gearman.Worker{Servers: []string{server}}
+// collect receives reports as the worker of their function, from the servers of
+// c, until stop.
+func collect(ctx context.Context, c *gearman.Client, function string, reports chan<- gearman.Report, written <-chan struct{}) (stop func()) {
+	w := &gearman.Worker{Servers: c.Servers, TLS: c.TLS}
 	w.Handle(function, 0, gearman.HandlerFunc(func(hctx context.Context, r *gearman.Request) ([]byte, error) {
 		report, err := gearman.ParseReport(r.Workload)
 		if err != nil {
@@ -91,7 +95,7 @@ func collect(ctx context.Context, server, function string, reports chan<- gearma
 
 // awaitEnd shows job's progress until its report comes, or until its server
 // has not known it for a while.
-func (a *app) awaitEnd(ctx context.Context, c *gearman.Client, job gearman.Job, reports <-chan gearman.Report) (followedJSON, error) {
+func (j *jobs) awaitEnd(ctx context.Context, c *gearman.Client, job gearman.Job, reports <-chan gearman.Report) (followedJSON, error) {
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
 	var gone time.Time
@@ -102,10 +106,10 @@ func (a *app) awaitEnd(ctx context.Context, c *gearman.Client, job gearman.Job, 
 		}
 		switch {
 		case status.Known && status.Running:
-			a.out.Job(job.Handle, job.Handle, "running", status.Numerator, status.Denominator)
+			j.out.Job(job.Handle, job.Handle, "running", status.Numerator, status.Denominator)
 			gone = time.Time{}
 		case status.Known:
-			a.out.Job(job.Handle, job.Handle, "queued", 0, 0)
+			j.out.Job(job.Handle, job.Handle, "queued", 0, 0)
 			gone = time.Time{}
 		case gone.IsZero():
 			gone = time.Now()

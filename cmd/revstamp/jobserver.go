@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -20,6 +21,7 @@ type jobServer struct {
 	*app
 	listen string
 	queue  string
+	tls    tlsFiles
 }
 
 func newJobServer(a *app) *cobra.Command {
@@ -28,7 +30,9 @@ func newJobServer(a *app) *cobra.Command {
 		Use:   "jobserver",
 		Short: "Serve the embedded Gearman job server",
 		Long: `Jobserver serves Gearman's protocol to clients and workers of any language. It
-listens on loopback unless told otherwise: the protocol has no authentication.
+listens on loopback unless told otherwise: the protocol has no authentication but
+that of TLS, with --tls-cert, --tls-key and, for certificates of clients,
+--tls-ca.
 
 Its queue is in memory and ends with the process, unless --queue names a file.
 That has every background job before the job is acknowledged, and gives it back
@@ -38,6 +42,7 @@ a time; foreground jobs are not in it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context()) },
 	}
+	s.tls.flags(cmd, "of the server, which makes it TLS", "whose certificates clients have to have")
 	f := cmd.Flags()
 	f.StringVarP(&s.listen, "listen", "l", defaultServer, "`address` to listen on")
 	f.StringVar(&s.queue, "queue", "", "`file` that keeps background jobs; made if there is none")
@@ -45,6 +50,10 @@ a time; foreground jobs are not in it.`,
 }
 
 func (s *jobServer) run(ctx context.Context) (err error) {
+	config, err := s.tls.server()
+	if err != nil {
+		return err
+	}
 	server := &jobserver.Server{Logger: s.out.Logger()}
 	if s.queue != "" {
 		store, err := boltstore.Open(s.queue)
@@ -58,9 +67,16 @@ func (s *jobServer) run(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
+	if config != nil {
+		l = tls.NewListener(l, config)
+	}
 	s.out.Info("serving on %v", l.Addr())
 	shutdown := func(ctx context.Context) error {
-		return errors.Join(server.Shutdown(ctx), server.Close())
+		err := server.Shutdown(ctx)
+		if err != nil {
+			err = fmt.Errorf("jobs that had not ended within %v are broken off: %w", graceful, err)
+		}
+		return errors.Join(err, server.Close())
 	}
 	return serve(ctx, func() error { return server.Serve(l) }, shutdown, jobserver.ErrServerClosed)
 }

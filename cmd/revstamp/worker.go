@@ -20,6 +20,7 @@ func newWorker(a *app) *cobra.Command {
 	var servers []string
 	var function string
 	var timeout time.Duration
+	var tls tlsFiles
 	cmd := &cobra.Command{
 		Use:   "worker [--function NAME -- COMMAND [ARG]...]",
 		Short: "Run configured commands as Gearman jobs",
@@ -34,11 +35,15 @@ SIGTERM it finishes what runs and ends.`,
 			if err != nil {
 				return err
 			}
+			if w.TLS, err = tls.client(); err != nil {
+				return err
+			}
 			w.Logger = a.out.Logger()
 			a.out.Info("working for %v", w.Servers)
 			return serve(cmd.Context(), w.Serve, w.Shutdown, gearman.ErrWorkerClosed)
 		},
 	}
+	tls.clientFlags(cmd)
 	f := cmd.Flags()
 	f.StringSliceVarP(&servers, "server", "s", nil, "job `servers`, instead of the configured ones")
 	f.StringVarP(&function, "function", "f", "", "the `function` that the command line's command does")
