@@ -294,9 +294,7 @@ func (h *htmlScanner) tag(el *element) {
 		case attrHref, attrXlinkHref:
 			h.href(el, a)
 		case attrSrc:
-			// A module's URL is its identity: the imports of other modules
-			// name it without a version, and it would run twice.
-			if el.content != scriptData || !equalFold(bytes.TrimSpace(h.value(attrType)), "module") {
+			if !h.isModule(el) {
 				h.sink.url(h.text(a), amp)
 			}
 		case attrPoster, attrData, attrBackground:
@@ -331,19 +329,47 @@ func (h *htmlScanner) href(el *element, a attr) {
 			h.hasBase = true
 			h.sink.base(h.text(a))
 		}
+	case h.isModule(el): // of a drawing
 	case !el.link || linkIsFetched(h.value(attrRel)):
 		h.sink.url(h.text(a), amp)
 	}
 }
 
-// style scans the content of a style element. Within SVG it is ordinary text,
-// in which entities are decoded.
+// isModule reports whether the tag loads a module. Its URL is its identity: the
+// imports of other modules name it without a version, and it would run twice.
+func (h *htmlScanner) isModule(el *element) bool {
+	return el.content == scriptData && equalFold(bytes.TrimSpace(h.value(attrType)), "module")
+}
+
+// style scans the content of a style element. Within SVG it is ordinary text, in
+// which entities are decoded and comments are comments.
 func (h *htmlScanner) style(start, end int, foreign bool) {
 	if t := bytes.TrimSpace(h.value(attrType)); len(t) > 0 && !equalFold(t, "text/css") {
 		return
 	}
 	t := text{b: h.src[start:end], base: start}
-	if foreign && bytes.IndexByte(t.b, '&') >= 0 && !bytes.Contains(t.b, []byte("<![CDATA[")) {
+	if !foreign || bytes.Contains(t.b, []byte("<![CDATA[")) {
+		h.css.scan(t, "&")
+		return
+	}
+	for {
+		before := bytes.Index(t.b, []byte("<!--"))
+		if before < 0 {
+			h.foreignStyle(t)
+			return
+		}
+		h.foreignStyle(t.sub(0, before))
+		n := bytes.Index(t.b[before:], []byte("-->"))
+		if n < 0 {
+			return
+		}
+		t = t.sub(before+n+len("-->"), len(t.b))
+	}
+}
+
+// foreignStyle scans a piece of a style element's text.
+func (h *htmlScanner) foreignStyle(t text) {
+	if bytes.IndexByte(t.b, '&') >= 0 {
 		h.css.scan(h.dec.entities(t), amp)
 		return
 	}
