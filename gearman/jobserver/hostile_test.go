@@ -145,8 +145,9 @@ func TestManyConnections(t *testing.T) {
 		})
 	}
 	peers.Wait()
-	settle(t, s, 0)
 	a := dial(t, addr)
+	a.ask("ECHO_RES last", wire.EchoReq, "last") // accepted after all of them
+	settle(t, s, 1)
 	a.write([]byte("status\n"))
 	for line := a.text(); line != "."; line = a.text() {
 		if line != "f\t0\t0\t0" {
