@@ -78,8 +78,9 @@ func TestTwoProcesses(t *testing.T) {
 		})
 		rivals = append(rivals, rival{in, bufio.NewScanner(out)})
 	}
-	again := 0
-	for n := 1; n <= rounds; n++ {
+	again, n := 0, 0
+	for n < rounds || again == 0 && n < 20*rounds { // on a busy machine they meet late
+		n++
 		for _, r := range rivals {
 			if _, err := fmt.Fprintf(r.in, "%04d\n", n); err != nil {
 				t.Fatal(err)
@@ -100,7 +101,7 @@ func TestTwoProcesses(t *testing.T) {
 		}
 	}
 	wantNoLeftovers(t, dir)
-	t.Logf("%d rounds, %d times somebody else was quicker", rounds, again)
+	t.Logf("%d rounds, %d times somebody else was quicker", n, again)
 	if again == 0 {
 		t.Error("the processes never met")
 	}
