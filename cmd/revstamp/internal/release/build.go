@@ -43,12 +43,7 @@ func (s buildStep) Run(ctx context.Context) (string, error) {
 	if err := c.copy(ctx, files); err != nil {
 		return "", err
 	}
-	for _, shared := range s.cfg.Shared {
-		if err := s.share(shared); err != nil {
-			return "", err
-		}
-	}
-	if err := s.writeRevision(); err != nil {
+	if err := s.finish(); err != nil {
 		return "", err
 	}
 	how := "copied"
@@ -56,6 +51,21 @@ func (s buildStep) Run(ctx context.Context) (string, error) {
 		how = "linked"
 	}
 	return fmt.Sprintf("%s, %s %s", filepath.Base(s.dir), plural(c.count, "file"), how), nil
+}
+
+// finish adds what no repository has.
+func (s buildStep) finish() error {
+	release, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return err
+	}
+	defer release.Close()
+	for _, shared := range s.cfg.Shared {
+		if err := s.share(release, shared); err != nil {
+			return err
+		}
+	}
+	return s.writeRevision()
 }
 
 // written reports whether somebody writes into a file of the release, by its
@@ -176,36 +186,47 @@ func sharedLinked(cfg *config.Config, dir string) bool {
 
 // share puts a link in the place of what all releases have in common. What the
 // repository has there is where the shared one begins; after that it is not
-// looked at.
-func (s buildStep) share(shared config.Shared) error {
-	here := filepath.Join(s.dir, filepath.FromSlash(shared.Path))
-	there := filepath.Join(s.cfg.SharedDir(), filepath.FromSlash(shared.Path))
+// looked at. Links of the repository are followed within the release alone: it
+// could have made one to anywhere, and what is in the way is removed.
+func (s buildStep) share(release *os.Root, shared config.Shared) error {
+	here := filepath.FromSlash(shared.Path)
+	there := filepath.Join(s.cfg.SharedDir(), here)
 	_, missing := os.Lstat(there)
-	_, untracked := os.Lstat(here)
+	_, untracked := release.Lstat(here)
+	if untracked != nil && !errors.Is(untracked, fs.ErrNotExist) {
+		return fmt.Errorf("shared %q: %w", shared.Path, untracked)
+	}
 	var err error
 	switch {
 	case missing == nil:
-		err = os.RemoveAll(here)
+		err = release.RemoveAll(here)
 	case !errors.Is(missing, fs.ErrNotExist):
 		err = missing
 	case untracked == nil:
 		if err = os.MkdirAll(filepath.Dir(there), 0o755); err == nil {
-			err = os.Rename(here, there)
+			err = os.Rename(filepath.Join(s.dir, here), there)
 		}
 	case shared.Dir:
 		err = os.MkdirAll(there, 0o755)
 	default:
 		err = &SharedError{Path: shared.Path, File: there}
 	}
+	if err == nil {
+		err = release.MkdirAll(filepath.Dir(here), 0o755)
+	}
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(here), 0o755); err != nil {
+	top, err1 := filepath.EvalSymlinks(s.dir)
+	parent, err2 := filepath.EvalSymlinks(filepath.Join(s.dir, filepath.Dir(here)))
+	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
-	target, err := filepath.Rel(filepath.Dir(here), there)
-	if err != nil {
+	// Where the link really is: its target counts from there.
+	inside, err1 := filepath.Rel(top, parent)
+	target, err2 := filepath.Rel(filepath.Join(s.dir, inside), there)
+	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
-	return os.Symlink(target, here)
+	return release.Symlink(target, here)
 }

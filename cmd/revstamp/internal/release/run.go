@@ -340,6 +340,9 @@ func (r *run) commit(ctx context.Context) (int, error) {
 	for _, edit := range r.pending {
 		abs, opts := r.file(edit.Path), r.files()
 		opts.Create = edit.Before == nil
+		if r.cfg.Layout == config.Releases {
+			opts.Root = r.dir // what lies elsewhere, visitors have already
+		}
 		f, err := atomicfile.Open(abs, opts)
 		if err != nil {
 			return 0, err
