@@ -116,6 +116,11 @@ func (g *gitClient) ssh(s *gitState) []string {
 }
 
 func (g *gitClient) list(ctx context.Context, s *gitState, remote string, names []string) (map[string]gitdir.ID, error) {
+	if dir := s.directory(insteadOf(s.config, s.url(remote))); dir != "" {
+		if all, ok := listPlain(dir); ok {
+			return among(all, names), nil
+		}
+	}
 	args := append(quiet[:len(quiet):len(quiet)], "ls-remote", "--quiet")
 	args = append(append(args, s.uploadPack(remote)...), "--", remote)
 	out, err := g.call(ctx, nil, g.ssh(s), append(args, names...)...)
@@ -154,8 +159,7 @@ func (g *gitClient) fetch(ctx context.Context, s *gitState, remote string, refs 
 // uploadPack keeps remote.<name>.uploadpack from naming a program of this
 // machine. That of another one is not ours to choose.
 func (s *gitState) uploadPack(remote string) []string {
-	url := insteadOf(s.config, s.url(remote))
-	if strings.HasPrefix(url, "file://") || !strings.Contains(url, "://") && !scpLike(url) {
+	if url := insteadOf(s.config, s.url(remote)); url == "" || s.directory(url) != "" {
 		return []string{"--upload-pack=git-upload-pack"}
 	}
 	return nil

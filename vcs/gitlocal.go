@@ -61,7 +61,12 @@ type comparison struct {
 // It is done as git does it, by the stat data in the index, and only files that
 // these do not prove unchanged are read.
 func (g *gitCopy) check(ctx context.Context, s *gitState, c comparison) (*gitLocal, error) {
-	index, err := s.Index()
+	found, err := g.scan(s, &c)
+	return g.judgeScan(ctx, s, found, err, &c)
+}
+
+// judgeScan ends a check whose scan, or what it failed by, is there.
+func (g *gitCopy) judgeScan(ctx context.Context, s *gitState, found *scan, err error, c *comparison) (*gitLocal, error) {
 	var unknown *gitdir.UnknownError
 	if errors.As(err, &unknown) {
 		return g.ask(ctx, unknown.Feature)
@@ -69,24 +74,19 @@ func (g *gitCopy) check(ctx context.Context, s *gitState, c comparison) (*gitLoc
 	if err != nil {
 		return nil, err
 	}
-	l := &gitLocal{index: index, fresh: make(map[string]gitdir.Stat)}
-	found, err := g.scan(s, index, &c)
-	if err != nil {
-		return nil, err
-	}
-	l.conflicts = found.conflicts
+	l := &gitLocal{index: found.index, conflicts: found.conflicts, fresh: make(map[string]gitdir.Stat)}
 	if found.submodules {
 		asked, err := g.ask(ctx, "a submodule")
 		if err != nil {
 			return nil, err
 		}
 		for _, c := range asked.foreign {
-			if i, ok := find(index, c.path); ok && index.Entries[i].Mode == gitdir.ModeGitlink {
+			if i, ok := find(l.index, c.path); ok && l.index.Entries[i].Mode == gitdir.ModeGitlink {
 				l.foreign = append(l.foreign, c)
 			}
 		}
 	}
-	return l, g.judge(ctx, s, l, found.suspects, &c)
+	return l, g.judge(ctx, s, l, found.suspects, c)
 }
 
 // ask leaves the whole comparison to git.

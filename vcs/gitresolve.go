@@ -21,6 +21,8 @@ func (g *gitCopy) Resolve(ctx context.Context, want string, own Own) (*Target, e
 	if err := s.fixed(); err != nil {
 		return nil, err
 	}
+	scanned := g.scanAhead(s)
+	defer scanned() // of s
 	f, err := g.find(ctx, s, want)
 	if err != nil {
 		return nil, s.explain(err)
@@ -37,7 +39,7 @@ func (g *gitCopy) Resolve(ctx context.Context, want string, own Own) (*Target, e
 		lock.close()
 		return t, g.addInterrupted(s, t, lock)
 	}
-	return t, g.refuse(ctx, s, t, own)
+	return t, g.refuse(ctx, s, t, own, scanned)
 }
 
 // target compares what was found with HEAD.
@@ -172,11 +174,12 @@ func (s *gitState) tree0(id string) (gitdir.ID, error) {
 }
 
 // refuse is the error for whatever an update to t would lose, or could not do.
-func (g *gitCopy) refuse(ctx context.Context, s *gitState, t *Target, own Own) error {
+func (g *gitCopy) refuse(ctx context.Context, s *gitState, t *Target, own Own, scanned func() (*scan, error)) error {
 	if what := s.unfinished(); what != "" {
 		return &ConflictError{Detail: what}
 	}
-	l, err := g.check(ctx, s, comparison{own: own})
+	local, err := scanned()
+	l, err := g.judgeScan(ctx, s, local, err, &comparison{own: own})
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ type suspect struct {
 
 // scan is what a look at the stat data of the tracked files finds.
 type scan struct {
+	index      *gitdir.Index
 	suspects   []suspect // in order of their paths
 	conflicts  []string
 	submodules bool // one is checked out, which is git's to look at
@@ -33,7 +34,15 @@ const leastPart = 500
 // scan looks at every tracked file, or at those of c.only, at what is staged, and
 // at what the index does not know for sure. It waits for little but system calls,
 // so the processors share it, as git's do.
-func (g *gitCopy) scan(s *gitState, index *gitdir.Index, c *comparison) (*scan, error) {
+func (g *gitCopy) scan(s *gitState, c *comparison) (*scan, error) {
+	index, err := s.Index()
+	if err != nil {
+		return nil, err
+	}
+	return g.scanIndex(s, index, c)
+}
+
+func (g *gitCopy) scanIndex(s *gitState, index *gitdir.Index, c *comparison) (*scan, error) {
 	changed, gone, err := s.staged(index)
 	if err != nil {
 		return nil, err
@@ -48,7 +57,7 @@ func (g *gitCopy) scan(s *gitState, index *gitdir.Index, c *comparison) (*scan, 
 		all.Go(func() { g.scanPart(s, found, index, part, changed, c) })
 	}
 	all.Wait()
-	whole := new(scan)
+	whole := &scan{index: index}
 	for _, p := range parts {
 		whole.suspects = append(whole.suspects, p.suspects...)
 		whole.conflicts = append(whole.conflicts, p.conflicts...)
@@ -63,6 +72,30 @@ func (g *gitCopy) scan(s *gitState, index *gitdir.Index, c *comparison) (*scan, 
 	}
 	slices.SortFunc(whole.suspects, func(a, b suspect) int { return strings.Compare(a.path, b.path) })
 	return whole, nil
+}
+
+// scanAhead scans while something else is waited for, such as the answer of a
+// remote. The function that it returns waits for the end.
+//
+// It reads no objects, for those are not to be read by two at once: where the
+// index is not of HEAD's tree, and they are needed, the scan waits as well.
+func (g *gitCopy) scanAhead(s *gitState) func() (*scan, error) {
+	var index *gitdir.Index
+	var found *scan
+	var err error
+	var all sync.WaitGroup
+	all.Go(func() {
+		if index, err = s.Index(); err == nil && index.Tree == s.tree() {
+			found, err = g.scanIndex(s, index, &comparison{})
+		}
+	})
+	return func() (*scan, error) {
+		all.Wait()
+		if found == nil && err == nil {
+			found, err = g.scanIndex(s, index, &comparison{})
+		}
+		return found, err
+	}
 }
 
 func (g *gitCopy) scanPart(s *gitState, found *scan, index *gitdir.Index, entries []gitdir.IndexEntry,

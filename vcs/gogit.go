@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -46,39 +45,22 @@ func (h *goGit) safeDirectories(context.Context) ([]string, error) {
 // where is the URL to talk to, and the directory when it is one of this machine.
 func (h *goGit) where(s *gitState, remote string) (url, dir string, err error) {
 	url = insteadOf(s.config, s.url(remote))
-	switch path, isFile := strings.CutPrefix(url, "file://"); {
-	case url == "":
+	if url == "" {
 		return "", "", fmt.Errorf("git remote %q has no URL", remote)
-	case isFile:
-		return url, path, nil
+	}
+	if dir := s.directory(url); dir != "" {
+		return url, dir, nil
+	}
+	feature := ""
+	switch scheme, _, isURL := strings.Cut(url, "://"); {
 	case remoteHelper(url) != "":
-		return "", "", &UnsupportedError{System: "git", Feature: "the remote helper " + remoteHelper(url), Install: "git"}
-	case strings.Contains(url, "://"):
-		if strings.Contains(url[:strings.Index(url, "://")], "ssh") {
-			return "", "", &UnsupportedError{System: "git", Feature: "an ssh remote", Install: "git"}
-		}
+		feature = "the remote helper " + remoteHelper(url)
+	case !isURL || strings.Contains(scheme, "ssh"):
+		feature = "an ssh remote"
+	default:
 		return url, "", nil
-	case scpLike(url):
-		return "", "", &UnsupportedError{System: "git", Feature: "an ssh remote", Install: "git"}
-	case filepath.IsAbs(url):
-		return url, url, nil
 	}
-	return url, filepath.Join(s.Work, url), nil
-}
-
-// remoteHelper is the program that a URL of the form helper::address names.
-func remoteHelper(url string) string {
-	helper, _, ok := strings.Cut(url, "::")
-	if !ok || strings.ContainsAny(helper, "/:[") {
-		return ""
-	}
-	return helper
-}
-
-// scpLike reports whether a URL is of the form host:path.
-func scpLike(url string) bool {
-	host, _, ok := strings.Cut(url, ":")
-	return ok && !strings.Contains(host, "/")
+	return "", "", &UnsupportedError{System: "git", Feature: feature, Install: "git"}
 }
 
 func (h *goGit) list(ctx context.Context, s *gitState, remote string, names []string) (map[string]gitdir.ID, error) {
@@ -86,65 +68,16 @@ func (h *goGit) list(ctx context.Context, s *gitState, remote string, names []st
 	if err != nil {
 		return nil, err
 	}
-	all := make(map[string]gitdir.ID)
+	var all map[string]gitdir.ID
 	if dir != "" {
-		err = listFiles(dir, all)
+		all, err = listDirectory(dir)
 	} else {
-		err = listURL(ctx, s, url, all)
+		all, err = listURL(ctx, s, url)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", publicURL(url), err)
 	}
-	for name := range all {
-		if !listed(strings.TrimSuffix(name, "^{}"), names) {
-			delete(all, name)
-		}
-	}
-	return all, nil
-}
-
-// listed reports whether a name is among patterns, which may end in a star.
-func listed(name string, patterns []string) bool {
-	for _, p := range patterns {
-		prefix, star := strings.CutSuffix(p, "*")
-		if name == p || star && strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
-}
-
-func listFiles(dir string, all map[string]gitdir.ID) error {
-	repo, err := gitdir.OpenBare(dir)
-	if err != nil {
-		return err
-	}
-	objects, err := repo.Objects()
-	if err != nil {
-		return err
-	}
-	defer objects.Close() // only read
-	head, err := repo.Head()
-	if err != nil {
-		return err
-	}
-	if !head.ID.IsZero() {
-		all["HEAD"] = head.ID
-	}
-	refs, err := repo.Refs("refs/")
-	if err != nil {
-		return err
-	}
-	for name, ref := range refs {
-		all[name] = ref.ID
-		if !strings.HasPrefix(name, "refs/tags/") {
-			continue
-		}
-		if c, err := objects.Commit(ref.ID); err == nil && c.ID != ref.ID {
-			all[name+"^{}"] = c.ID
-		}
-	}
-	return nil
+	return among(all, names), nil
 }
 
 func (h *goGit) fetch(ctx context.Context, s *gitState, remote string, refs []string) error {

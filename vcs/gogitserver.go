@@ -64,12 +64,13 @@ func redacted(err error) error {
 	return errors.New(redact(err.Error()))
 }
 
-func listURL(ctx context.Context, s *gitState, url string, all map[string]gitdir.ID) error {
+func listURL(ctx context.Context, s *gitState, url string) (map[string]gitdir.ID, error) {
 	session, has, err := server(ctx, s, url)
 	if err != nil {
-		return redacted(err)
+		return nil, redacted(err)
 	}
 	defer session.Close() // nothing is asked of it
+	all := make(map[string]gitdir.ID)
 	for name, hash := range has.References {
 		all[name] = gitdir.ID(hash)
 	}
@@ -79,7 +80,7 @@ func listURL(ctx context.Context, s *gitState, url string, all map[string]gitdir
 	if has.Head != nil {
 		all["HEAD"] = gitdir.ID(*has.Head)
 	}
-	return nil
+	return all, nil
 }
 
 // fetchURL stores what refs (full names, or ids) reach, and is not here.
