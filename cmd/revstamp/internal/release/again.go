@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// lastBackoff is the longest time between two attempts.
+// lastBackoff is how long the time between two attempts grows, unless it is longer
+// from the beginning.
 const lastBackoff = 10 * time.Minute
 
 // again makes of a job that has failed one to be done once more, under a unique
@@ -17,9 +18,11 @@ func (j *Job) again(now time.Time) bool {
 	if j.Foreground || j.Attempt+1 >= j.Attempts {
 		return false
 	}
-	wait := min(j.Backoff<<min(j.Attempt, 20), lastBackoff)
-	if wait < j.Backoff {
-		wait = lastBackoff // it ran over
+	wait := j.Backoff
+	for range j.Attempt {
+		if wait < lastBackoff {
+			wait = min(2*wait, lastBackoff)
+		}
 	}
 	j.Attempt++
 	j.NotBefore = now.Add(wait).UTC()
