@@ -62,6 +62,9 @@ func (c *Config) Abs(name string) string {
 	return filepath.Join(c.Dir, filepath.FromSlash(name))
 }
 
+// StateDir is the state directory, as a path of its own.
+func (c *Config) StateDir() string { return filepath.Join(c.Dir, filepath.FromSlash(c.State)) }
+
 // Current is the link to the live release.
 func (c *Config) Current() string { return filepath.Join(c.Dir, currentLink) }
 
@@ -75,7 +78,7 @@ func (c *Config) SharedDir() string { return filepath.Join(c.Dir, sharedDir) }
 func (r *reader) layout(c *Config) keys {
 	return keys{
 		"layout":    oneOf(r, &c.Layout, InPlace, Releases),
-		"keep":      r.number(&c.Keep, 1, 100_000),
+		"keep":      r.number(&c.Keep, 2, 100_000),
 		"unchanged": oneOf(r, &c.Unchanged, Copy, Link),
 		"shared": r.list(func(v value) {
 			s := Shared{Pos: r.pos(v.node)}

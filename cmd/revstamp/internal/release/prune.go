@@ -18,7 +18,7 @@ func (s *Site) prune(ctx context.Context) {
 		return
 	}
 	seen := make(map[string]bool)
-	keep, failed := max(s.Config.Keep, 2), 1
+	keep, failed := s.Config.Keep, 1
 	for _, live := range []bool{true, false} {
 		for _, r := range all { // newest first
 			if r.Dir == "" || seen[r.Dir] || (r.Status == Live) != live {

@@ -35,8 +35,9 @@ func (s *Site) standing(in intent) (*Release, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil // removed long ago
 	case err != nil:
-		return nil, err
-	case len(differ) > 0:
+		differ = []string{err.Error()}
+	}
+	if len(differ) > 0 {
 		s.observer().Warn("release %s is not any more what it was: %s; it is built anew", r.ID, listed(differ))
 		return nil, nil
 	}
@@ -155,7 +156,7 @@ func (s *Site) handEdited(r *Release) []string {
 	}
 	var names []string
 	for _, st := range s.Config.Stamp {
-		info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(st.File)))
+		info, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(st.File)))
 		if err != nil || slices.Contains(names, st.File) {
 			continue
 		}
