@@ -173,7 +173,7 @@ func (s *assetSite) rewritten() (func(path string) bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	under, err := filepath.Rel(cfg.Dir, root)
+	under, err := filepath.Rel(cfg.Abs("."), root)
 	return func(name string) bool {
 		return slices.ContainsFunc(cfg.Assets.Rewrite, func(pattern string) bool {
 			return doublestar.MatchUnvalidated(pattern, filepath.ToSlash(filepath.Join(under, name)))
@@ -190,7 +190,8 @@ func newManifest(a *app) *cobra.Command {
 		Short: "List the assets with their versions, for templates",
 		Long: `Manifest reads every asset under the root and writes a list of them as JSON: the
 versioned URL, version, digest, integrity and size of each, as they are once what
-assets.rewrite names is rewritten. Templates read it with the helpers that "revstamp helper" writes, or in Go with revstamp/templates.
+assets.rewrite names is rewritten. Templates read it with the helpers that "revstamp
+helper" writes, or in Go with revstamp/templates.
 
 Files whose name begins with a dot, or that lie in such a directory, are left
 out, and so are documents: pages, templates and texts.

@@ -121,7 +121,7 @@ func (r *rewriting) prepare(ctx context.Context, args []string) (*assets.Site, [
 
 // take takes from the configuration what no flag says.
 func (r *rewriting) take(cfg *config.Config) {
-	r.base, r.state = cfg.Dir, cfg.Abs(cfg.State)
+	r.base, r.state = cfg.Abs("."), cfg.StateDir()
 	if !r.given("host") {
 		r.hosts = cfg.Assets.Hosts
 	}

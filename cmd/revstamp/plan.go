@@ -55,6 +55,9 @@ func writeOwed(w io.Writer, p *release.Plan) error {
 	for _, ref := range p.Missing {
 		fmt.Fprintf(w, "%s:%d:%d: %s is not there\n", ref.File, ref.Line, ref.Column, ref.URL)
 	}
+	for _, ref := range p.Mismatched {
+		fmt.Fprintf(w, "%s:%d:%d: browsers will refuse %s: its integrity is not what the page says\n", ref.File, ref.Line, ref.Column, ref.URL)
+	}
 	if len(p.Jobs) == 0 {
 		return nil
 	}

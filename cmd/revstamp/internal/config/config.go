@@ -33,7 +33,7 @@ type Config struct {
 
 	// Of the releases layout alone.
 	Shared    []Shared
-	Keep      int // complete releases that are kept; 5 by default
+	Keep      int // complete releases that are kept, with the live one; 5 by default, 2 at least
 	Unchanged Unchanged
 }
 

@@ -47,6 +47,9 @@ type Edit struct {
 	Stamped []stamp.Change     `json:"stamped,omitempty"`
 	Refs    []assets.Reference `json:"references,omitempty"` // with their versions
 	Missing []assets.Reference `json:"missing,omitempty"`    // those that lead nowhere
+
+	// Mismatched are elements whose integrity attribute does not hold.
+	Mismatched []assets.Reference `json:"mismatched,omitempty"`
 }
 
 // Role orders the files of a release: what refers to a file comes after it.
@@ -190,6 +193,7 @@ func (e *edits) apply(abs string, content []byte) (Edit, error) {
 			return edit, err
 		}
 		edit.After, edit.Refs, edit.Missing = result.Out, result.References, result.Missing
+		edit.Mismatched = result.Mismatched
 	}
 	return edit, nil
 }

@@ -86,6 +86,10 @@ func (i *inspection) plan(ctx context.Context) {
 		m := p.Missing[0]
 		i.add("assets", Doubt, "mend them, or refuse them with assets.strict: true",
 			"%s without a file, the first in %s:%d: %s", plural(len(p.Missing), "reference"), m.File, m.Line, m.URL)
+	case len(p.Mismatched) > 0:
+		m := p.Mismatched[0]
+		i.add("assets", Problem, "correct the attribute, or the file",
+			"browsers will refuse %s: its integrity is not what %s:%d says", m.URL, m.File, m.Line)
 	case i.cfg.Assets != nil:
 		i.add("assets", Good, "", "no reference leads nowhere")
 	}

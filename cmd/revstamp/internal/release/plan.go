@@ -29,7 +29,12 @@ type Plan struct {
 	Files   []vcs.Change       `json:"files,omitempty"`
 	Edits   []Edit             `json:"edits,omitempty"` // those that change a file
 	Missing []assets.Reference `json:"missing,omitempty"`
-	Jobs    []Job              `json:"jobs,omitempty"`
+
+	// Mismatched are elements that browsers will refuse, for what they load has
+	// another integrity than they say.
+	Mismatched []assets.Reference `json:"mismatched,omitempty"`
+
+	Jobs []Job `json:"jobs,omitempty"`
 
 	work   *work
 	astray bool // in the releases layout: the live release is not what visitors have
@@ -235,6 +240,7 @@ func (w *work) preview(ctx context.Context, p *Plan, view *tree) error {
 	}
 	for _, edit := range all {
 		p.Missing = append(p.Missing, edit.Missing...)
+		p.Mismatched = append(p.Mismatched, edit.Mismatched...)
 		if !bytes.Equal(edit.Before, edit.After) {
 			p.Edits = append(p.Edits, edit)
 		}

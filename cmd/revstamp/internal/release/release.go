@@ -59,7 +59,7 @@ type Site struct {
 // Open prepares cfg's site. It touches nothing: the state directory is made
 // by the first release.
 func Open(cfg *config.Config) *Site {
-	return &Site{Config: cfg, state: &state{dir: filepath.Join(cfg.Dir, cfg.State)}}
+	return &Site{Config: cfg, state: &state{dir: cfg.StateDir()}}
 }
 
 // StateDir is where the journal, the lock and the backups of s are.

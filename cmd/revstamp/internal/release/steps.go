@@ -237,6 +237,9 @@ func (s assetsStep) Run(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	for _, m := range s.plan.Mismatched {
+		s.site.observer().Warn("%s:%d:%d: browsers will refuse %s: its integrity is not what the page says", m.File, m.Line, m.Column, m.URL)
+	}
 	s.pending = append(changed(all), s.pending...)
 	copies, err := edits.copyAssets(ctx)
 	if err != nil {
