@@ -1,11 +1,11 @@
 package gitdir
 
 import (
-	"bytes"
 	"crypto/sha1"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -52,9 +52,9 @@ func ReadIndex(file string) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	var data bytes.Buffer
-	data.Grow(int(info.Size()) + bytes.MinRead)
-	if _, err := data.ReadFrom(f); err != nil {
+	var data strings.Builder
+	data.Grow(int(info.Size()))
+	if _, err := io.Copy(&data, f); err != nil {
 		return nil, err
 	}
 	x, err := ParseIndex(data.String())
