@@ -81,7 +81,7 @@ func BenchmarkScan(b *testing.B) {
 		name string
 		kind Kind
 		src  []byte
-	}{{"HTML", HTML, page}, {"CSS", CSS, sheet}} {
+	}{{"HTML", HTML, page}, {"CSS", CSS, sheet}, {"JS", JS, benchModule()}} {
 		b.Run(c.name, func(b *testing.B) {
 			b.SetBytes(int64(len(c.src)))
 			b.ReportAllocs()
@@ -93,9 +93,27 @@ func BenchmarkScan(b *testing.B) {
 	}
 }
 
+// benchModule is a module of ordinary code.
+func benchModule() []byte {
+	const code = `
+/** Returns the total of an order, in cents. */
+export function total(order, rates = {}) {
+	const lines = order.lines.filter((l) => !/^(void|free)$/i.test(l.kind));
+	for (let i = 0, n = lines.length; i < n; i++) {
+		if (lines[i].price == null) { throw new Error("line " + (i + 1) + " has no price"); }
+		rates[lines[i].id] = Math.round(lines[i].price * 100 / (rates.base || 1)); // rounded
+	}
+	return lines.reduce((sum, l) => sum + l.amount * rates[l.id], 0);
+}
+class Basket extends Store { get label() { return ` + "`${this.name}: ${total(this.order)}`" + `; } }
+`
+	return []byte("import { Store } from './store.js';\n" + strings.Repeat(code, 200) + "//# sourceMappingURL=basket.js.map\n")
+}
+
 type nowhere struct{}
 
 func (nowhere) url(text, string)    {}
+func (nowhere) module(text, string) {}
 func (nowhere) base(text)           {}
 func (nowhere) integrity(_, _ text) {}
 

@@ -26,6 +26,8 @@ import (
 // by digest with the same content, and so on for what that references. A file
 // that changed so short before that it may change again and look the same is read
 // again. Documents with integrity attributes for files of the site are always read.
+// Whether modules have versions is found out anew, if a document has any and that is
+// ModulesWhenKnown.
 //
 // It is a hint and no more: what cannot be read is as good as none, and it may be
 // removed at any time. Two processes may use one at the same time; the last wins.
@@ -35,7 +37,8 @@ type Cache struct {
 
 	docs    map[string]cachedDoc // by name
 	assets  []cachedAsset
-	changed bool // Save has something to write
+	modules answer // of the site: the same must hold
+	changed bool   // Save has something to write
 }
 
 type cachedDoc struct {
@@ -80,6 +83,14 @@ func OpenCache(file, key string) *Cache {
 // restore marks the documents that need not be read, and gives the catalog of the
 // site the digests that hold.
 func (c *Cache) restore(ctx context.Context, site *siteConfig, all []Rewritten) error {
+	if c.modules != 0 {
+		if _, err := site.versionsModules(); err != nil {
+			return err
+		}
+		if site.modulesAnswer() != c.modules {
+			c.docs, c.assets = nil, nil
+		}
+	}
 	found, holds := c.look(site)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -166,7 +177,7 @@ func (c *Cache) keep(site *siteConfig, all []Rewritten, root string) {
 		}
 	}
 	c.changed = c.changed || len(next.docs) != len(c.docs)
-	c.docs, c.assets = next.docs, next.assets
+	c.docs, c.assets, c.modules = next.docs, next.assets, site.modulesAnswer()
 }
 
 // settled is the identity of a file whose result may be remembered; zero if not.
@@ -258,11 +269,12 @@ func prune(dir, ext string) error {
 // cacheMagic begins a cache, and changes with its format, in which numbers are
 // varints, texts and lists have their length before them, and the last 32 bytes are
 // the SHA-256 of all others.
-const cacheMagic = "revstamp cache 1\n"
+const cacheMagic = "revstamp cache 2\n"
 
 func (c *Cache) encode() []byte {
 	b := append([]byte(cacheMagic), c.key[:]...)
 	e := encoder{b}
+	e.int(int(c.modules))
 	e.int(len(c.assets))
 	for _, a := range c.assets {
 		e.text(a.path)
@@ -310,6 +322,7 @@ func (c *Cache) decode(data []byte) {
 		return
 	}
 	d := decoding{b: rest}
+	modules := answer(d.int())
 	assets := make([]cachedAsset, d.len())
 	for i := range assets {
 		assets[i] = cachedAsset{path: d.text(), exists: d.flag(), regular: d.flag(), id: d.identity(), version: d.text(), looked: d.ints(len(assets))}
@@ -325,7 +338,7 @@ func (c *Cache) decode(data []byte) {
 		docs[name] = doc
 	}
 	if !d.bad && len(d.b) == 0 {
-		c.assets, c.docs = assets, docs
+		c.assets, c.docs, c.modules = assets, docs, modules
 	}
 }
 

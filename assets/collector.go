@@ -33,6 +33,18 @@ var collectors = sync.Pool{New: func() any { return new(collector) }}
 // collect finds the references in src, a document of that kind at that path
 // under the root, in order. The caller calls release when done with them.
 func (s *siteConfig) collect(src []byte, kind Kind, docPath string) (*collector, error) {
+	c := s.collector(src, kind, docPath)
+	scan(c, &c.html, src, kind)
+	if c.err != nil {
+		err := c.err
+		c.release()
+		return nil, err
+	}
+	return c, nil
+}
+
+// collector returns one for src.
+func (s *siteConfig) collector(src []byte, kind Kind, docPath string) *collector {
 	c := collectors.Get().(*collector)
 	c.site, c.src, c.err = s, src, nil
 	c.refs, c.missing, c.sums, c.dir = c.refs[:0], c.missing[:0], c.sums[:0], c.dir[:0]
@@ -44,13 +56,7 @@ func (s *siteConfig) collect(src []byte, kind Kind, docPath string) (*collector,
 			c.dir = append(append(c.dir, dir...), '/')
 		}
 	}
-	scan(c, &c.html, src, kind)
-	if c.err != nil {
-		err := c.err
-		c.release()
-		return nil, err
-	}
-	return c, nil
+	return c
 }
 
 // lookups are the assets that were looked at, each once.
@@ -65,14 +71,14 @@ func (c *collector) release() {
 	clear(c.sums)
 	clear(c.looked)
 	c.src, c.site = nil, nil
-	c.html.sink, c.html.src, c.html.css.sink, c.html.css.t = nil, nil, nil, text{}
+	c.html.forget()
 	collectors.Put(c)
 }
 
 // scan runs the scanners of a kind over src.
 func scan(to sink, h *htmlScanner, src []byte, kind Kind) {
 	masked := mask(src, kind)
-	h.sink, h.css.sink = to, to
+	h.sink, h.css.sink, h.js.sink = to, to, to
 	h.layered = len(src) > 0 && &masked[0] != &src[0]
 	h.xml = kind&SVG != 0
 	switch {
@@ -80,6 +86,8 @@ func scan(to sink, h *htmlScanner, src []byte, kind Kind) {
 		h.css.scan(text{b: masked}, "&")
 	case kind&WebManifest != 0:
 		scanManifest(to, masked, &h.dec)
+	case kind&JS != 0:
+		h.js.scan(masked, 0)
 	default:
 		h.scan(masked)
 	}
@@ -123,6 +131,17 @@ func (c *collector) url(u text, amp string) {
 	}
 	if t, ok := c.lead(u); ok {
 		c.add(t, amp)
+	}
+}
+
+// module takes the URL of a module, if such have versions at all.
+func (c *collector) module(u text, amp string) {
+	if c.err != nil {
+		return
+	}
+	var all bool
+	if all, c.err = c.site.versionsModules(); all {
+		c.url(u, amp)
 	}
 }
 

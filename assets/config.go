@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // siteConfig is a Site's settings, checked and made ready, and what it has
@@ -26,6 +27,8 @@ type siteConfig struct {
 	wrote     func(path string) bool          // nil: nothing
 	names     func() (map[string]bool, error) // of the assets that are listed
 	sums      sync.Map                        // of integrityKey to func() integrity
+	modules   func() (bool, error)            // whether their URLs have versions
+	answer    atomic.Int32                    // what that said: an answer
 }
 
 // ready returns the settings of the site.
@@ -47,6 +50,7 @@ func (s *Site) check() (*siteConfig, error) {
 		wrote:     s.Written,
 	}
 	c.names = sync.OnceValues(c.listNames)
+	c.modules = sync.OnceValues(c.importersAreKnown)
 	if s.FS == nil {
 		return nil, errors.New("assets: no asset root")
 	}
@@ -63,6 +67,13 @@ func (s *Site) check() (*siteConfig, error) {
 		}
 	default:
 		return nil, fmt.Errorf("assets: style %q is not known: it is query or name", s.Style)
+	}
+	switch s.Modules {
+	case ModulesWhenKnown:
+	case AllModules, NoModules:
+		c.modules = func() (bool, error) { return s.Modules == AllModules, nil }
+	default:
+		return nil, fmt.Errorf("assets: modules %q is not known: it is auto, all or none", s.Modules)
 	}
 	if c.param == "" {
 		c.param = "v"

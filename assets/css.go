@@ -8,6 +8,9 @@ type sink interface {
 	// url takes a URL, with all escapes decoded but the URL's own. amp is how
 	// '&' is spelled where it stands.
 	url(u text, amp string)
+	// module takes the URL of a module where that is its identity: one that it is
+	// imported by, or the same.
+	module(u text, amp string)
 	// base takes the href of the document's first base element.
 	base(u text)
 	// integrity takes the attribute of that name and the URL of what it is for.
@@ -23,14 +26,16 @@ type cssScanner struct {
 	amp  string
 	// sets has a bit for each open parenthesis, the innermost lowest: set for
 	// image-set( alone, where a string is a URL.
-	sets uint64
+	sets    uint64
+	comment span // the last that names a source map
+	mapURL  span
 }
 
 // cssStop marks the bytes at which something begins or ends.
 var cssStop = [256]bool{'/': true, '"': true, '\'': true, '(': true, ')': true, '@': true, '\\': true}
 
 func (c *cssScanner) scan(t text, amp string) {
-	c.t, c.amp, c.sets = t, amp, 0
+	c.t, c.amp, c.sets, c.comment = t, amp, 0, span{}
 	b := t.b
 	for i := 0; i < len(b); {
 		if !cssStop[b[i]] {
@@ -39,7 +44,7 @@ func (c *cssScanner) scan(t text, amp string) {
 		}
 		switch b[i] {
 		case '/':
-			i = skipComment(b, i)
+			i = c.slash(i)
 		case '\\':
 			i = c.escapedName(i)
 		case '"', '\'':
@@ -53,6 +58,20 @@ func (c *cssScanner) scan(t text, amp string) {
 			i = c.atRule(i + 1)
 		}
 	}
+	if c.comment.end > 0 && skipBlank(b, c.comment.end) == len(b) && c.sink != nil {
+		c.sink.url(t.sub(c.mapURL.start, c.mapURL.end), amp)
+	}
+}
+
+// slash takes a comment, if one is at i.
+func (c *cssScanner) slash(i int) int {
+	end := skipComment(c.t.b, i)
+	if end > i+3 && bytes.HasSuffix(c.t.b[i+2:end], []byte("*/")) {
+		if u := sourceMapURL(c.t.b, i+2, end-2); u.end > 0 {
+			c.comment, c.mapURL = span{i, end}, u
+		}
+	}
+	return end
 }
 
 // skipComment returns the index after the comment at i, or after the byte at i

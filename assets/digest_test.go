@@ -54,7 +54,7 @@ func rewriteAll(t *testing.T, fsys fstest.MapFS) fstest.MapFS {
 	return out
 }
 
-// sheets is a site with every shape of references among style sheets.
+// sheets is a site with every shape of references among style sheets, and modules.
 var sheets = map[string]string{
 	"main.css":      `@import "theme.css"; a{b:url(img/bg.png)}`,
 	"theme.css":     `@import url(base/base.css?x=1); a{b:url("fonts/f.woff2#x")}`,
@@ -68,6 +68,9 @@ var sheets = map[string]string{
 	"img/bg.png":    "background",
 	"img/one.png":   "one",
 	"fonts/f.woff2": "font",
+	"js/app.js":     `import "./one.js"; new URL("../img/one.png", import.meta.url)`,
+	"js/one.js":     `import "./two.js?v=stale"; import "react"`,
+	"js/two.js":     `export * from "./one.js"; import("./two.js")`,
 	"index.html":    `<link href="main.css"><link href="above.css"><img src="img/one.png">`,
 }
 
@@ -77,7 +80,7 @@ func TestDigestIsOfFinalBytes(t *testing.T) {
 	t.Parallel()
 	site := tree(sheets)
 	final, versions := rewriteAll(t, site), versionsOf(t, site, true)
-	for _, name := range []string{"main.css", "theme.css", "base/base.css", "alone.css", "above.css", "img/bg.png"} {
+	for _, name := range []string{"main.css", "theme.css", "base/base.css", "alone.css", "above.css", "img/bg.png", "js/app.js"} {
 		if got, want := versions[name], fmt.Sprintf("%x", sha256.Sum256(final[name].Data))[:digestLen]; got != want {
 			t.Errorf("Version(%q) = %q, want %q", name, got, want)
 		}
@@ -131,7 +134,9 @@ var reaches = func() map[string][]string {
 	return map[string][]string{
 		"img/bg.png":    append([]string{"base/base.css", "img/bg.png", "main.css", "theme.css"}, cycle...),
 		"fonts/f.woff2": {"fonts/f.woff2", "main.css", "theme.css"},
-		"img/one.png":   append([]string{"img/one.png", "self.css"}, cycle...),
+		"img/one.png":   append([]string{"img/one.png", "self.css", "js/app.js"}, cycle...),
+		"js/two.js":     {"js/app.js", "js/one.js", "js/two.js"},
+		"js/app.js":     {"js/app.js"},
 		"two.css":       cycle,
 		"self.css":      {"above.css", "self.css"},
 		"alone.css":     {"alone.css"},

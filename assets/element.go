@@ -168,14 +168,24 @@ func elementOf(name []byte) *element {
 	return &anyElement
 }
 
+// hasRel reports whether a link element's rel has that word.
+func hasRel(rel []byte, word string) bool {
+	for r := range bytes.FieldsSeq(rel) {
+		if equalFold(r, word) {
+			return true
+		}
+	}
+	return false
+}
+
 // linkIsFetched reports whether a link element of that rel fetches what it
 // names. The URL of a manifest, of an alternate or canonical page is an identity
-// that others keep; that of a preloaded module has to be the one that is imported.
+// that others keep.
 func linkIsFetched(rel []byte) bool {
 	alternate, stylesheet := false, false
 	for r := range bytes.FieldsSeq(rel) {
 		switch {
-		case equalFold(r, "manifest"), equalFold(r, "canonical"), equalFold(r, "modulepreload"):
+		case equalFold(r, "manifest"), equalFold(r, "canonical"):
 			return false
 		case equalFold(r, "alternate"):
 			alternate = true

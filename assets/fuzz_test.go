@@ -27,10 +27,10 @@ func addSeeds(f *testing.F, add func(src []byte, kind Kind)) {
 
 // FuzzHTML: the scanner hands on URLs that lie in the document, in order.
 func FuzzHTML(f *testing.F) {
-	addSeeds(f, func(src []byte, kind Kind) { f.Add(src, uint8(kind)) })
-	f.Fuzz(func(t *testing.T, src []byte, kind uint8) {
+	addSeeds(f, func(src []byte, kind Kind) { f.Add(src, uint16(kind)) })
+	f.Fuzz(func(t *testing.T, src []byte, kind uint16) {
 		if unreadable(src) == "" {
-			urlsIn(t, src, Kind(kind)&^(CSS|SVG|WebManifest)|HTML)
+			urlsIn(t, src, Kind(kind)&^assetKinds|HTML)
 		}
 	})
 }
@@ -39,10 +39,10 @@ func FuzzHTML(f *testing.F) {
 func FuzzCSS(f *testing.F) {
 	addSeeds(f, func(src []byte, kind Kind) {
 		if kind&CSS != 0 {
-			f.Add(src, uint8(kind))
+			f.Add(src, uint16(kind))
 		}
 	})
-	f.Fuzz(func(t *testing.T, src []byte, kind uint8) {
+	f.Fuzz(func(t *testing.T, src []byte, kind uint16) {
 		if unreadable(src) == "" {
 			urlsIn(t, src, Kind(kind)|CSS)
 		}
@@ -55,16 +55,19 @@ func FuzzSVG(f *testing.F) { fuzzKind(f, SVG) }
 // FuzzWebManifest: the same of manifests.
 func FuzzWebManifest(f *testing.F) { fuzzKind(f, WebManifest) }
 
+// FuzzJS: the same of scripts.
+func FuzzJS(f *testing.F) { fuzzKind(f, JS) }
+
 // fuzzKind fuzzes the scanner of a language, below every layer.
 func fuzzKind(f *testing.F, language Kind) {
 	addSeeds(f, func(src []byte, kind Kind) {
 		if kind&language != 0 {
-			f.Add(src, uint8(kind))
+			f.Add(src, uint16(kind))
 		}
 	})
-	f.Fuzz(func(t *testing.T, src []byte, kind uint8) {
+	f.Fuzz(func(t *testing.T, src []byte, kind uint16) {
 		if unreadable(src) == "" {
-			urlsIn(t, src, Kind(kind)&^(HTML|CSS|SVG|WebManifest)|language)
+			urlsIn(t, src, Kind(kind)&^(HTML|assetKinds)|language)
 		}
 	})
 }
@@ -76,9 +79,9 @@ var fuzzTree = treeOf(fuzzCopy, "css/site.css", "img/a.png", "img/b.png", "img/Ã
 // FuzzRewrite holds Rewrite to its promises on any document, whatever it is
 // written in.
 func FuzzRewrite(f *testing.F) {
-	addSeeds(f, func(src []byte, kind Kind) { f.Add(src, uint8(kind), "42", "page.html") })
-	f.Add([]byte(`<img src=/a?x=1&amp>`), uint8(HTML), "\"&<?", "")
-	f.Fuzz(func(t *testing.T, src []byte, kind uint8, rev, docPath string) {
+	addSeeds(f, func(src []byte, kind Kind) { f.Add(src, uint16(kind), "42", "page.html") })
+	f.Add([]byte(`<img src=/a?x=1&amp>`), uint16(HTML), "\"&<?", "")
+	f.Fuzz(func(t *testing.T, src []byte, kind uint16, rev, docPath string) {
 		if rev == "" || docPath != "" && !fs.ValidPath(docPath) {
 			return
 		}
@@ -116,8 +119,9 @@ func TestRewriteEverything(t *testing.T) {
 		check("generated HTML", HTML, generateHTML(random))
 		check("generated CSS", CSS, generateCSS(random))
 		check("generated PHP", PHP, generatePHP(random))
+		check("generated JavaScript", JS, generateJS(random))
 	}
-	t.Logf("with %d generated documents: %d references", 3*generated, refs)
+	t.Logf("with %d generated documents: %d references", 4*generated, refs)
 	if refs < 1000 {
 		t.Errorf("%d references", refs)
 	}

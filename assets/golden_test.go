@@ -19,8 +19,8 @@ import (
 //
 //	tree PATH…           the files that exist, for all cases after it
 //	as KEY=VALUE…        the site and document, for all cases after it: name,
-//	                     path, url, host, param, rev, style; which assets are
-//	                     rewritten (rewrites, a suffix) and written by us (ours)
+//	                     path, url, host, param, rev, style, modules; which assets
+//	                     are rewritten (rewrites, a suffix) and written by us (ours)
 //	# NAME               a case begins
 //	in  TEXT             its document; a line break between two of them
 //	out TEXT             what is wanted; none: the same as in
@@ -108,7 +108,7 @@ func (g golden) want() string {
 }
 
 func (g golden) site() *Site {
-	s := &Site{FS: treeOf(g.tree...), URL: g.as["url"], Param: g.as["param"], Style: Style(g.as["style"])}
+	s := &Site{FS: treeOf(g.tree...), URL: g.as["url"], Param: g.as["param"], Style: Style(g.as["style"]), Modules: Modules(g.as["modules"])}
 	if s.Style != ByName {
 		s.Rev = "42"
 	}

@@ -10,6 +10,8 @@ type htmlScanner struct {
 	layered bool // src holds template code, each byte of it as NUL
 	xml     bool // src is a drawing of its own: XML
 	css     cssScanner
+	js      jsScanner
+	classic sink // takes the modules that scripts import which are none themselves; may be nil
 	dec     decoder
 	sumDec  decoder // of integrity attributes
 	attrs   []attr  // of the tag at hand, those that its element has a use for
@@ -46,6 +48,11 @@ func (h *htmlScanner) scan(src []byte) {
 			i = h.past(i, ">")
 		}
 	}
+}
+
+// forget lets go of the document.
+func (h *htmlScanner) forget() {
+	h.sink, h.src, h.css.sink, h.css.t, h.js.sink, h.js.src, h.classic = nil, nil, nil, text{}, nil, nil, nil
 }
 
 // inForeign reports whether markup is read as that of SVG or MathML.
@@ -164,7 +171,9 @@ func (h *htmlScanner) startTag(i int) int {
 		}
 	case scriptData:
 		if !foreign {
-			return scriptEnd(h.src, i)
+			end := scriptEnd(h.src, i)
+			h.script(i, end)
+			return end
 		}
 		return h.rawEnd(i, name)
 	case styleSheet:
@@ -294,7 +303,9 @@ func (h *htmlScanner) tag(el *element) {
 		case attrHref, attrXlinkHref:
 			h.href(el, a)
 		case attrSrc:
-			if !h.isModule(el) {
+			if h.isModule(el) {
+				h.sink.module(h.text(a), amp)
+			} else {
 				h.sink.url(h.text(a), amp)
 			}
 		case attrPoster, attrData, attrBackground:
@@ -329,14 +340,36 @@ func (h *htmlScanner) href(el *element, a attr) {
 			h.hasBase = true
 			h.sink.base(h.text(a))
 		}
-	case h.isModule(el): // of a drawing
+	case h.isModule(el), el.link && hasRel(h.value(attrRel), "modulepreload"):
+		h.sink.module(h.text(a), amp)
 	case !el.link || linkIsFetched(h.value(attrRel)):
 		h.sink.url(h.text(a), amp)
 	}
 }
 
-// isModule reports whether the tag loads a module. Its URL is its identity: the
-// imports of other modules name it without a version, and it would run twice.
+// script scans the content of a script element: a module, or an import map. The
+// element of another script, or of one that lies elsewhere, has no URLs in it.
+func (h *htmlScanner) script(start, end int) {
+	kind := bytes.TrimSpace(h.value(attrType))
+	switch {
+	case h.value(attrSrc) != nil:
+	case equalFold(kind, "module"):
+		h.js.scan(h.src[:end], start)
+	case equalFold(kind, "importmap"):
+		h.importMap(h.src[:end], start)
+	case h.classic != nil && isClassic(kind):
+		h.js.sink = h.classic
+		h.js.scan(h.src[:end], start)
+		h.js.sink = h.sink
+	}
+}
+
+// isClassic reports whether a script element of that type has a script.
+func isClassic(kind []byte) bool {
+	return len(kind) == 0 || hasFold(kind[max(0, len(kind)-len("javascript")):], "javascript")
+}
+
+// isModule reports whether the tag loads a module, which its URL is the identity of.
 func (h *htmlScanner) isModule(el *element) bool {
 	return el.content == scriptData && equalFold(bytes.TrimSpace(h.value(attrType)), "module")
 }

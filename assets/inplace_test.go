@@ -231,6 +231,12 @@ func TestCacheIsNeverWrong(t *testing.T) {
 		{"asset turns into one with integrity", func(tr *disk) {
 			tr.write("b.html", `<script src=/img/1.png integrity="sha256-x"></script>`)
 		}},
+		{"a module", func(tr *disk) { tr.write("js/a.js", `import "./b.js"`); tr.write("js/b.js", "b") }},
+		{"an import map that keeps modules from having versions", func(tr *disk) {
+			tr.write("map.html", `<script type=importmap>{"imports":{"js/":"/js/"}}</script>`)
+		}},
+		{"a module among those that have no version", func(tr *disk) { tr.write("js/c.js", `import "./a.js"`) }},
+		{"no such import map", func(tr *disk) { tr.write("map.html", "") }},
 		{"content under integrity", func(tr *disk) { tr.write("img/1.png", "another") }},
 	}
 	for _, rev := range []string{"42", ""} {

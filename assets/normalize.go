@@ -35,6 +35,8 @@ type normalizer struct {
 
 func (n *normalizer) base(text) {}
 
+func (n *normalizer) module(u text, amp string) { n.url(u, amp) }
+
 // url leaves alone what Rewrite never changes, as far as the URL tells.
 func (n *normalizer) url(u text, amp string) {
 	u = n.breaks.clean(u)

@@ -26,10 +26,11 @@ import (
 
 // recorder is the sink that keeps every URL.
 type recorder struct {
-	urls []string
-	t    testing.TB
-	src  []byte
-	last int
+	urls    []string
+	modules []string
+	t       testing.TB
+	src     []byte
+	last    int
 }
 
 func (r *recorder) base(text) {}
@@ -38,6 +39,16 @@ func (r *recorder) integrity(_, _ text) {}
 
 func (r *recorder) url(u text, _ string) {
 	r.urls = append(r.urls, strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(u.b)))
+	r.place(u)
+}
+
+func (r *recorder) module(u text, _ string) {
+	r.modules = append(r.modules, string(u.b))
+	r.place(u)
+}
+
+// place holds the scanners to telling what lies in the document, in order.
+func (r *recorder) place(u text) {
 	start, end := u.pos(0), u.pos(len(u.b))
 	if start < r.last || end < start || end > len(r.src) {
 		r.t.Errorf("URL %q at %d:%d after %d of %d bytes", u.b, start, end, r.last, len(r.src))
@@ -48,10 +59,12 @@ func (r *recorder) url(u text, _ string) {
 	}
 }
 
-func urlsIn(t testing.TB, src []byte, kind Kind) []string {
+func urlsIn(t testing.TB, src []byte, kind Kind) []string { return scanned(t, src, kind).urls }
+
+func scanned(t testing.TB, src []byte, kind Kind) *recorder {
 	r := &recorder{t: t, src: mask(src, kind)}
 	scan(r, new(htmlScanner), src, kind)
-	return r.urls
+	return r
 }
 
 // oracles find the URLs of documents without a layer.
@@ -145,15 +158,23 @@ func oracleCSS(src []byte) []string {
 	var urls []string
 	lexer := css.NewLexer(parse.NewInputBytes(bytes.Clone(src)))
 	var functions []string
-	at := ""
+	at, sourceMap := "", ""
 	for {
 		kind, data := lexer.Next()
+		if m := sourceMapRE.FindSubmatch(data); kind == css.CommentToken && m != nil {
+			sourceMap = string(m[1])
+		} else if kind != css.CommentToken && kind != css.WhitespaceToken && kind != css.ErrorToken {
+			sourceMap = ""
+		}
 		inFunction := ""
 		if len(functions) > 0 {
 			inFunction = functions[len(functions)-1]
 		}
 		switch kind {
 		case css.ErrorToken:
+			if sourceMap != "" {
+				urls = append(urls, sourceMap)
+			}
 			return urls
 		case css.WhitespaceToken, css.CommentToken:
 			continue
@@ -191,6 +212,8 @@ func oracleCSS(src []byte) []string {
 		}
 	}
 }
+
+var sourceMapRE = regexp.MustCompile(`^/\*[#@]\s*sourceMappingURL=(\S+?)\s*\*/$`)
 
 var cssEscapeRE = regexp.MustCompile(`(?s)\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[ \t\r\n\f])?|(\r\n|[\n\r\f])|(.)|$)`)
 
@@ -306,7 +329,7 @@ func oracleTag(tok html.Token, attrs map[string]string, foreign bool) []string {
 		case strings.HasSuffix(a.Key, "srcset"):
 			urls = append(urls, oracleSrcset(a.Val)...)
 		case tok.Data == "script" && strings.EqualFold(strings.TrimSpace(attrs["type"]), "module"):
-		case tok.Data == "link" && a.Key == "href" && !linkIsFetched([]byte(attrs["rel"])):
+		case tok.Data == "link" && a.Key == "href" && (!linkIsFetched([]byte(attrs["rel"])) || hasRel([]byte(attrs["rel"]), "modulepreload")):
 		default:
 			urls = append(urls, a.Val)
 		}
@@ -410,12 +433,12 @@ var oracleIsWrong = map[string]bool{
 	"HTML within svg":                                  true,
 	"style within svg decodes entities":                true,
 	"titles and text hold markup here, scripts do not": true, // nothing in a script is drawn
-	"a module keeps its URL":                           true, // encoding/xml knows no modules
-	"HTML within":                                      true, // encoding/xml knows no HTML
-	"an escape that the end cuts off":                  true, // nothing can be written after it
-	"what is no JSON is left as it is from there on":   true,
-	"function name with an escape in it":               true, // tdewolff compares "url" as written
-	"url with a modifier":                              true,
+	"a module":                        true, // encoding/xml knows no modules
+	"HTML within":                     true, // encoding/xml knows no HTML
+	"an escape that the end cuts off": true, // nothing can be written after it
+	"what is no JSON is left as it is from there on": true,
+	"function name with an escape in it":             true, // tdewolff compares "url" as written
+	"url with a modifier":                            true,
 }
 
 func pick(r *rand.Rand, from []string) string { return from[r.IntN(len(from))] }
@@ -490,7 +513,7 @@ var (
 	genCSS = []string{"a{", "}", ";", "b:", ")", "url(a.png)", "url( 'b.png' )", "URL(\"c.png\")", "@import", " \"d.css\"", " 'e.css' ",
 		"image-set(", "-webkit-image-set(", "src(\"f.png\")", "type(\"g\")", "local('h')", ",", " 1x", "/* url(i.png) */", "/*", "\\", "\\)", "\\6d ",
 		"url(\\61.png)", "url(j\\).png)", "url(k l)", "url(m\"n)", "url()", "url(data:x;y,z)", "\n", "\r\n", "(", "[", "]", "calc(", "#url(x)", "-url(y)",
-		"@namespace url(z);", "@charset 'x';", "@media x{", "<!--", "-->", "é", "\"", "'", "\"a\\\nb\"", "1px", "//x"}
+		"@namespace url(z);", "/*# sourceMappingURL=k.map */", "@charset 'x';", "@media x{", "<!--", "-->", "é", "\"", "'", "\"a\\\nb\"", "1px", "//x"}
 )
 
 // generateCSS makes CSS of whole tokens and of broken ones.

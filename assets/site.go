@@ -1,5 +1,5 @@
 // Package assets puts versions on the references to a site's assets: it finds
-// the URLs in HTML, CSS, SVG, web manifests and templates that name an existing
+// the URLs in HTML, CSS, JavaScript, SVG, web manifests and templates that name an existing
 // file under the asset root, and gives each the query parameter v, or a name with a fingerprint,
 // so that browsers may keep the file for a year.
 //
@@ -7,17 +7,20 @@
 // is rewritten itself. Every other byte of a document stays as it was, and
 // rewriting the result again changes nothing.
 //
-// References are looked for where HTML and CSS have URLs by their grammar: in the
+// References are looked for where HTML, CSS and JavaScript have URLs by their grammar: in the
 // attributes href, src, srcset, imagesrcset, poster, data, background and
 // xlink:href of the elements that define them, in style attributes and elements,
 // in the metas of Open Graph, X and Windows tiles, and in url(), src(), @import
 // and image-set(). In SVG any element's href counts, and in a web manifest the src
-// of icons and screenshots. Comments, scripts, the text of textarea and title, template
-// code and unknown attributes are not looked into.
+// of icons and screenshots. In JavaScript there are the specifiers of import, export and
+// import(), new URL(…, import.meta.url), and sourceMappingURL, which style sheets have, too; in
+// a page, module scripts and import maps are looked into. All other comments and strings, other
+// scripts in pages, the text of textarea and title, template
+// code and unknown attributes are not.
 //
-// Some URLs are identities, and stay: <link> to a manifest, to a canonical or
-// alternate page, to a preloaded module, and the source of a module script,
-// because other modules import it by its plain URL and it would run twice.
+// Some URLs are identities. Those of a <link> to a manifest, to a canonical or
+// alternate page stay. Those of modules have versions everywhere or nowhere, as
+// Modules says.
 //
 // A relative URL resolves against the document, or against its first base
 // element from where that stands. Its query and fragment, percent-encoding,
@@ -79,6 +82,9 @@ type Site struct {
 	// copy too, if there is a file of the name without; but with nil and ByQuery
 	// no name is looked at in this way.
 	Written func(path string) bool
+	// Modules says whether the URLs of JavaScript modules have versions; "" is
+	// ModulesWhenKnown. Rewrites is asked for pages, too, then.
+	Modules Modules
 	// Strict makes missing files an error.
 	Strict bool
 
@@ -191,7 +197,7 @@ func (d Document) kind() (k Kind, why string) {
 	}
 	k, ok := KindOf(name)
 	if !ok {
-		return 0, "neither HTML nor CSS by its name"
+		return 0, "its name tells no language that has references"
 	}
 	return k, ""
 }

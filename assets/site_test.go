@@ -115,7 +115,7 @@ func TestKindOf(t *testing.T) {
 		"a.html.twig": HTML | Jinja, "a.css.j2": CSS | Jinja, "a.gohtml": HTML | Mustache, "a.tmpl": HTML | Mustache,
 		"a.html.erb": HTML | ERB, "a.css.erb": CSS | ERB,
 		"a.svg": SVG, "a.svg.twig": SVG | Jinja, "app.webmanifest": WebManifest, "app.webmanifest.php": WebManifest | PHP,
-		"a.js": 0, "a": 0, "a.js.erb": 0, "a.yaml.j2": 0, "a.txt.tmpl": 0, "html": 0, ".html": HTML,
+		"a.js": JS, "a.min.mjs": JS, "a.js.erb": JS | ERB, "a.cjs": 0, "a.ts": 0, "a": 0, "a.yaml.j2": 0, "a.txt.tmpl": 0, "html": 0, ".html": HTML,
 	} {
 		if got, ok := KindOf(name); got != want || ok != (want != 0) {
 			t.Errorf("KindOf(%q) = %v, %v, want %v", name, got, ok, want)

@@ -168,7 +168,7 @@ var documents = map[string]bool{
 
 func init() {
 	for ext, kind := range kindsByExt {
-		if kind&(CSS|SVG|WebManifest) == 0 {
+		if kind&assetKinds == 0 {
 			documents[ext] = true
 		}
 	}
