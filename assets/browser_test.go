@@ -37,10 +37,21 @@ func browserSite(t *testing.T) map[string]string {
 <svg width=10 height=10><use href="img/sprite.svg#s"/><image href="img/e.png"/></svg>
 <p style="background: url('img/f.png')">styled</p>
 <script src=js/app.js></script>
+<script type=importmap>{"imports": {"lib": "./js/m/lib.mjs"}}</script>
+<script type=module src=js/m/main.mjs></script>
+<script type=module>import "./js/m/once.mjs"</script>
 `,
-		"css/site.css":   `@import "more.css"; .b { background: url(../img/g.png) }`,
-		"css/more.css":   `body { background-image: image-set("../img/h.png" 1x, "../img/h2.png" 2x) }`,
-		"js/app.js":      `document.title = "ran"; document.body.append("script ran")`,
+		"css/site.css": `@import "more.css"; .b { background: url(../img/g.png) }`,
+		"css/more.css": `body { background-image: image-set("../img/h.png" 1x, "../img/h2.png" 2x) }`,
+		"js/app.js":    `document.title = "ran"; document.body.append("script ran")`,
+		"js/m/main.mjs": `import { runs } from "./once.mjs";
+import "lib";
+await import("./later.mjs");
+const data = await fetch(new URL("../../img/g.png", import.meta.url));
+document.body.append("modules ran, one of them " + runs() + " times, " + data.status)`,
+		"js/m/lib.mjs":   `import "./once.mjs"`,
+		"js/m/later.mjs": `import "./once.mjs"`,
+		"js/m/once.mjs":  `export * from "./lib.mjs"; globalThis.count = (globalThis.count ?? 0) + 1; export const runs = () => globalThis.count`,
 		"img/sprite.svg": `<svg xmlns="http://www.w3.org/2000/svg"><symbol id="s"><path d="M0 0h1v1z"/></symbol></svg>`,
 		"fonts/f.woff2":  "no font", "img/icon.png": string(png),
 		"img/a.png": string(png), "img/b.png": string(png), "img/b2.png": string(png), "img/c.png": string(png), "img/d.png": string(png),
@@ -74,7 +85,10 @@ func TestBrowser(t *testing.T) {
 			if !strings.Contains(page, "script ran") {
 				t.Errorf("the script did not run in:\n%s", page)
 			}
-			for _, want := range []string{"css/site", "css/more", "js/app", "img/icon", "fonts/f", "img/sprite", "img/a", "img/b", "img/c", "img/e", "img/f", "img/g", "img/h"} {
+			if !strings.Contains(page, "modules ran, one of them 1 times, 200") {
+				t.Errorf("the modules did not run, each once, in:\n%s", page)
+			}
+			for _, want := range []string{"css/site", "css/more", "js/app", "js/m/main", "js/m/lib", "js/m/once", "js/m/later", "img/icon", "fonts/f", "img/sprite", "img/a", "img/b", "img/c", "img/e", "img/f", "img/g", "img/h"} {
 				if !slices.ContainsFunc(asked, func(url string) bool { return strings.HasPrefix(url, "/"+want+".") }) {
 					t.Errorf("%s was not asked for; these were: %q", want, asked)
 				}

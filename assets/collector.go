@@ -134,14 +134,24 @@ func (c *collector) url(u text, amp string) {
 	}
 }
 
-// module takes the URL of a module, if such have versions at all.
+// module takes the URL of a module. Where such have no versions, one that is there
+// all the same is that of an earlier run: browsers keep what they have under it.
 func (c *collector) module(u text, amp string) {
 	if c.err != nil {
 		return
 	}
 	var all bool
-	if all, c.err = c.site.versionsModules(); all {
-		c.url(u, amp)
+	if all, c.err = c.site.versionsModules(); c.err != nil {
+		return
+	}
+	refs, missing := len(c.refs), len(c.missing)
+	c.url(u, amp)
+	if all {
+		return
+	}
+	c.missing = c.missing[:missing]
+	if len(c.refs) > refs && !c.refs[refs].versioned() {
+		c.refs = c.refs[:refs]
 	}
 }
 

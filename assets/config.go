@@ -69,7 +69,7 @@ func (s *Site) check() (*siteConfig, error) {
 		return nil, fmt.Errorf("assets: style %q is not known: it is query or name", s.Style)
 	}
 	switch s.Modules {
-	case ModulesWhenKnown:
+	case "", ModulesWhenKnown:
 	case AllModules, NoModules:
 		c.modules = func() (bool, error) { return s.Modules == AllModules, nil }
 	default:

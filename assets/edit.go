@@ -179,6 +179,9 @@ func (r *reference) old() span {
 	return r.value.span
 }
 
+// versioned reports whether the URL has a version, or a place for one.
+func (r *reference) versioned() bool { return r.print.start < r.print.end || !r.value.named }
+
 // patch replaces the bytes of a document from start to end with text.
 type patch struct {
 	span

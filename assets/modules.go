@@ -24,12 +24,13 @@ const (
 	//
 	// This is found out when the first module is met, and costs a walk through the
 	// root, the reading of its pages, and that of scripts that are not rewritten.
-	ModulesWhenKnown Modules = ""
+	ModulesWhenKnown Modules = "auto"
 	// AllModules versions them all: import and export … from, import() and
 	// new URL(…, import.meta.url) with literals, import maps, the sources of module
 	// scripts and modulepreload. Somebody else has seen to it that all are rewritten.
 	AllModules Modules = "all"
-	// NoModules leaves those URLs as they are.
+	// NoModules gives none of them a version. One that is there already, of an earlier
+	// run, is kept up to date, for browsers may keep what they got under it.
 	NoModules Modules = "none"
 )
 

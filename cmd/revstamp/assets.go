@@ -33,8 +33,8 @@ func newAssets(a *app) *cobra.Command {
 // say nothing, the configuration does, if there is one.
 type assetSite struct {
 	*app
-	root, url, version, style, rev, param string
-	given                                 func(flag string) bool
+	root, url, version, style, modules, rev, param string
+	given                                          func(flag string) bool
 
 	ledger *assets.Ledger // of fingerprinted copies; nil when there can be none
 }
@@ -45,6 +45,7 @@ func (s *assetSite) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&s.version, "version", "revision", "what a version is: revision or digest")
 	f.StringVar(&s.style, "style", "query", "where versions stand: query, or name for fingerprinted names, whose versions are digests")
+	f.StringVar(&s.modules, "modules", "auto", "whether the URLs of JavaScript modules get versions: all, none, or auto for all if all who import them are rewritten")
 	f.StringVar(&s.rev, "rev", "", "the `revision`; by default the working copy's, shortened")
 }
 
@@ -99,6 +100,7 @@ func (s *assetSite) configure() error {
 		s.fill("root", &s.root, cfg.Abs(cfg.Assets.Root))
 		s.fill("version", &s.version, string(cfg.Assets.Version))
 		s.fill("style", &s.style, string(cfg.Assets.Style))
+		s.fill("modules", &s.modules, string(cfg.Assets.Modules))
 		s.fill("url", &s.url, cfg.Assets.URL)
 		s.fill("param", &s.param, cfg.Assets.Param)
 	}
@@ -122,19 +124,10 @@ func (s *assetSite) open(ctx context.Context) (site *assets.Site, rev string, er
 	} else if !info.IsDir() {
 		return nil, "", fmt.Errorf("%q is no directory", s.root)
 	}
+	if err := s.check(); err != nil {
+		return nil, "", err
+	}
 	byDigest := s.version == string(config.ByDigest)
-	if !byDigest && s.version != string(config.ByRevision) {
-		return nil, "", &usageError{msg: fmt.Sprintf("version %q is not known", s.version), hint: "it is revision or digest"}
-	}
-	switch assets.Style(s.style) {
-	case assets.ByQuery:
-	case assets.ByName:
-		if !byDigest {
-			return nil, "", &usageError{msg: "versions in names are digests", hint: "leave out --version"}
-		}
-	default:
-		return nil, "", &usageError{msg: fmt.Sprintf("style %q is not known", s.style), hint: "it is query or name"}
-	}
 	if rev = s.rev; rev == "" {
 		found, err := s.revision(ctx, ".")
 		if err != nil && !byDigest {
@@ -142,11 +135,34 @@ func (s *assetSite) open(ctx context.Context) (site *assets.Site, rev string, er
 		}
 		rev = found.Short
 	}
-	site = &assets.Site{FS: os.DirFS(s.root), URL: s.url, Param: s.param, Style: assets.Style(s.style)}
+	site = &assets.Site{FS: os.DirFS(s.root), URL: s.url, Param: s.param, Style: assets.Style(s.style), Modules: assets.Modules(s.modules)}
 	if !byDigest {
 		site.Rev = rev
 	}
 	return site, rev, s.openLedger(site)
+}
+
+// check refuses words that mean nothing.
+func (s *assetSite) check() error {
+	byDigest := s.version == string(config.ByDigest)
+	if !byDigest && s.version != string(config.ByRevision) {
+		return &usageError{msg: fmt.Sprintf("version %q is not known", s.version), hint: "it is revision or digest"}
+	}
+	switch assets.Style(s.style) {
+	case assets.ByQuery:
+	case assets.ByName:
+		if !byDigest {
+			return &usageError{msg: "versions in names are digests", hint: "leave out --version"}
+		}
+	default:
+		return &usageError{msg: fmt.Sprintf("style %q is not known", s.style), hint: "it is query or name"}
+	}
+	switch assets.Modules(s.modules) {
+	case assets.ModulesWhenKnown, assets.AllModules, assets.NoModules:
+	default:
+		return &usageError{msg: fmt.Sprintf("modules %q is not known", s.modules), hint: "it is auto, all or none"}
+	}
+	return nil
 }
 
 // openLedger opens that of the copies under fingerprinted names, if there are any

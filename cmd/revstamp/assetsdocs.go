@@ -58,7 +58,7 @@ func (d *documents) find(ctx context.Context, args []string) ([]assets.Document,
 			return nil, err
 		}
 		if len(d.all) == before {
-			return nil, &usageError{msg: fmt.Sprintf("%q names no document", arg), hint: "documents are pages, style sheets and templates; put a pattern in quotes, for the shell knows no **"}
+			return nil, &usageError{msg: fmt.Sprintf("%q names no document", arg), hint: "documents are pages, style sheets, scripts and templates; put a pattern in quotes, for the shell knows no **"}
 		}
 	}
 	return d.sorted(), nil

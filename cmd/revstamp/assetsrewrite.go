@@ -42,7 +42,7 @@ func newRewrite(a *app) *cobra.Command {
 	r := &rewriting{assetSite: assetSite{app: a}}
 	cmd := &cobra.Command{
 		Use:   "rewrite [FILE | DIRECTORY | PATTERN]...",
-		Short: "Put versions on the references in pages, style sheets and templates",
+		Short: "Put versions on the references in pages, style sheets, scripts and templates",
 		Long: `Rewrite gives the URLs of assets their versions, in the files themselves: those
 that are named, or those of assets.rewrite in the configuration, or else all
 documents under the root. A second run changes nothing.
@@ -59,6 +59,11 @@ replaced or removed, and files that revstamp did not make are never touched.
 
 What was found is remembered, so that files which have not changed, nor what they
 refer to, are not read again.
+
+A JavaScript module runs once for each URL that it is reached by. So the URLs of modules
+get versions only if every page and script under the asset root that imports one is
+rewritten, and has no import map with a prefix, which hides URLs; --modules all or none
+says so instead. A version that such a URL has already is kept up to date with none, too.
 
 With --style name each asset has a copy beside it, whose name holds its digest, and
 references lead there. Copies that no page refers to any more stay for as many

@@ -78,7 +78,7 @@ func TestWatchStorm(t *testing.T) {
 	read, write := io.Pipe()
 	w := &watching{rewriting: rewriting{assetSite: assetSite{app: &app{
 		json: true, config: filepath.Join(root, "none.yaml"), out: ui.New(ui.Options{Out: write, JSON: true}),
-	}, root: root, version: "digest", style: "query", rev: "1", url: "/", param: "v", given: func(string) bool { return true }}}}
+	}, root: root, version: "digest", style: "query", modules: "auto", rev: "1", url: "/", param: "v", given: func(string) bool { return true }}}}
 	ended := make(chan error, 1)
 	go func() {
 		ended <- w.watch(ctx, nil)

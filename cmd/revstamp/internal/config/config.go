@@ -88,6 +88,7 @@ type Assets struct {
 	Strict  bool     // a reference to a missing file is an error
 
 	Style    Style
+	Modules  Modules
 	Keep     int    // ByName: releases before the present one whose copies are kept; 5 by default
 	Manifest string // file that lists the assets; "" for none
 }
@@ -99,6 +100,16 @@ type Style string
 const (
 	ByQuery Style = "query" // behind the file's name; the default
 	ByName  Style = "name"  // in it; of digests alone
+)
+
+// Modules says whether the URLs of JavaScript modules have versions.
+type Modules string
+
+// The choices.
+const (
+	ModulesWhenKnown Modules = "auto" // all of them if all who import them are rewritten; the default
+	AllModules       Modules = "all"
+	NoModules        Modules = "none"
 )
 
 // Version says what follows ?v= in an asset's URL.

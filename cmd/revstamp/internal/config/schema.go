@@ -126,7 +126,7 @@ func (r *reader) stamp(v value) Stamp {
 }
 
 func (r *reader) assets(v value) (a *Assets, root value) {
-	a = &Assets{Pos: r.pos(v.node), URL: "/", Param: "v", Style: ByQuery, Keep: 5}
+	a = &Assets{Pos: r.pos(v.node), URL: "/", Param: "v", Style: ByQuery, Modules: ModulesWhenKnown, Keep: 5}
 	r.mapping(v, keys{
 		"root": func(v value) {
 			root = v
@@ -140,6 +140,7 @@ func (r *reader) assets(v value) (a *Assets, root value) {
 		"strict":  r.boolean(&a.Strict),
 
 		"style":    oneOf(r, &a.Style, ByQuery, ByName),
+		"modules":  oneOf(r, &a.Modules, ModulesWhenKnown, AllModules, NoModules),
 		"keep":     r.number(&a.Keep, 0, 100_000),
 		"manifest": r.checked(&a.Manifest, checkFile),
 	}, "root")
