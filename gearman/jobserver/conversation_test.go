@@ -352,3 +352,10 @@ func start(t testing.TB, s *Server) string {
 	})
 	return l.Addr().String()
 }
+
+// until waits until a line of the answer to an admin command is as wanted.
+func until(t testing.TB, addr, command, want string) {
+	t.Helper()
+	a := dial(t, addr)
+	(&conversation{t: t, addr: addr, line: command, peers: map[string]*peer{"a": a}}).poll(a, command+": "+want)
+}
