@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"revstamp/vcs"
@@ -17,9 +18,10 @@ import (
 // the target changes comes from the version control system, everything else
 // from the disk. It is an fs.FS rooted at base. It keeps no content.
 type tree struct {
-	base    string                                  // absolute directory
-	changes map[string]vcs.Change                   // by absolute path
-	content func(change vcs.Change) ([]byte, error) // at the target
+	base    string                                   // absolute directory
+	changes map[string]vcs.Change                    // by absolute path
+	content func(change vcs.Change) ([]byte, error)  // at the target
+	listing func() map[string]map[string]fs.DirEntry // what list says of the changes; nil without any
 
 	// live says what visitors have of a file now, nil for nothing; without it that
 	// is what lies in base.
@@ -28,12 +30,18 @@ type tree struct {
 
 // newTree is the site below dir as target t of wc will leave it.
 func newTree(dir string, wc vcs.WorkingCopy, t *vcs.Target, read func(string) ([]byte, error)) *tree {
-	v := &tree{base: dir, changes: make(map[string]vcs.Change, len(t.Changes))}
+	changes := make(map[string]vcs.Change, len(t.Changes))
 	for _, c := range t.Changes {
-		v.changes[filepath.Join(wc.Dir(), filepath.FromSlash(c.Path))] = c
+		changes[filepath.Join(wc.Dir(), filepath.FromSlash(c.Path))] = c
 	}
-	v.content = func(c vcs.Change) ([]byte, error) { return read(c.Path) }
-	return v
+	return changedTree(dir, changes, func(c vcs.Change) ([]byte, error) { return read(c.Path) })
+}
+
+func changedTree(dir string, changes map[string]vcs.Change, content func(vcs.Change) ([]byte, error)) *tree {
+	return &tree{
+		base: dir, changes: changes, content: content,
+		listing: sync.OnceValue(func() map[string]map[string]fs.DirEntry { return list(changes) }),
+	}
 }
 
 // sub is the tree below dir, a path relative to v's base.

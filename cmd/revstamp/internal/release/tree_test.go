@@ -37,7 +37,50 @@ func siteTree(t *testing.T) *tree {
 	} {
 		changes[filepath.Join(dir, c.Path)] = c
 	}
-	return &tree{base: dir, changes: changes, content: func(c vcs.Change) ([]byte, error) { return []byte("new " + c.Path), nil }}
+	return changedTree(dir, changes, func(c vcs.Change) ([]byte, error) { return []byte("new " + c.Path), nil })
+}
+
+// TestTreeDir: directories have what the target adds, and not what it takes away.
+func TestTreeDir(t *testing.T) {
+	v := siteTree(t)
+	var got []string
+	err := fs.WalkDir(v, ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			got = append(got, name)
+		}
+		return err
+	})
+	want := []string{".git/x.css", "lib/kept.php", "public/changed.css", "public/kept.css", "public/link.css", "public/new/added.css"}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	for _, name := range []string{"nowhere", "public/kept.css", "../x"} {
+		if all, err := v.ReadDir(name); err == nil {
+			t.Errorf("ReadDir(%q) = %v", name, all)
+		}
+	}
+}
+
+// A file that becomes a directory, and a directory that becomes a file, are what
+// they become.
+func TestTreeDirExchanged(t *testing.T) {
+	dir := t.TempDir()
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "a"), nil, 0o644), os.Mkdir(filepath.Join(dir, "d"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	v := changedTree(dir, map[string]vcs.Change{
+		filepath.Join(dir, "a"):     {Path: "a", Op: vcs.Deleted},
+		filepath.Join(dir, "a/b/c"): {Path: "a/b/c", Op: vcs.Added, Mode: 0o644},
+		filepath.Join(dir, "d"):     {Path: "d", Op: vcs.Added, Mode: 0o644},
+		filepath.Join(dir, "d/e"):   {Path: "d/e", Op: vcs.Deleted},
+	}, nil)
+	all, err := v.ReadDir(".")
+	if err != nil || len(all) != 2 || !all[0].IsDir() || all[1].IsDir() {
+		t.Errorf("ReadDir(.) = %v, %v, want a directory and a file", all, err)
+	}
+	if all, err := v.ReadDir("a"); err != nil || len(all) != 1 || all[0].Name() != "b" {
+		t.Errorf("ReadDir(a) = %v, %v, want b", all, err)
+	}
 }
 
 func TestTreeIsTheTarget(t *testing.T) {
