@@ -19,9 +19,10 @@ const defaultServer = "127.0.0.1:4730"
 // A jobServer is the command jobserver.
 type jobServer struct {
 	*app
-	listen string
-	queue  string
-	tls    tlsFiles
+	listen  string
+	queue   string
+	metrics string
+	tls     tlsFiles
 }
 
 func newJobServer(a *app) *cobra.Command {
@@ -38,7 +39,11 @@ Its queue is in memory and ends with the process, unless --queue names a file.
 That has every background job before the job is acknowledged, and gives it back
 to the next server after whatever end, a kill or a power cut. A job that ended in
 the very last moments before that is done once more. The file is one server's at
-a time; foreground jobs are not in it.`,
+a time; foreground jobs are not in it.
+
+With --metrics its counters are at http://ADDRESS/metrics, for Prometheus: what is
+queued, delayed and running and how many workers there are, by function, and what
+was accepted, completed, failed, retried, dropped and refused.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd.Context()) },
 	}
@@ -46,6 +51,7 @@ a time; foreground jobs are not in it.`,
 	f := cmd.Flags()
 	f.StringVarP(&s.listen, "listen", "l", defaultServer, "`address` to listen on")
 	f.StringVar(&s.queue, "queue", "", "`file` that keeps background jobs; made if there is none")
+	f.StringVar(&s.metrics, "metrics", "", "`host:port` to serve counters on, in Prometheus's format; :port is loopback")
 	return cmd
 }
 
@@ -66,6 +72,14 @@ func (s *jobServer) run(ctx context.Context) (err error) {
 	l, err := net.Listen("tcp", s.listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
+	}
+	if s.metrics != "" {
+		page, err := serveMetrics(ctx, s.metrics, server.Stats)
+		if err != nil {
+			return errors.Join(err, l.Close())
+		}
+		defer func() { err = errors.Join(err, page.Close()) }()
+		s.out.Info("counters at http://%v/metrics", page.Addr)
 	}
 	if config != nil {
 		l = tls.NewListener(l, config)

@@ -54,7 +54,7 @@ func TestMain(m *testing.M) {
 // TestScript runs testdata/script. Each script is one behaviour of one command;
 // besides testscript's own commands it has those of scriptCommands.
 func TestScript(t *testing.T) {
-	need.Program(t, "git", "svn", "svnserve", "svnadmin", "hg", "gearmand", "gearman", "php", "openssl")
+	need.Program(t, "git", "svn", "svnserve", "svnadmin", "hg", "gearmand", "gearman", "gearadmin", "php", "openssl", "curl")
 	c := &scriptCommands{t: t}
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("..", "..", "testdata", "script"),

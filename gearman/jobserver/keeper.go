@@ -241,10 +241,13 @@ func (k *keeper) write() bool {
 	k.group = newGroup()
 	q.mu.Unlock()
 
+	began := time.Now()
 	err := k.apply(g)
+	took := time.Since(began)
 
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.tally.wrote(took, err)
 	switch {
 	case err != nil && !k.failing:
 		k.log.Error("job server: background jobs cannot be stored", "error", err)
@@ -288,7 +291,7 @@ func (k *keeper) answer(g *group, written bool) {
 		if k.queue.isStored(a, written) {
 			a.client.reply(wire.JobCreated, appendHandle(handle[:0], k.queue.prefix, a.job.number))
 		} else {
-			a.client.refuse(errStore)
+			a.client.refuse(k.queue.tally.refusal(errStore))
 		}
 		k.queue.proceed(a)
 	}

@@ -39,6 +39,7 @@ type queue struct {
 	alarm     *time.Timer
 	closed    bool
 	keeper    *keeper // nil without a store
+	tally     tally
 
 	// In a shutdown.
 	empty  func() // called when no job is left but those parked; nil before
@@ -160,6 +161,7 @@ func (q *queue) create(f *function, number uint64, s submission) *job {
 		priority: s.priority,
 	}
 	q.jobs.add(j)
+	q.tally.accepted++
 	if len(s.coalesce) > 0 {
 		j.coalesce = j.unique
 		if string(s.coalesce) != j.unique {
@@ -307,6 +309,7 @@ func (q *queue) takeFrom(j *job) {
 func (q *queue) putBack(j *job) {
 	q.takeFrom(j)
 	j.retries++
+	q.tally.retried++
 	j.numerator, j.denominator = 0, 0
 	if !j.wanted() {
 		q.forget(j)

@@ -63,7 +63,7 @@ func (q *queue) handleSubmit(c *conn, s submission) *refusal {
 		c.settle()
 	}
 	q.mu.Lock()
-	refused := q.submit(c, s)
+	refused := q.tally.refusal(q.submit(c, s))
 	full := c.group != nil && c.group.size > maxGroup
 	q.mu.Unlock()
 	if full {
@@ -204,7 +204,7 @@ func (q *queue) announce(c *conn, p wire.Packet) *refusal {
 	if refused == nil {
 		q.canDo(c, f, timeout)
 	}
-	return refused
+	return q.tally.refusal(refused)
 }
 
 // grab gives c the job that is next for it.
@@ -273,6 +273,7 @@ func (q *queue) finish(c *conn, p wire.Packet) *refusal {
 			client.send(p.Type, p.Args, shared)
 		}
 	}
+	q.tally.result(p.Type)
 	q.end(j)
 	return nil
 }

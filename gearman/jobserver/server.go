@@ -80,6 +80,7 @@ type Server struct {
 	listeners map[net.Listener]struct{}
 	conns     map[*conn]net.Conn
 	accepted  uint64
+	refused   uint64        // past MaxConns
 	ending    chan struct{} // closed when the server is
 	gone      chan struct{} // closed when thereafter the last connection is gone
 	draining  bool
@@ -207,6 +208,7 @@ func (s *Server) serveConn(c *conn, nc net.Conn) error {
 	c.settle()
 	s.queue.mu.Lock()
 	s.queue.leave(c)
+	s.queue.tally.ended(err)
 	s.queue.mu.Unlock()
 	switch {
 	case s.closed():
@@ -338,7 +340,11 @@ func (s *Server) unlisten(l net.Listener) {
 func (s *Server) join(nc net.Conn) *conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.draining || s.closed() || len(s.conns) >= or(s.MaxConns, 16384) {
+	if s.draining || s.closed() {
+		return nil
+	}
+	if len(s.conns) >= or(s.MaxConns, 16384) {
+		s.refused++
 		return nil
 	}
 	s.accepted++
