@@ -91,6 +91,7 @@ func FuzzRewrite(f *testing.F) {
 		}
 		checkRewrite(t, &Site{FS: fuzzTree, Rev: rev, Hosts: []string{"h"}}, doc, src)
 		checkRewrite(t, &Site{FS: everything{}, Rev: rev, Param: "b"}, doc, src)
+		checkRewrite(t, &Site{FS: everything{}, Rev: rev, Modules: NoModules}, doc, src)
 		checkRewrite(t, &Site{FS: fuzzTree, Style: ByName, Hosts: []string{"h"}, Written: func(p string) bool { return p == fuzzCopy }}, doc, src)
 	})
 }

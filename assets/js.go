@@ -188,11 +188,15 @@ func jsWordEnd(b []byte, i int) int {
 			return i
 		}
 		if bytes.HasPrefix(b[i:], []byte(`\u{`)) {
-			i += max(0, bytes.IndexByte(b[i:], '}'))
+			i += max(0, jsBraceEnd(b[i:]))
 		}
 		i++
 	}
 }
+
+// jsBraceEnd returns where the escape \u{…} that b begins with has its end, or -1.
+// No character has more than six digits; zeros may be before them.
+func jsBraceEnd(b []byte) int { return bytes.IndexByte(b[:min(len(b), 32)], '}') }
 
 // jsWideBlank returns the length of the white space or line end beyond ASCII that
 // b begins with.

@@ -229,7 +229,7 @@ func jsEscape(b []byte) (string, int) {
 	case c == 'x' && len(b) > 3 && isHex(b[2]) && isHex(b[3]):
 		return string(rune(unhex(b[2])<<4 | unhex(b[3]))), 4
 	case bytes.HasPrefix(b, []byte(`\u{`)):
-		if n := bytes.IndexByte(b, '}'); n > 0 {
+		if n := jsBraceEnd(b); n > 0 {
 			if r, err := strconv.ParseUint(string(b[3:n]), 16, 32); err == nil && r <= utf8.MaxRune {
 				return string(rune(r)), n + 1
 			}

@@ -1,22 +1,23 @@
 // Package assets puts versions on the references to a site's assets: it finds
-// the URLs in HTML, CSS, JavaScript, SVG, web manifests and templates that name an existing
-// file under the asset root, and gives each the query parameter v, or a name with a fingerprint,
-// so that browsers may keep the file for a year.
+// the URLs in HTML, CSS, JavaScript, SVG, web manifests and templates that name
+// an existing file under the asset root, and gives each the query parameter v, or
+// a name with a fingerprint, so that browsers may keep the file for a year.
 //
 // Only the bytes of such URLs change, and those of integrity attributes whose file
 // is rewritten itself. Every other byte of a document stays as it was, and
 // rewriting the result again changes nothing.
 //
-// References are looked for where HTML, CSS and JavaScript have URLs by their grammar: in the
-// attributes href, src, srcset, imagesrcset, poster, data, background and
-// xlink:href of the elements that define them, in style attributes and elements,
-// in the metas of Open Graph, X and Windows tiles, and in url(), src(), @import
-// and image-set(). In SVG any element's href counts, and in a web manifest the src
-// of icons and screenshots. In JavaScript there are the specifiers of import, export and
-// import(), new URL(…, import.meta.url), and sourceMappingURL, which style sheets have, too; in
-// a page, module scripts and import maps are looked into. All other comments and strings, other
-// scripts in pages, the text of textarea and title, template
-// code and unknown attributes are not.
+// References are looked for where these languages have URLs by their grammar. In
+// HTML that is in the attributes href, src, srcset, imagesrcset, poster, data,
+// background and xlink:href of the elements that define them, in style attributes
+// and elements, in the metas of Open Graph, X and Windows tiles, in import maps and
+// module scripts; in CSS, in url(), src(), @import and image-set(). In SVG any
+// element's href counts, and in a web manifest the src of icons and screenshots.
+// In JavaScript there are the literals that import, export, import() and
+// new URL(…, import.meta.url) have, and in the comment that ends a script or a
+// style sheet sourceMappingURL. Other comments, strings and scripts in pages, the
+// text of textarea and title, template code and unknown attributes are not looked
+// into.
 //
 // Some URLs are identities. Those of a <link> to a manifest, to a canonical or
 // alternate page stay. Those of modules have versions everywhere or nowhere, as
@@ -24,7 +25,7 @@
 //
 // A relative URL resolves against the document, or against its first base
 // element from where that stands. Its query and fragment, percent-encoding,
-// entities and CSS escapes are taken into account but never spelled anew.
+// entities and escapes are taken into account but never spelled anew.
 package assets
 
 import (
