@@ -1,9 +1,17 @@
 package assets
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
+	"maps"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // TestModulesWhenKnown: modules have versions if all who import them are rewritten.
@@ -89,4 +97,83 @@ func TestModuleIntegrity(t *testing.T) {
 	if string(r.Out) != want {
 		t.Errorf("got  %s\nwant %s", r.Out, want)
 	}
+}
+
+// TestImportMaps compares what is found in import maps put together at random with
+// what encoding/json makes of them.
+func TestImportMaps(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(3, 4))
+	found := 0
+	for range 5000 {
+		src := generateImportMap(random)
+		want := oracleImportMap(src)
+		got := scanned(t, slices.Concat([]byte("<script type=importmap>"), src, []byte("</script>")), HTML).modules
+		if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
+			t.Errorf("%s (-oracle +got):\n%s", src, d)
+		}
+		found += len(want)
+	}
+	t.Logf("%d URLs", found)
+	if found < 5000 {
+		t.Error("too few were compared")
+	}
+}
+
+func generateImportMap(random *rand.Rand) []byte {
+	names := []string{"react", "./a.js", "../b.js", "/c.js", "https://h/d.js", "e.js", "/dir/", "./dir/", "", "\"\\\n", "é/f.js", ".g", "//h/i.js", "\u2028"}
+	value := func() any {
+		return []any{pick(random, names), pick(random, names), pick(random, names), nil, 1.5, []any{"/no.js"}, map[string]any{"/no.js": "/no.js"}}[random.IntN(7)]
+	}
+	object := func(value func() any) map[string]any {
+		m := map[string]any{}
+		for range random.IntN(4) {
+			m[pick(random, names)] = value()
+		}
+		return m
+	}
+	imports := func() any { return object(value) }
+	m := map[string]any{"imports": imports(), "scopes": object(imports), "integrity": object(func() any { return "sha256-x" }), "x": imports(), "icons": []any{imports()}}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetIndent("", strings.Repeat(" ", random.IntN(3)))
+	if e.Encode(m) != nil {
+		return nil
+	}
+	return b.Bytes()
+}
+
+// oracleImportMap finds the URLs by the order of their keys, which is that of what
+// encoding/json writes.
+func oracleImportMap(src []byte) (urls []string) {
+	var m struct {
+		Imports   map[string]any
+		Scopes    map[string]map[string]any
+		Integrity map[string]any
+	}
+	if json.Unmarshal(src, &m) != nil {
+		return nil
+	}
+	key := func(k string) {
+		if !strings.HasSuffix(k, "/") {
+			urls = append(urls, k)
+		}
+	}
+	imports := func(all map[string]any, values bool) {
+		for _, k := range slices.Sorted(maps.Keys(all)) {
+			if urlSpecifierRE.MatchString(k) {
+				key(k)
+			}
+			if v, ok := all[k].(string); ok && values && urlSpecifierRE.MatchString(v) {
+				urls = append(urls, v)
+			}
+		}
+	}
+	imports(m.Imports, true)
+	imports(m.Integrity, false)
+	for _, k := range slices.Sorted(maps.Keys(m.Scopes)) {
+		key(k)
+		imports(m.Scopes[k], true)
+	}
+	return urls
 }
