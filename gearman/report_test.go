@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"revstamp/gearman"
+	"revstamp/gearman/gearmantest"
 	"revstamp/gearman/wire"
 )
 
@@ -251,6 +252,10 @@ func TestReportNeverAccepted(t *testing.T) {
 // TestMain lets the test binary be a worker process of its own, to be killed.
 func TestMain(m *testing.M) {
 	if addr := os.Getenv("REVSTAMP_TEST_WORKER"); addr != "" {
+		if os.Getenv("REVSTAMP_TEST_COMMAND") == "" {
+			fmt.Fprintln(os.Stderr, gearmantest.Work(addr, "f", 16))
+			os.Exit(1)
+		}
 		w := &gearman.Worker{Servers: []string{addr}, Report: gearman.ReportReleases}
 		w.Handle("f", 0, &gearman.Command{Args: []string{"sh", "-c", os.Getenv("REVSTAMP_TEST_COMMAND")}})
 		fmt.Fprintln(os.Stderr, w.Serve())
@@ -259,8 +264,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// startWorkerProcess runs the test binary as a worker whose jobs are a command.
-func startWorkerProcess(t *testing.T, addr, command string) *exec.Cmd {
+// startWorkerProcess runs the test binary as a worker whose jobs are a command, or
+// nothing at all.
+func startWorkerProcess(t testing.TB, addr, command string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "REVSTAMP_TEST_WORKER="+addr, "REVSTAMP_TEST_COMMAND="+command)

@@ -1,4 +1,5 @@
-// Package gearmantest runs a real gearmand for a test.
+// Package gearmantest runs a real gearmand, or another job server, for a test,
+// and puts load on it.
 package gearmantest
 
 import (
@@ -24,16 +25,17 @@ const (
 	poll       = 5 * time.Millisecond
 )
 
-// Server is a gearmand on a loopback port. Its methods fail the test themselves
-// and are for the test's goroutine. The zero value is of no use: call Start.
+// Server is a job server in a process of its own, on a loopback port. Its methods
+// fail the test themselves and are for the test's goroutine. The zero value is of
+// no use: call Start or StartProcess.
 type Server struct {
 	Addr string // host:port; it outlives Stop, Kill and Restart
 
-	t    testing.TB
-	args []string
-	log  string
-	cmd  *exec.Cmd
-	gone chan struct{} // closed once cmd has been waited for
+	t       testing.TB
+	command func(addr string) *exec.Cmd
+	log     string
+	cmd     *exec.Cmd
+	gone    chan struct{} // closed once cmd has been waited for
 }
 
 // Start runs gearmand with args added to its arguments, on a free loopback
@@ -42,7 +44,24 @@ type Server struct {
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	need.Program(t, "gearmand")
-	s := &Server{t: t, args: args, log: filepath.Join(t.TempDir(), "gearmand.log")}
+	dir := t.TempDir()
+	return StartProcess(t, func(addr string) *exec.Cmd {
+		host, port, _ := net.SplitHostPort(addr)
+		cmd := exec.Command("gearmand", append([]string{"--listen", host, "--port", port,
+			"--backlog", "4096", "--log-file", "stderr"}, args...)...)
+		cmd.Dir = dir
+		if os.Geteuid() == 0 {
+			cmd.Args = append(cmd.Args, "--user", "root")
+		}
+		return cmd
+	})
+}
+
+// StartProcess is Start for any job server that answers getpid: command makes the
+// process that listens on addr.
+func StartProcess(t testing.TB, command func(addr string) *exec.Cmd) *Server {
+	t.Helper()
+	s := &Server{t: t, command: command, log: filepath.Join(t.TempDir(), "log")}
 	t.Cleanup(s.Kill)
 	var err error
 	for range 5 { // a free port may be taken before gearmand has it
@@ -67,9 +86,9 @@ func FreeAddr(t testing.TB) string {
 	return l.Addr().String()
 }
 
-// Restart stops gearmand, unless it is stopped already, and runs it again on
-// the same port. Its queue is in memory: what was in it is gone, and handles
-// are counted from 1 again.
+// Restart stops the server, unless it is stopped already, and runs it again on
+// the same port. Of a queue in memory, as gearmand has it unless told otherwise,
+// nothing is left, and handles are counted from 1 again.
 func (s *Server) Restart() {
 	s.t.Helper()
 	s.Stop()
@@ -78,33 +97,30 @@ func (s *Server) Restart() {
 	}
 }
 
-// Stop ends gearmand with SIGTERM and waits for it.
+// Stop ends the server with SIGTERM and waits for it.
 func (s *Server) Stop() { s.end(syscall.SIGTERM) }
 
-// Kill ends gearmand with SIGKILL, as a crash would, and waits for it.
+// Kill ends the server with SIGKILL, as a crash would, and waits for it.
 func (s *Server) Kill() { s.end(syscall.SIGKILL) }
 
-// Signal sends sig to gearmand: SIGSTOP makes it fall silent, SIGCONT brings it
+// Signal sends sig to the server: SIGSTOP makes it fall silent, SIGCONT brings it
 // back.
 func (s *Server) Signal(sig os.Signal) {
 	s.t.Helper()
 	if err := s.cmd.Process.Signal(sig); err != nil {
-		s.t.Fatalf("signal to gearmand: %v", err)
+		s.t.Fatalf("signal to job server: %v", err)
 	}
 }
 
 func (s *Server) run() error {
-	host, port, err := net.SplitHostPort(s.Addr)
+	log, err := os.OpenFile(s.log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
-	args := append([]string{"--listen", host, "--port", port, "--backlog", "4096", "--log-file", s.log}, s.args...)
-	s.cmd = exec.Command("gearmand", args...)
-	s.cmd.Dir = filepath.Dir(s.log)
-	s.cmd.Env = append(os.Environ(), "LC_ALL=C")
-	if os.Geteuid() == 0 {
-		s.cmd.Args = append(s.cmd.Args, "--user", "root")
-	}
+	defer log.Close()
+	s.cmd = s.command(s.Addr)
+	s.cmd.Env = append(s.cmd.Environ(), "LC_ALL=C")
+	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
@@ -117,7 +133,7 @@ func (s *Server) run() error {
 	return s.await()
 }
 
-// await returns once gearmand answers, it and not a stranger on its port.
+// await returns once the server answers, it and not a stranger on its port.
 func (s *Server) await() error {
 	ctx, cancel := context.WithTimeout(context.Background(), startLimit)
 	defer cancel()
@@ -132,10 +148,10 @@ func (s *Server) await() error {
 		case <-tick.C:
 		case <-s.gone:
 			log, _ := os.ReadFile(s.log)
-			return fmt.Errorf("gearmand on %s ended: %s: %s", s.Addr, s.cmd.ProcessState, bytes.TrimSpace(log))
+			return fmt.Errorf("job server on %s ended: %s: %s", s.Addr, s.cmd.ProcessState, bytes.TrimSpace(log))
 		case <-ctx.Done():
 			s.Kill()
-			return fmt.Errorf("gearmand on %s does not answer: %w", s.Addr, err)
+			return fmt.Errorf("job server on %s does not answer: %w", s.Addr, err)
 		}
 	}
 }
@@ -161,6 +177,27 @@ func (s *Server) ask(ctx context.Context) error {
 		return errors.New("somebody else listens there")
 	}
 	return nil
+}
+
+// CPU returns the processor time that the server took so far, in steps of 10 ms.
+func (s *Server) CPU() time.Duration {
+	s.t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	// Behind the name, which may hold spaces, come the fields from the third on;
+	// the 14th and 15th are times.
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	var ticks int
+	for _, field := range fields[11:13] {
+		n, err := strconv.Atoi(string(field))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
 func (s *Server) end(sig syscall.Signal) {
