@@ -28,6 +28,7 @@ type siteConfig struct {
 	names     func() (map[string]bool, error) // of the assets that are listed
 	sums      sync.Map                        // of integrityKey to func() integrity
 	modules   func() (bool, error)            // whether their URLs have versions
+	unseen    atomic.Pointer[string]          // the document because of which they have none
 	answer    atomic.Int32                    // what that said: an answer
 }
 

@@ -63,18 +63,38 @@ func (s *siteConfig) importersAreKnown() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	var unknown atomic.Bool
+	var first atomic.Int64 // of those that have others
+	first.Store(int64(len(names)))
 	err = each(context.Background(), len(names), func(i int) error {
-		if unknown.Load() {
+		if int64(i) > first.Load() {
 			return nil
 		}
 		found, err := s.importsUnseen(names[i])
-		if found {
-			unknown.Store(true)
+		for found {
+			now := first.Load()
+			found = int64(i) < now && !first.CompareAndSwap(now, int64(i))
 		}
 		return err
 	})
-	return !unknown.Load(), err
+	if i := first.Load(); err == nil && i < int64(len(names)) {
+		s.unseen.Store(&names[i])
+		return false, nil
+	}
+	return true, err
+}
+
+// Unseen is the path of the document because of which no module has a version,
+// as ModulesWhenKnown says: of several the first. It is "" if there is none, or if
+// no document with a module has been rewritten.
+func (s *Site) Unseen() string {
+	config, err := s.ready()
+	if err != nil {
+		return ""
+	}
+	if name := config.unseen.Load(); name != nil {
+		return *name
+	}
+	return ""
 }
 
 // importers lists the documents under the root that may import a module.

@@ -30,6 +30,7 @@ func TestModulesWhenKnown(t *testing.T) {
 		"all are rewritten":                      {nil, "", true},
 		"a script that imports":                  {map[string]string{"x.js": `import "./js/lib.js"`}, "", false},
 		"the same, rewritten":                    {map[string]string{"x.js": `import "./js/lib.js"`}, "x.js", true},
+		"two scripts that import":                {map[string]string{"x.js": `import "./js/lib.js"`, "y.js": `import "./js/lib.js"`}, "", false},
 		"a script with import()":                 {map[string]string{"sub/x.mjs": `f(() => import("../js/lib.js"))`}, "", false},
 		"a script with export from":              {map[string]string{"x.js": `export * from "/js/lib.js"`}, "", false},
 		"a script with new URL":                  {map[string]string{"x.js": `new URL("js/lib.js", import.meta.url)`}, "", false},
@@ -62,6 +63,13 @@ func TestModulesWhenKnown(t *testing.T) {
 			if got := strings.Contains(string(r.Out), "?v=42"); got != test.versions {
 				t.Errorf("%s: %s has a version: %v, want %v", name, doc, got, test.versions)
 			}
+		}
+		want := ""
+		if !test.versions {
+			want = slices.Sorted(maps.Keys(test.more))[0]
+		}
+		if got := site.Unseen(); got != want {
+			t.Errorf("%s: Unseen() = %q, want %q", name, got, want)
 		}
 	}
 }

@@ -183,10 +183,10 @@ func (r *rewriting) run(ctx context.Context, args []string) error {
 	}
 	if len(r.codings) > 0 {
 		if err := r.compress(ctx, files); err != nil {
-			return errors.Join(r.tell(all), err)
+			return errors.Join(r.tell(site, all), err)
 		}
 	}
-	return r.tell(all)
+	return r.tell(site, all)
 }
 
 // compress makes the precompressed variants.
@@ -308,7 +308,8 @@ type rewriteResult struct {
 	Missing    []assets.Reference `json:"missing,omitempty"`
 	Mismatched []assets.Reference `json:"mismatched,omitempty"`
 	Skipped    []skipped          `json:"skipped,omitempty"`
-	Diff       string             `json:"diff,omitempty"` // with --dry-run
+	Unseen     string             `json:"unseen,omitempty"` // the document because of which no module has a version
+	Diff       string             `json:"diff,omitempty"`   // with --dry-run
 }
 
 // skipped is a file that was not looked into.
@@ -363,6 +364,9 @@ func (s *rewriteResult) warn(a *app) {
 		lines = append(lines, fmt.Sprintf("%s: skipped: %s", f.File, f.Why))
 	}
 	a.warnAll(lines, "files skipped")
+	if s.Unseen != "" {
+		a.out.Warn("modules get no version, for %s imports some by URLs that are not rewritten; --modules all gives them all the same", s.Unseen)
+	}
 }
 
 func (a *app) warnAll(lines []string, what string) {
@@ -398,8 +402,8 @@ func count(n int, what string) string {
 }
 
 // tell tells what became of the documents. Its error is theirs.
-func (r *rewriting) tell(all []assets.Rewritten) error {
-	result := &rewriteResult{Changed: []string{}}
+func (r *rewriting) tell(site *assets.Site, all []assets.Rewritten) error {
+	result := &rewriteResult{Changed: []string{}, Unseen: r.unseen(site)}
 	var errs []error
 	for _, d := range all {
 		result.add(d)
@@ -415,6 +419,14 @@ func (r *rewriting) tell(all []assets.Rewritten) error {
 		return err
 	})
 	return errors.Join(append(errs, err)...)
+}
+
+// unseen is the document because of which no module of the site has a version.
+func (r *rewriting) unseen(site *assets.Site) string {
+	if name := site.Unseen(); name != "" {
+		return shown(filepath.Join(r.root, filepath.FromSlash(name)))
+	}
+	return ""
 }
 
 // told are the errors that one is told as: a reference each that names no file.
@@ -464,6 +476,7 @@ func (r *rewriting) showDiff(ctx context.Context, site *assets.Site, docs []asse
 			Missing: f.Missing, Mismatched: f.Mismatched, Skipped: f.Skipped,
 		})
 	}
+	result.Unseen = r.unseen(site)
 	if !r.strict {
 		result.warn(r.app)
 	}
@@ -496,6 +509,7 @@ func (r *rewriting) showReferences(ctx context.Context, site *assets.Site, docs 
 		references = append(references, named(f.References)...)
 		result.add(assets.Rewritten{Document: f.Document, Missing: f.Missing, Mismatched: f.Mismatched, Skipped: f.Skipped})
 	}
+	result.Unseen = r.unseen(site)
 	if !r.strict {
 		result.warn(r.app)
 	}

@@ -58,6 +58,9 @@ func writeOwed(w io.Writer, p *release.Plan) error {
 	for _, ref := range p.Mismatched {
 		fmt.Fprintf(w, "%s:%d:%d: browsers will refuse %s: its integrity is not what the page says\n", ref.File, ref.Line, ref.Column, ref.URL)
 	}
+	if p.Unseen != "" {
+		fmt.Fprintf(w, "%s: modules get no version, for it imports some by URLs that are not rewritten\n", p.Unseen)
+	}
 	if len(p.Jobs) == 0 {
 		return nil
 	}

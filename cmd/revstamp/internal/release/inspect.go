@@ -90,6 +90,9 @@ func (i *inspection) plan(ctx context.Context) {
 		m := p.Mismatched[0]
 		i.add("assets", Problem, "correct the attribute, or the file",
 			"browsers will refuse %s: its integrity is not what %s:%d says", m.URL, m.File, m.Line)
+	case p.Unseen != "":
+		i.add("assets", Doubt, "add it to assets.rewrite, or choose with assets.modules",
+			"modules get no version, for %s imports some by URLs that are not rewritten", p.Unseen)
 	case i.cfg.Assets != nil:
 		i.add("assets", Good, "", "no reference leads nowhere")
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,6 +34,9 @@ type Plan struct {
 	// Mismatched are elements that browsers will refuse, for what they load has
 	// another integrity than they say.
 	Mismatched []assets.Reference `json:"mismatched,omitempty"`
+
+	// Unseen is the document because of which no module has a version.
+	Unseen string `json:"unseen,omitempty"`
 
 	Jobs []Job `json:"jobs,omitempty"`
 
@@ -243,6 +247,11 @@ func (w *work) preview(ctx context.Context, p *Plan, view *tree) error {
 		p.Mismatched = append(p.Mismatched, edit.Mismatched...)
 		if !bytes.Equal(edit.Before, edit.After) {
 			p.Edits = append(p.Edits, edit)
+		}
+	}
+	if w.edits.assets != nil {
+		if name := w.edits.assets.Unseen(); name != "" {
+			p.Unseen = path.Join(w.cfg.Assets.Root, name)
 		}
 	}
 	return nil

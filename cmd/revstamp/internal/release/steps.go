@@ -240,6 +240,9 @@ func (s assetsStep) Run(ctx context.Context) (string, error) {
 	for _, m := range s.plan.Mismatched {
 		s.site.observer().Warn("%s:%d:%d: browsers will refuse %s: its integrity is not what the page says", m.File, m.Line, m.Column, m.URL)
 	}
+	if name := s.plan.Unseen; name != "" {
+		s.site.observer().Warn("modules get no version, for %s imports some by URLs that are not rewritten", name)
+	}
 	s.pending = append(changed(all), s.pending...)
 	copies, err := edits.copyAssets(ctx)
 	if err != nil {
