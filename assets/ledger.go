@@ -30,6 +30,12 @@ const (
 	lockName     = ".revstamp-names.lock"
 )
 
+// LedgerFile reports whether a file, by its slash path, is what ledgers are made of.
+func LedgerFile(name string) bool {
+	base := path.Base(name)
+	return base == LedgerName || base == lockName
+}
+
 // Ledger knows the fingerprinted copies in a directory, which Write puts there
 // and Clean removes: those that the present release needs, and those of earlier
 // releases, whose pages are still open or cached somewhere. The directory is the

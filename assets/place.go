@@ -197,7 +197,7 @@ func (p *placing) place(ctx context.Context) (err error) {
 	one := len(p.todo) < manyFiles
 	err = each(ctx, len(p.todo), func(n int) error {
 		c := p.copies[p.todo[n]]
-		if err := p.stage(c, p.entries[p.todo[n]].Digest, one); err != nil {
+		if err := p.stage(c.Name, p.entries[p.todo[n]].Digest, one, c.fill); err != nil {
 			return fmt.Errorf("copy %q: %w", c.Path, err)
 		}
 		return nil
@@ -235,9 +235,10 @@ func (p *placing) place(ctx context.Context) (err error) {
 	return nil
 }
 
-// stage makes the temporary file of a copy.
-func (p *placing) stage(c Copy, want string, sync bool) (err error) {
-	temp := tempOf(c.Name)
+// stage makes the temporary file of a copy. fill writes what it holds, and tells
+// what the original is.
+func (p *placing) stage(name, want string, sync bool, fill func(*os.File) (fs.FileInfo, error)) (err error) {
+	temp := tempOf(name)
 	f, err := p.root.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
@@ -247,7 +248,7 @@ func (p *placing) stage(c Copy, want string, sync bool) (err error) {
 			err = cerr
 		}
 	}()
-	info, err := c.fill(f)
+	info, err := fill(f)
 	if err != nil {
 		return err
 	}
@@ -288,6 +289,8 @@ func (c Copy) fill(f *os.File) (fs.FileInfo, error) {
 	return info, err
 }
 
+var errChanging = errors.New("it changes while it is copied: release it again")
+
 // verify wants f to hold what was digested.
 func verify(f *os.File, want string) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
@@ -298,7 +301,7 @@ func verify(f *os.File, want string) error {
 		return err
 	}
 	if hex.EncodeToString(h.Sum(nil)) != want {
-		return errors.New("it changes while it is copied: release it again")
+		return errChanging
 	}
 	return nil
 }

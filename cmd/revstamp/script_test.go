@@ -17,6 +17,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"revstamp/cmd/revstamp/internal/config"
 	"revstamp/cmd/revstamp/internal/release"
 	"revstamp/gearman/gearmantest"
 	"revstamp/testdata/need"
@@ -62,15 +63,27 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("REVSTAMP_UPDATE") != "",
 		Setup:               setup,
+		Condition:           condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await":    await,
+			"commit":   commit,
 			"gearmand": c.gearmand,
 			"path":     path,
 			"port":     port,
 			"status":   status,
 			"same":     same,
+			"site":     site,
 		},
 	})
+}
+
+// condition knows [root]: whether the tests may mount, and make files that they
+// themselves cannot remove.
+func condition(name string) (bool, error) {
+	if name != "root" {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	return os.Geteuid() == 0, nil
 }
 
 // setup gives every script the same people, dates and places.
@@ -206,6 +219,37 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("%v: exit status %d, want %d", args[1:], got, want)
 	}
+}
+
+// site makes a repository of the script's directory work and a site that is
+// released from it, configured by the script's revstamp.yaml: "site LAYOUT [DIR]",
+// where DIR is "site" unless said.
+func site(ts *testscript.TestScript, neg bool, args []string) {
+	top := ts.Getenv("WORK")
+	work, dir := filepath.Join(top, "work"), filepath.Join(top, append(args, "site")[1])
+	conf := "source: { path: . }\n"
+	if config.Layout(args[0]) == config.Releases {
+		conf = "layout: releases\nsource: { url: " + strconv.Quote(work) + " }\n"
+	}
+	if _, err := os.Stat(filepath.Join(work, ".git")); err != nil {
+		ts.Check(ts.Exec("git", "init", "-q", "-b", "main", work))
+		ts.Check(os.WriteFile(filepath.Join(work, ".gitignore"), []byte("/revstamp*.yaml\n"), 0o644))
+		commit(ts, false, []string{"first"})
+	}
+	if config.Layout(args[0]) == config.Releases {
+		ts.Check(os.Mkdir(dir, 0o755))
+	} else {
+		ts.Check(ts.Exec("git", "clone", "-q", work, dir))
+	}
+	conf += strings.ReplaceAll(ts.ReadFile(filepath.Join(top, "revstamp.yaml")), "$WORK", top)
+	ts.Check(os.WriteFile(filepath.Join(dir, "revstamp.yaml"), []byte(conf), 0o644))
+}
+
+// commit commits all that is in the script's directory work.
+func commit(ts *testscript.TestScript, neg bool, args []string) {
+	work := filepath.Join(ts.Getenv("WORK"), "work")
+	ts.Check(ts.Exec("git", "-C", work, "add", "-A"))
+	ts.Check(ts.Exec("git", "-C", work, "commit", "-q", "--allow-empty", "-m", strings.Join(args, " ")))
 }
 
 // same compares two directories, all files in them, their bytes and modes.

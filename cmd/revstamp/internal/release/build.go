@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"revstamp/assets"
 	"revstamp/cmd/revstamp/internal/config"
 )
 
@@ -46,6 +47,9 @@ func (s buildStep) Run(ctx context.Context) (string, error) {
 	if err := s.finish(); err != nil {
 		return "", err
 	}
+	if err := s.inheritAssets(ctx); err != nil {
+		return "", err
+	}
 	how := "copied"
 	if link {
 		how = "linked"
@@ -66,6 +70,24 @@ func (s buildStep) finish() error {
 		}
 	}
 	return s.writeRevision()
+}
+
+// inheritAssets brings the fingerprinted copies that visitors have now into the
+// directory of a release: pages that are open or cached still ask for them.
+func (r *run) inheritAssets(ctx context.Context) error {
+	if r.cfg.Assets == nil {
+		return nil
+	}
+	root := filepath.FromSlash(r.cfg.Assets.Root)
+	live := filepath.Join(r.cfg.Current(), root, assets.LedgerName)
+	if _, err := os.Stat(live); err != nil || r.site.leadsTo(r.dir) {
+		return nil
+	}
+	ledger, err := assets.OpenLedger(filepath.Join(r.dir, root))
+	if err == nil {
+		_, err = ledger.Inherit(ctx, filepath.Dir(live))
+	}
+	return err
 }
 
 // written reports whether somebody writes into a file of the release, by its

@@ -30,7 +30,7 @@ func (s checkStep) Run(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	if !s.built && s.cfg.Assets != nil {
+	if s.cfg.Layout == config.InPlace && s.cfg.Assets != nil {
 		s.cleanAssets(ctx)
 	}
 	if err := s.live(); err != nil {

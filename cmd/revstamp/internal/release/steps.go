@@ -248,6 +248,9 @@ func (s assetsStep) Run(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if s.cfg.Layout == config.Releases { // where nobody sees it yet; in place it is for later
+		s.cleanAssets(ctx)
+	}
 	refs, files := 0, 0
 	for _, edit := range s.plan.Edits {
 		if len(edit.Refs) > 0 {

@@ -57,6 +57,8 @@ func (s switchStep) Run(ctx context.Context) (string, error) {
 		if err := s.complete(ctx); err != nil {
 			return "", err
 		}
+	} else if err := s.inheritAssets(ctx); err != nil {
+		s.site.observer().Warn("open pages may miss their assets: %v", err)
 	}
 	s.tellEdited()
 	target, err := filepath.Rel(s.cfg.Dir, s.dir)
