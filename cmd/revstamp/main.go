@@ -7,7 +7,6 @@ import (
 	"errors"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -85,21 +84,6 @@ func (a *app) open() {
 	o.Redact = secrets(os.Environ())
 	a.out = ui.New(o)
 }
-
-// secrets are the values of environment variables that by their names are
-// secret. Short ones are left out: they would black out words.
-func secrets(environ []string) []string {
-	var all []string
-	for _, v := range environ {
-		name, value, _ := strings.Cut(v, "=")
-		if len(value) >= 6 && secretName().MatchString(name) {
-			all = append(all, value)
-		}
-	}
-	return all
-}
-
-var secretName = lazily(`(?i)(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|PRIVATE_KEY)$`)
 
 // end reports err, if any, and returns the exit status that it stands for.
 func (a *app) end(err error) int {

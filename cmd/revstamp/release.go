@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,16 +34,20 @@ func (a *app) site() (*release.Site, error) {
 	if err := validate(cfg); err != nil {
 		return nil, err
 	}
+	if cfg.Umask >= 0 {
+		syscall.Umask(cfg.Umask) // for the clients and hooks, too
+	}
 	s := release.Open(cfg)
 	s.Observer, s.Logger, s.OnRecord, s.Validate = a.out, a.out.Logger(), onRecord, validate
+	s.Redact = a.out.Redact
 	s.Holder, s.Svn = release.Myself(ciJob()), svnLogin()
 	return s, nil
 }
 
 // svnLogin is who Subversion's servers are told that it is. A password in the
-// environment is seen by this user alone, one on a command line by all.
+// environment or in a file is seen by this user alone, one on a command line by all.
 func svnLogin() vcs.Credentials {
-	return vcs.Credentials{User: os.Getenv("REVSTAMP_SVN_USERNAME"), Password: os.Getenv("REVSTAMP_SVN_PASSWORD")}
+	return vcs.Credentials{User: os.Getenv("REVSTAMP_SVN_USERNAME"), Password: secret("REVSTAMP_SVN_PASSWORD")}
 }
 
 // validate checks what only the packages that do the work can judge.

@@ -30,6 +30,7 @@ type Config struct {
 	Jobs    Jobs
 	Backups Backups
 	Owner   Owner
+	Umask   int // of a release and what it starts; that of the process when below zero
 
 	// Of the releases layout alone.
 	Shared    []Shared

@@ -116,6 +116,9 @@ func (r *reader) checkLayout(v value, c *Config) {
 		}
 		return
 	}
+	if c.Umask < 0 { // what visitors' servers read must not hang on who releases
+		c.Umask = 0o022
+	}
 	if child(child(v, "source"), "url").node == nil {
 		r.fail(v, "name the repository, as in source: { url: https://git.example.org/shop.git }", "the releases layout needs source.url")
 	}

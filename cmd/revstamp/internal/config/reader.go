@@ -343,6 +343,21 @@ func (r *reader) number(dst *int, least, most int) setter {
 	}
 }
 
+// umask reads the permissions that new files do not get, in octal digits.
+func (r *reader) umask(dst *int) setter {
+	return func(v value) {
+		if !r.kind(v, yaml.ScalarNode) {
+			return
+		}
+		n, err := strconv.ParseUint(strings.TrimPrefix(v.node.Value, "0o"), 8, 9)
+		if err != nil || n&0o700 != 0 {
+			r.fail(v, `write it as "022"`, "%q is no umask that leaves its files to their owner", v.node.Value)
+			return
+		}
+		*dst = int(n)
+	}
+}
+
 // duration reads a Go duration, not below zero.
 func (r *reader) duration(dst *time.Duration) setter {
 	return func(v value) {

@@ -36,6 +36,7 @@ func (r *reader) config(v value) *Config {
 		Jobs:    Jobs{Follow: 15 * time.Minute},
 		Backups: Backups{Keep: 10},
 		Owner:   KeepOwner,
+		Umask:   -1,
 		Layout:  InPlace,
 		Keep:    5,
 
@@ -53,6 +54,7 @@ func (r *reader) config(v value) *Config {
 		"check":   r.checks(&c.Checks),
 		"jobs":    func(v value) { queue = r.jobs(v, &c.Jobs) },
 		"backups": func(v value) { r.mapping(v, keys{"keep": r.number(&c.Backups.Keep, 0, 100_000)}) },
+		"umask":   r.umask(&c.Umask),
 		"owner":   oneOf(r, &c.Owner, KeepOwner, OwnerBestEffort),
 	}
 	maps.Copy(known, r.layout(c))

@@ -79,7 +79,7 @@ func (s *Site) finish(ctx context.Context, cfg *config.Config, journal *Journal,
 // finishAlone is finish for a release whose journal this process does not
 // have: errFollowed when another one has it.
 func (s *Site) finishAlone(ctx context.Context, r *Release, m manner) (now *Release, done bool, err error) {
-	journal, err := openJournal(ctx, s.state.journal(r.ID), s.OnRecord)
+	journal, err := s.openJournal(ctx, r.ID)
 	if err != nil {
 		return r, false, err
 	}

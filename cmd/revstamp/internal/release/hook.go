@@ -78,7 +78,7 @@ func (s hookStep) what() string {
 	return strings.Join(s.hook.Command, " ")
 }
 
-func (s hookStep) do(ctx context.Context) error {
+func (s hookStep) do(ctx context.Context) (err error) {
 	if s.hook.PIDFile != "" {
 		return reload(s.hook.File(s.cfg))
 	}
@@ -87,23 +87,26 @@ func (s hookStep) do(ctx context.Context) error {
 		ctx, cancel = context.WithTimeoutCause(ctx, s.hook.Timeout, fmt.Errorf("not done after %v", s.hook.Timeout))
 		defer cancel()
 	}
-	log, err := s.site.state.openLog(s.release.ID)
+	file, err := s.site.state.openLog(s.release.ID)
 	if err != nil {
 		return err
 	}
-	defer log.Close()
+	log := &redacted{to: file, redact: s.site.redact}
+	defer func() { err = errors.Join(err, log.flush(), file.Close()) }()
 	fmt.Fprintf(log, "%s %s: %s\n", time.Now().UTC().Format(time.RFC3339), s.at, s.what())
 	last := &lastBytes{}
 	err = s.command(ctx, io.MultiWriter(log, last))
 	fmt.Fprintf(log, "%s ended: %v\n", time.Now().UTC().Format(time.RFC3339), err)
 	if err != nil && len(last.kept) > 0 {
-		err = fmt.Errorf("%w: %s (all of it is in %s)", err, last, log.Name())
+		err = fmt.Errorf("%w: %s (all of it is in %s)", err, last, file.Name())
 	}
 	return err
 }
 
 // strict is what goes before a script: it ends where a command fails or a
 // variable is not set, and, where the shell can tell, in the middle of a pipe.
+// That the shell of many systems cannot, so a script gets bash where there is one,
+// which in its POSIX mode takes it as that shell would.
 const strict = "set -eu\nif (set -o pipefail) 2>/dev/null; then set -o pipefail; fi\n"
 
 // killAfter is how long a hook has to end, once it was told to.
@@ -114,6 +117,9 @@ func (s hookStep) command(ctx context.Context, out io.Writer) error {
 	args := s.hook.Command
 	if s.hook.Shell != "" {
 		args = []string{"sh", "-c", strict + s.hook.Shell}
+		if _, err := exec.LookPath("bash"); err == nil {
+			args = append([]string{"bash", "--posix"}, args[1:]...)
+		}
 	}
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = s.hookDir()

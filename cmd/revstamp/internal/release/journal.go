@@ -73,15 +73,21 @@ type Journal struct {
 	mu     sync.Mutex
 	file   *os.File
 	lock   *flock.Flock
+	redact func(string) string
 	synced func(Record)
 }
 
 // errFollowed says that another process holds a release's journal.
 var errFollowed = errors.New("another process is at this release")
 
+// openJournal opens the journal of a release, as the function does.
+func (s *Site) openJournal(ctx context.Context, id string) (*Journal, error) {
+	return openJournal(ctx, s.state.journal(id), s.redact, s.OnRecord)
+}
+
 // openJournal opens or creates the journal at path and takes its lock;
 // errFollowed when another process has it.
-func openJournal(ctx context.Context, path string, synced func(Record)) (*Journal, error) {
+func openJournal(ctx context.Context, path string, redact func(string) string, synced func(Record)) (*Journal, error) {
 	lock, err := exclusive(ctx, path, 0)
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
@@ -93,7 +99,7 @@ func openJournal(ctx context.Context, path string, synced func(Record)) (*Journa
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("journal: %w", err), lock.Close())
 	}
-	j := &Journal{file: file, lock: lock, synced: synced}
+	j := &Journal{file: file, lock: lock, redact: redact, synced: synced}
 	if err := j.mend(); err != nil {
 		return nil, errors.Join(err, j.Close())
 	}
@@ -128,7 +134,10 @@ func (j *Journal) Note(r Record) error { return j.append(r, false) }
 func (j *Journal) append(r Record, durable bool) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	r.Time = time.Now().UTC()
+	r.Time, r.Detail = time.Now().UTC(), j.redact(r.Detail)
+	if r.Job != nil && r.Job.Report != nil {
+		r.Job = r.Job.redacted(j.redact)
+	}
 	line, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)

@@ -15,7 +15,7 @@ import (
 
 func journalAt(t *testing.T, path string) *Journal {
 	t.Helper()
-	j, err := openJournal(t.Context(), path, nil)
+	j, err := openJournal(t.Context(), path, plain, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestJournalTornLine(t *testing.T) {
 func TestJournalHasOneWriter(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "1.jsonl")
 	j := journalAt(t, path)
-	if _, err := openJournal(t.Context(), path, nil); !errors.Is(err, errFollowed) {
+	if _, err := openJournal(t.Context(), path, plain, nil); !errors.Is(err, errFollowed) {
 		t.Errorf("second writer: %v, want %v", err, errFollowed)
 	}
 	if err := j.Close(); err != nil {
@@ -140,3 +140,5 @@ func FuzzParseRecords(f *testing.F) {
 		fold(records)
 	})
 }
+
+func plain(text string) string { return text }

@@ -50,6 +50,10 @@ type Site struct {
 	// Validate, when not nil, checks the configuration that a target brings.
 	Validate func(*config.Config) error
 
+	// Redact, when not nil, takes the secrets out of text before it is written to
+	// the journal or a log. What it returns for text without any is that text.
+	Redact func(string) string
+
 	// OnRecord, when not nil, is called after each journal record is synced.
 	OnRecord func(Record)
 

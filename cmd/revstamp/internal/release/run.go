@@ -260,7 +260,7 @@ func (s *Site) begin(ctx context.Context, p *Plan, in intent) (*run, error) {
 		r.release = fold([]Record{{Kind: kindBegin, Begin: first}})
 	}
 	var err error
-	r.journal, err = openJournal(ctx, s.state.journal(r.release.ID), s.OnRecord)
+	r.journal, err = s.openJournal(ctx, r.release.ID)
 	if err != nil {
 		return nil, err
 	}

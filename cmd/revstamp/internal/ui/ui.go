@@ -126,6 +126,9 @@ func New(o Options) *UI {
 	return u
 }
 
+// Redact is text without the secrets of the options.
+func (u *UI) Redact(text string) string { return u.safe.redact(text) }
+
 func (o *Options) fill() {
 	if o.Out == nil {
 		o.Out = io.Discard
