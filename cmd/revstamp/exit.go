@@ -7,6 +7,7 @@ import (
 	"revstamp/cmd/revstamp/internal/config"
 	"revstamp/cmd/revstamp/internal/release"
 	"revstamp/stamp"
+	"revstamp/stamp/atomicfile"
 	"revstamp/vcs"
 )
 
@@ -105,6 +106,9 @@ func hint(err error) string {
 	var hinter interface{ Hint() string }
 	if errors.As(err, &hinter) && hinter.Hint() != "" {
 		return hinter.Hint()
+	}
+	if errors.Is(err, atomicfile.ErrBusy) {
+		return "mount the directory that it is in, or write it where it is with 'revstamp stamp --in-place'"
 	}
 	if _, ok := errors.AsType[*release.LockedError](err); ok {
 		return "wait for it, or try again with --wait=15m"
