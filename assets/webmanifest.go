@@ -26,8 +26,7 @@ type manifestScanner struct {
 }
 
 // value takes the value at i, of a member called name, and returns the index after
-// it. A negative one is that of something else than JSON,
-// with which the scan ends.
+// it. A negative one is that of something else than JSON, with which the scan ends.
 func (m *manifestScanner) value(i int, name []byte, depth int) int {
 	if i < 0 || i >= len(m.src) || depth > maxDepth {
 		return -1
@@ -185,7 +184,7 @@ func jsonEscape(b []byte) (string, int) {
 	return string(utf8.RuneError), 6
 }
 
-// hex4 is the number of the escape \uXXXX that b begins with.
+// hex4 is the number of the escape, \u and four hexadecimal digits, that b begins with.
 func hex4(b []byte) (rune, bool) {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return 0, false

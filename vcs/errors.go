@@ -185,6 +185,7 @@ func (e *UnknownRevisionError) Error() string {
 // LockedError says that the working copy is locked: by another program, or by
 // an update that was interrupted.
 type LockedError struct {
+	System      string // of an interrupted update: "git", "svn" or "hg"
 	Path        string // the lock, or the working copy
 	Interrupted bool   // by an update that did not end; Update.Resume heals it
 	Target      string // what that update was to; "" when unknown
@@ -203,7 +204,12 @@ func (e *LockedError) Error() string {
 
 // Hint says what to do next.
 func (e *LockedError) Hint() string {
-	if e.Interrupted {
+	switch {
+	case e.Interrupted && e.System == "svn":
+		return "if no svn is at work there: svn cleanup " + e.Path
+	case e.Interrupted && e.System == "hg":
+		return "if no hg is at work there: hg update"
+	case e.Interrupted:
 		return "resume it"
 	}
 	return "wait for the other program; if none runs, remove the lock"

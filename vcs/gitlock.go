@@ -106,7 +106,7 @@ func lockForUpdate(gitDir, from, to string, resume bool) (*updateLock, error) {
 	}
 	if !resume {
 		l.close()
-		e := &LockedError{Path: path, Interrupted: true}
+		e := &LockedError{System: "git", Path: path, Interrupted: true}
 		if len(l.to) > 0 {
 			e.Target = l.to[len(l.to)-1]
 		}

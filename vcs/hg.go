@@ -352,7 +352,7 @@ func (w *hgCopy) Revision(ctx context.Context, own Own) (Revision, error) {
 }
 
 func (s *hgState) interrupted() error {
-	return &LockedError{Path: filepath.Join(s.dir, "updatestate"), Interrupted: true, Target: s.updating}
+	return &LockedError{System: "hg", Path: filepath.Join(s.dir, "updatestate"), Interrupted: true, Target: s.updating}
 }
 
 func (w *hgCopy) Read(ctx context.Context, t *Target, path string) ([]byte, error) {

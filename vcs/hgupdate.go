@@ -56,7 +56,7 @@ func (w *hgCopy) Update(ctx context.Context, t *Target, u Update) error {
 		return err
 	}
 	if repo.updating != "" && !u.Resume {
-		return &LockedError{Path: filepath.Join(repo.dir, "updatestate"), Interrupted: true, Target: repo.updating}
+		return &LockedError{System: "hg", Path: filepath.Join(repo.dir, "updatestate"), Interrupted: true, Target: repo.updating}
 	}
 	j := &hgUpdate{t: t, u: u, fresh: repo.updating == "", published: make(map[string]gitdir.ID)}
 	if j.lock, err = repo.lockUpdate(t.From, t.Revision.ID); err != nil {

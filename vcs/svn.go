@@ -100,7 +100,7 @@ func (w *svnCopy) meant(err error) error {
 	case "E155004", "E155037":
 		// The last operation did not end, or another one goes on: svn cannot
 		// tell the two apart.
-		return &LockedError{Path: w.dir, Interrupted: true}
+		return &LockedError{System: "svn", Path: w.dir, Interrupted: true}
 	case "E200033": // the database is busy, after ten seconds of waiting
 		return &LockedError{Path: filepath.Join(w.dir, ".svn", "wc.db")}
 	case "E155021":
@@ -179,7 +179,7 @@ func (w *svnCopy) Revision(ctx context.Context, own Own) (Revision, error) {
 		return Revision{}, err
 	}
 	if st.interrupted {
-		return Revision{}, &LockedError{Path: w.dir, Interrupted: true}
+		return Revision{}, &LockedError{System: "svn", Path: w.dir, Interrupted: true}
 	}
 	info, err := w.info(ctx)
 	if err != nil {

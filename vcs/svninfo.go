@@ -135,7 +135,7 @@ func (w *svnCopy) files(ctx context.Context, tell func(svnFile) string) (map[str
 		return nil, err
 	}
 	if st.interrupted { // then svn lists what there is, without a word
-		return nil, &LockedError{Path: w.dir, Interrupted: true}
+		return nil, &LockedError{System: "svn", Path: w.dir, Interrupted: true}
 	}
 	all := make(map[string]string)
 	err = w.stream(ctx, func(r io.Reader) error {
@@ -253,7 +253,7 @@ func (w *svnCopy) Export(ctx context.Context, rev, dir string) error {
 	case at != "BASE" && len(st.switched) > 0: // svn would export what is not
 		return &UnsupportedError{System: "svn", Feature: "exporting another revision of what is switched, as " + st.switched[0] + ","}
 	case at == "BASE" && st.interrupted:
-		return &LockedError{Path: w.dir, Interrupted: true}
+		return &LockedError{System: "svn", Path: w.dir, Interrupted: true}
 	}
 	if at == "HEAD" { // one revision for all that follows
 		newest, err := w.info(ctx, "-r", at)

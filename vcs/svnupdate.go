@@ -25,7 +25,7 @@ func (w *svnCopy) Update(ctx context.Context, t *Target, u Update) error {
 	}
 	if st.interrupted {
 		if !u.Resume {
-			return &LockedError{Path: w.dir, Interrupted: true}
+			return &LockedError{System: "svn", Path: w.dir, Interrupted: true}
 		}
 		if _, err := w.svn(ctx, "cleanup", "."); err != nil {
 			return err

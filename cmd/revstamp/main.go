@@ -69,7 +69,7 @@ configuration; 3 failed and rolled back; 4 failed and needs resume or abort;
 	root.AddCommand(
 		newRelease(a), newPlan(a), newRollback(a), newResume(a), newAbort(a),
 		newStatus(a), newHistory(a), newShow(a), newFollow(a),
-		newCheck(a), newRevision(a), newStamp(a), newBackups(a), newInit(a),
+		newCheck(a), newLock(a), newRevision(a), newStamp(a), newBackups(a), newInit(a),
 		newJob(a), newWorker(a), newJobServer(a),
 		newAssets(a), newHelper(a), newConf(a),
 		newDemo(a), newVersion(a),

@@ -34,7 +34,8 @@ type Config struct {
 
 	// Of the releases layout alone.
 	Shared    []Shared
-	Keep      int // complete releases that are kept, with the live one; 5 by default, 2 at least
+	KeepFor   time.Duration // how long a release is kept after another has replaced it, whatever Keep says
+	Keep      int           // complete releases that are kept, with the live one; 5 by default, 2 at least
 	Unchanged Unchanged
 }
 

@@ -39,7 +39,7 @@ func TestDefaults(t *testing.T) {
 		State:   ".revstamp",
 		Jobs:    Jobs{Follow: 15 * time.Minute},
 		Backups: Backups{Keep: 10},
-		Owner:   KeepOwner, Layout: InPlace, Keep: 5, Unchanged: Copy,
+		Owner:   KeepOwner, Umask: -1, Layout: InPlace, Keep: 5, KeepFor: 5 * time.Minute, Unchanged: Copy,
 	}
 	got := accept(t, "site: shop\n")
 	if diff := cmp.Diff(want, got, noPos); diff != "" {
@@ -86,7 +86,7 @@ func TestEverything(t *testing.T) {
 			{After: "activate", PIDFile: "/run/php-fpm.pid", Timeout: 10 * time.Minute, OnFailure: Rollback},
 		},
 		Checks: []Check{{URL: "http://127.0.0.1/health", Host: "shop.example.org", Status: 204, Text: "{{.Short}}", Within: time.Minute}},
-		Owner:  OwnerBestEffort, Layout: InPlace, Keep: 5, Unchanged: Copy,
+		Owner:  OwnerBestEffort, Umask: 0o027, Layout: InPlace, Keep: 5, KeepFor: 5 * time.Minute, Unchanged: Copy,
 	}
 	if diff := cmp.Diff(want, cfg, noPos, cmpopts.IgnoreFields(Config{}, "File", "Dir")); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -269,6 +269,7 @@ stamp: [{ file: config.php, match: "rev=(.*)" }]
 assets: { root: . }
 shared: [storage/, .env]
 keep: 3
+keep_for: 1h
 unchanged: link
 `))
 	if err != nil {
@@ -278,7 +279,7 @@ unchanged: link
 	if d := cmp.Diff(want, c.Shared, cmpopts.IgnoreFields(Shared{}, "Pos")); d != "" {
 		t.Error(d)
 	}
-	if c.Layout != Releases || c.Keep != 3 || c.Unchanged != Link || c.Source.System != Hg || c.Source.URL != "https://git.example.org/shop.git" {
+	if c.Layout != Releases || c.Keep != 3 || c.KeepFor != time.Hour || c.Umask != 0o022 || c.Unchanged != Link || c.Source.System != Hg || c.Source.URL != "https://git.example.org/shop.git" {
 		t.Errorf("%+v", c)
 	}
 	if got := c.Abs("config.php"); got != "/srv/shop/current/config.php" {

@@ -79,6 +79,7 @@ func (r *reader) layout(c *Config) keys {
 	return keys{
 		"layout":    oneOf(r, &c.Layout, InPlace, Releases),
 		"keep":      r.number(&c.Keep, 2, 100_000),
+		"keep_for":  r.duration(&c.KeepFor),
 		"unchanged": oneOf(r, &c.Unchanged, Copy, Link),
 		"shared": r.list(func(v value) {
 			s := Shared{Pos: r.pos(v.node)}
@@ -104,7 +105,7 @@ func (r *reader) checkLayout(v value, c *Config) {
 		return // refused already
 	}
 	if c.Layout != Releases {
-		for _, key := range []string{"keep", "shared", "unchanged"} {
+		for _, key := range []string{"keep", "keep_for", "shared", "unchanged"} {
 			if given := child(v, key); given.node != nil {
 				r.fail(given, "remove it, or choose layout: releases", "only the releases layout has it")
 			}

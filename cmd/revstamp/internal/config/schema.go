@@ -39,6 +39,7 @@ func (r *reader) config(v value) *Config {
 		Umask:   -1,
 		Layout:  InPlace,
 		Keep:    5,
+		KeepFor: 5 * time.Minute,
 
 		Unchanged: Copy,
 	}

@@ -83,6 +83,26 @@ func (s *Site) lock(ctx context.Context, wait time.Duration) (*flock.Flock, erro
 	return l, nil
 }
 
+// Lock takes the site's lock for whoever does something to it outside of
+// revstamp, as a release does, and waits for it up to wait. It fails with a
+// *LockedError.
+func (s *Site) Lock(ctx context.Context, wait time.Duration) (unlock func() error, err error) {
+	l, err := s.lock(ctx, wait)
+	if err != nil {
+		return nil, err
+	}
+	return l.Close, nil
+}
+
+// Locked is who holds the site's lock; nil when nobody does.
+func (s *Site) Locked() *Holder {
+	if !locked(s.state.lockFile()) {
+		return nil
+	}
+	h := readHolder(s.state.lockFile())
+	return &h
+}
+
 // lingering is how long a lock may outlive its holder, in a child that was being
 // started and has yet to become its program.
 const lingering = 10 * time.Second

@@ -85,6 +85,11 @@ type intent struct {
 	locked   bool     // the site's lock is held
 }
 
+// backward reports whether p goes back to what the site has had already.
+func (p *Plan) backward() bool {
+	return p.Since != nil && p.From.ID != "" && p.From.ID != p.To.ID && len(p.Commits) == 0
+}
+
 func (s *Site) plan(ctx context.Context, in intent) (*Plan, error) {
 	if back, err := s.standing(in); err != nil || back != nil {
 		if err != nil {

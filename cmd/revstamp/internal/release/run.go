@@ -129,6 +129,7 @@ func (s *Site) settle(ctx context.Context, unlock func() error) (*Release, bool,
 
 // change takes the lock, plans what decide asks for, and carries it out.
 func (s *Site) change(ctx context.Context, o Options, decide func() (intent, error)) (r *Release, done bool, err error) {
+	before := s.liveID()
 	lock, err := s.lock(ctx, o.Wait)
 	if err != nil {
 		return nil, false, err
@@ -155,6 +156,10 @@ func (s *Site) change(ctx context.Context, o Options, decide func() (intent, err
 			return nil, false, &Error{Step: "plan", Err: err}
 		}
 	}
+	if in.rollback == nil && in.resume == nil && p.backward() && s.liveID() != before {
+		s.observer().Warn("%s is not released: what went live while this waited is newer", short(p.To))
+		return s.settle(ctx, lock.Close)
+	}
 	if p.Empty() && in.resume == nil {
 		return s.settle(ctx, lock.Close)
 	}
@@ -170,6 +175,14 @@ func (s *Site) change(ctx context.Context, o Options, decide func() (intent, err
 		s.prune(ctx)
 	}
 	return s.finish(ctx, p.work.cfg, run.journal, r, manner{unlock: lock.Close})
+}
+
+// liveID is the id of the live release; empty when there is none.
+func (s *Site) liveID() string {
+	if r, err := s.Current(); err == nil {
+		return r.ID
+	}
+	return ""
 }
 
 // effectOf is the state of the site when in could not even be planned.
