@@ -41,6 +41,9 @@ func exitStatus(err error) int {
 	if err == errToDo {
 		return exitToDo
 	}
+	if detached, ok := errors.AsType[*detachedError](err); ok {
+		return detached.status
+	}
 	if _, ok := errors.AsType[*release.LockedError](err); ok {
 		return exitLocked
 	}

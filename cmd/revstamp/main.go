@@ -94,7 +94,7 @@ func (a *app) end(err error) int {
 	if !a.started && err != nil {
 		status = exitUsage
 	}
-	if err != nil && err != errToDo && err != errFound {
+	if err != nil && !onlyStatus(err) {
 		if changes, ok := errors.AsType[*vcs.LocalChangesError](err); ok && !a.json {
 			a.out.Diff([]byte(changes.Diff))
 		}
@@ -104,4 +104,10 @@ func (a *app) end(err error) int {
 		status = exitFailed
 	}
 	return status
+}
+
+// onlyStatus reports whether err is nothing more than an exit status.
+func onlyStatus(err error) bool {
+	_, detached := errors.AsType[*detachedError](err)
+	return detached || err == errToDo || err == errFound
 }

@@ -81,13 +81,15 @@ func ciJob() string {
 func newRelease(a *app) *cobra.Command {
 	var o release.Options
 	var plan string
+	var detach bool
 	cmd := &cobra.Command{
 		Use:   "release [REV]",
 		Short: "Bring the site to a revision, or to the newest one",
 		Long: `Release updates the working copy to REV (a branch, tag or id; by default what
 source.update in the configuration says), stamps the configuration, versions
 asset references, and queues and follows the jobs. With nothing to do it
-touches nothing and succeeds.`,
+touches nothing and succeeds. With --detach it returns once the release is begun,
+which goes on by itself, whatever becomes of the terminal or the connection.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if plan != "" && len(args) > 0 {
@@ -97,6 +99,9 @@ touches nothing and succeeds.`,
 			s, err := a.site()
 			if err != nil {
 				return err
+			}
+			if detach {
+				return a.detach(cmd.Context(), s)
 			}
 			if plan != "" {
 				if err := readPlan(plan, &o); err != nil {
@@ -109,6 +114,7 @@ touches nothing and succeeds.`,
 		},
 	}
 	waitFlag(cmd, &o)
+	cmd.Flags().BoolVar(&detach, detachFlag, false, "go on in a process of its own, for revstamp follow to watch")
 	cmd.Flags().StringVar(&plan, "plan", "", "carry out the plan in `FILE`, of plan --out, if nothing has moved since")
 	return cmd
 }

@@ -76,6 +76,16 @@ const (
 // Over reports whether j has an outcome.
 func (j Job) Over() bool { return j.State != jobIntended && j.State != jobSubmitted }
 
+// BegunBy is the newest release, when the process pid of this machine has begun
+// it; else nil.
+func (s *Site) BegunBy(pid int) *Release {
+	r, err := s.newest(func(*Release) bool { return true })
+	if err != nil || r.PID != pid || r.Host != s.Holder.Host {
+		return nil
+	}
+	return r
+}
+
 // fold makes of a journal's records the release they tell of.
 func fold(records []Record) *Release {
 	r := &Release{Status: Unfinished, wrote: map[string]string{}, backups: map[string]string{}, added: map[string]bool{}}

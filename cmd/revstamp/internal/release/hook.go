@@ -193,12 +193,22 @@ func reload(pidFile string) error {
 }
 
 // openLog opens what the commands of a release print.
-func (s *state) openLog(id string) (*os.File, error) {
+func (s *state) openLog(id string) (*os.File, error) { return s.log(id, os.O_APPEND) }
+
+// DetachedLog opens, empty, what a release prints that goes on by itself.
+func (s *Site) DetachedLog() (*os.File, error) {
+	if err := s.state.create(); err != nil {
+		return nil, err
+	}
+	return s.state.log("detached-"+strconv.Itoa(os.Getpid()), os.O_APPEND|os.O_TRUNC)
+}
+
+func (s *state) log(name string, flags int) (*os.File, error) {
 	dir := filepath.Join(s.dir, "log")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return os.OpenFile(filepath.Join(dir, id+".log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	return os.OpenFile(filepath.Join(dir, name+".log"), os.O_RDWR|os.O_CREATE|flags, 0o600)
 }
 
 // lastBytes keeps the end of what is written to it.
