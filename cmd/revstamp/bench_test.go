@@ -22,6 +22,7 @@ import (
 //	x-crudini  how many times as long as crudini
 //	x-shell    how many times as long as the script that revstamp began as
 //	x-archive  how many times as long as git archive, unpacked by tar
+//	x-cap      how many times as long as Capistrano
 
 // buildCommand builds the command as it is shipped.
 func buildCommand(b *testing.B) string {
@@ -133,7 +134,7 @@ func (w stopwatch) report(b *testing.B) {
 		b.ReportMetric(ours/float64(sed), "x-sed")
 		b.ReportMetric(ours/float64(2*sed+w["sync"]), "of-limit")
 	}
-	for _, other := range []string{"crudini", "shell", "archive"} {
+	for _, other := range []string{"crudini", "shell", "archive", "cap"} {
 		if took := w[other]; took > 0 {
 			b.ReportMetric(ours/float64(took), "x-"+other)
 		}

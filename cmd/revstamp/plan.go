@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"revstamp/cmd/revstamp/internal/release"
 	"revstamp/vcs"
@@ -66,7 +67,7 @@ func writeOwed(w io.Writer, p *release.Plan) error {
 	}
 	fmt.Fprintln(w, "\njobs:")
 	for _, j := range p.Jobs {
-		fmt.Fprintf(w, "  %s %s\n", j.Function, j.Workload)
+		fmt.Fprintln(w, strings.TrimRight("  "+j.Function+" "+j.Workload, " "))
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 // unchanged lines, of which there are never more than 3, around each change:
 // those next to a stamped one may hold secrets.
 func Diff(name string, before, after []byte, context int) []byte {
-	full := diff.Diff("a/"+name, before, "b/"+name, after)
+	_, full, _ := bytes.Cut(diff.Diff("a/"+name, before, "b/"+name, after), []byte("\n")) // without "diff a b"
 	if context >= 3 || len(full) == 0 {
 		return full
 	}
@@ -24,9 +24,7 @@ func Diff(name string, before, after []byte, context int) []byte {
 			h = hunk{context: context}
 			fmt.Sscanf(string(line), "@@ -%d,%d +%d,%d @@", &h.old, new(int), &h.new, new(int))
 		case h.old == 0 && h.new == 0 && h.lines == nil:
-			if !bytes.HasPrefix(line, []byte("diff ")) {
-				out.Write(line)
-			}
+			out.Write(line)
 		case line[0] == '\\' && len(h.lines) > 0: // no newline at the end: it belongs to the line before
 			last := len(h.lines) - 1
 			h.lines[last] = append(bytes.Clone(h.lines[last]), line...)

@@ -64,7 +64,11 @@ func (s *Site) lock(ctx context.Context, wait time.Duration) (*flock.Flock, erro
 	if err := s.state.create(); err != nil {
 		return nil, err
 	}
-	l, err := exclusive(ctx, s.state.lockFile(), wait)
+	l, err := exclusive(ctx, s.state.lockFile(), 0)
+	if l == nil && err == nil && wait > 0 {
+		s.observer().Warn("%v: waiting for up to %v", &LockedError{Holder: readHolder(s.state.lockFile())}, wait)
+		l, err = exclusive(ctx, s.state.lockFile(), wait)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
