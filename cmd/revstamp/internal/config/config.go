@@ -129,6 +129,10 @@ type Jobs struct {
 	Queue   []Job
 	Workers map[string]Worker // by function
 	Follow  time.Duration     // how long a release waits for outcomes; 15 minutes by default, 0 does not wait
+
+	// OnFailure says what a job does that fails while the release waits for it:
+	// Warn, the default, or Rollback.
+	OnFailure OnFailure
 }
 
 // Job is one job to queue after a release.

@@ -37,7 +37,7 @@ func TestDefaults(t *testing.T) {
 		Site:    "shop",
 		Source:  Source{Path: ".", Number: Highest, System: Git},
 		State:   ".revstamp",
-		Jobs:    Jobs{Follow: 15 * time.Minute},
+		Jobs:    Jobs{Follow: 15 * time.Minute, OnFailure: Warn},
 		Backups: Backups{Keep: 10},
 		Owner:   KeepOwner, Umask: -1, Layout: InPlace, Keep: 5, KeepFor: 5 * time.Minute, Unchanged: Copy,
 	}
@@ -77,7 +77,7 @@ func TestEverything(t *testing.T) {
 				"warm_cache": {Command: []string{"./bin/warm", "8"}, Concurrency: 1},
 				"mail":       {Command: []string{"./bin/mail"}, Timeout: 90 * time.Second, Concurrency: 4, Env: []string{"DEBUG=1", "TO=a@example.com"}},
 			},
-			Follow: 0,
+			Follow: 0, OnFailure: Warn,
 		},
 		Backups: Backups{Keep: 0},
 		Hooks: []Hook{

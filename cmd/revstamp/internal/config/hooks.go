@@ -24,13 +24,13 @@ type Hook struct {
 	OnFailure OnFailure
 }
 
-// OnFailure says what a hook that fails does to the release.
+// OnFailure says what a hook, or a job, that fails does to the release.
 type OnFailure string
 
 // What it does.
 const (
-	Rollback OnFailure = "rollback" // the release is undone; the default
-	Warn     OnFailure = "warn"     // and for hooks after activate alone: it goes on
+	Rollback OnFailure = "rollback" // the release is undone; the default of hooks
+	Warn     OnFailure = "warn"     // it goes on: for jobs, their default, and hooks after activate
 )
 
 // Check asks the site, once it is activated, whether it works.

@@ -33,7 +33,7 @@ func (r *reader) config(v value) *Config {
 	c := &Config{
 		Source:  Source{Pos: r.pos(v.node), Path: ".", Number: Highest, System: Git},
 		State:   ".revstamp",
-		Jobs:    Jobs{Follow: 15 * time.Minute},
+		Jobs:    Jobs{Follow: 15 * time.Minute, OnFailure: Warn},
 		Backups: Backups{Keep: 10},
 		Owner:   KeepOwner,
 		Umask:   -1,
@@ -203,8 +203,12 @@ func (r *reader) jobs(v value, j *Jobs) (functions []value) {
 				}
 			})
 		},
-		"follow": r.duration(&j.Follow),
+		"follow":     r.duration(&j.Follow),
+		"on_failure": oneOf(r, &j.OnFailure, Rollback, Warn),
 	})
+	if j.OnFailure == Rollback && j.Follow == 0 {
+		r.fail(child(v, "on_failure"), "let follow say for how long", "a release that does not wait for its jobs cannot be undone by them")
+	}
 	return functions
 }
 

@@ -102,6 +102,7 @@ func (s *Site) vcsOptions() vcs.Options {
 type Options struct {
 	Want string        // branch, tag or id; empty: what the configuration says
 	Wait time.Duration // how long to wait for the site's lock
+	Time time.Duration // after which a release that is not live is undone; 0 is never
 	Plan *Pinned       // to be carried out as it is, or refused with a *MovedError; it says what Want is
 }
 
@@ -165,6 +166,11 @@ func (e *EnvironmentError) Error() string {
 	}
 	return fmt.Sprintf("release %s was begun with %s, this is with %s", e.Release, with(e.Began), with(e.Now))
 }
+
+// TimeoutError says that a release took longer than it may.
+type TimeoutError struct{ After time.Duration }
+
+func (e *TimeoutError) Error() string { return fmt.Sprintf("not done after %v", e.After) }
 
 // JobsError says that a release is live but that jobs of it did not succeed.
 type JobsError struct {

@@ -63,7 +63,7 @@ func (r *run) steps() []Step {
 // errors are *[Error], *[DueError], *[LockedError], *[JobsError] and whatever
 // made the plan impossible.
 func (s *Site) Release(ctx context.Context, o Options) (r *Release, done bool, err error) {
-	return s.change(ctx, o, func() (intent, error) {
+	r, done, err = s.change(ctx, o, func() (intent, error) {
 		if due, err := s.due(); err != nil || due != nil {
 			return intent{}, errors.Join(err, asError(due))
 		}
@@ -72,6 +72,38 @@ func (s *Site) Release(ctx context.Context, o Options) (r *Release, done bool, e
 		}
 		return intent{want: o.Want}, nil
 	})
+	if jobs, ok := errors.AsType[*JobsError](err); ok && jobs.decided() && s.Config.Jobs.OnFailure == config.Rollback {
+		return nil, false, s.takeBack(ctx, r, jobs)
+	}
+	return r, done, err
+}
+
+// takeBack rolls back release r, whose jobs failed, unless something else is live
+// by now. It returns what is to be told of r.
+func (s *Site) takeBack(ctx context.Context, r *Release, failed *JobsError) error {
+	back, _, err := s.change(ctx, Options{}, func() (intent, error) {
+		live, err := s.Current()
+		if err == nil && live.ID != r.ID {
+			err = fmt.Errorf("release %s has replaced it", live.ID)
+		}
+		if err != nil {
+			return intent{}, err
+		}
+		to, err := s.rollbackTarget("")
+		if err != nil {
+			return intent{}, err
+		}
+		return intent{want: to.To.ID, rollback: to}, nil
+	})
+	if back == nil || back.Status != Live {
+		return errors.Join(failed, err)
+	}
+	return &Error{Release: r.ID, Step: "follow", Effect: RolledBack, Err: errors.New("of its jobs " + Tally(failed.Jobs))}
+}
+
+// decided reports whether jobs have failed, and not only are without an outcome.
+func (e *JobsError) decided() bool {
+	return slices.ContainsFunc(e.Jobs, func(j Job) bool { return j.Over() })
 }
 
 // Rollback brings the site back to what it was at release id, or, when id is
@@ -135,6 +167,11 @@ func (s *Site) change(ctx context.Context, o Options, decide func() (intent, err
 		return nil, false, err
 	}
 	defer lock.Close()
+	if o.Time > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, o.Time, &TimeoutError{o.Time})
+		defer cancel()
+	}
 	in, err := decide()
 	if err != nil {
 		return nil, false, err

@@ -39,8 +39,8 @@ type runner struct {
 
 // run runs steps in order. A step that fails is undone with every step before
 // it, and those that an earlier run had begun, last first; the error says what
-// state that left. A cancelled context is
-// no failure: the release stays as it is, to be resumed.
+// state that left. A cancelled context is no failure: the release stays as it is,
+// to be resumed; unless its time is over.
 func (r *runner) run(ctx context.Context, steps []Step) error {
 	for i, step := range steps {
 		err := r.one(ctx, step)
@@ -48,7 +48,10 @@ func (r *runner) run(ctx context.Context, steps []Step) error {
 			continue
 		}
 		if ctx.Err() != nil {
-			return &Error{Step: step.Name(), Effect: Interrupted, Err: context.Cause(ctx)}
+			err = context.Cause(ctx)
+			if _, over := errors.AsType[*TimeoutError](err); !over {
+				return &Error{Step: step.Name(), Effect: Interrupted, Err: err}
+			}
 		}
 		undoCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoLimit)
 		effect, undoErr := r.undo(undoCtx, steps, i)
