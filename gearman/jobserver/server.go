@@ -216,6 +216,7 @@ func (s *Server) serveConn(c *conn, nc net.Conn) error {
 		c.out.drain() // the last results; Close ends it
 	case errors.Is(err, io.EOF):
 		err = nil
+		c.out.drain() // for a peer that has said all and still reads
 	case errors.Is(err, errSlow):
 		c.log.Warn("job server: connection dropped", "peer", c.host, "error", err)
 	default:
