@@ -39,7 +39,9 @@ func (c *cutConn) pass(left *int, p []byte, op func([]byte) (int, error)) (int, 
 	allowed := min(len(p), *left)
 	c.mu.Unlock()
 	if allowed == 0 {
-		c.Conn.(*net.TCPConn).SetLinger(0)
+		if tcp, ok := c.Conn.(*net.TCPConn); ok {
+			tcp.SetLinger(0)
+		}
 		c.Conn.Close()
 		return 0, syscall.ECONNRESET
 	}
@@ -50,12 +52,26 @@ func (c *cutConn) pass(left *int, p []byte, op func([]byte) (int, error)) (int, 
 	return n, err
 }
 
+// passed returns how many bytes were let through of a conn that had plenty.
+func (c *cutConn) passed() (reads, writes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return plenty - c.read, plenty - c.write
+}
+
 // cutOnce dials conns of which the first is cut after so many bytes.
-func cutOnce(read, write int) (dial func(ctx context.Context, network, addr string) (net.Conn, error), first *cutConn) {
+func cutOnce(read, write int) (dial dialFunc, first *cutConn) {
+	return cutFirst(new(net.Dialer).DialContext, read, write)
+}
+
+type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// cutFirst is cutOnce for what another function dials.
+func cutFirst(dial dialFunc, read, write int) (_ dialFunc, first *cutConn) {
 	first = &cutConn{read: read, write: write}
 	used := false
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		nc, err := new(net.Dialer).DialContext(ctx, network, addr)
+		nc, err := dial(ctx, network, addr)
 		if err != nil || used {
 			return nc, err
 		}
@@ -93,7 +109,7 @@ func TestReset(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.Close()
-		reads, writes := plenty-whole.read, plenty-whole.write
+		reads, writes := whole.passed()
 		if reads < 30 || writes < 30 {
 			t.Fatalf("conversation of %d and %d bytes is too short", reads, writes)
 		}

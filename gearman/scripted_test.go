@@ -146,6 +146,7 @@ func TestBadAnswers(t *testing.T) {
 		"other type":   {"\x00RES\x00\x00\x00\x08\x00\x00\x00\x03H:1", "JOB_CREATED came where STATUS_RES was due"},
 		"a request":    {"\x00REQ\x00\x00\x00\x14\x00\x00\x00\x0bH:1\x001\x000\x000\x000", "STATUS_RES came as a request"},
 		"too few":      {"\x00RES\x00\x00\x00\x14\x00\x00\x00\x03H:1", "arguments of STATUS_RES: 1 given, 5 wanted"},
+		"too much":     {"\x00RES\x00\x00\x00\x14\xff\xff\xff\xff", "STATUS_RES of 4294967295 bytes: packet too large"},
 		"no protocol":  {"HTTP/1.1 400 Bad Request\r\n", `bad magic "HTTP"`},
 		"closed":       {"", "EOF"},
 		"cut":          {"\x00RES\x00\x00", "unexpected EOF"},
@@ -438,8 +439,12 @@ func TestWorkerLeaves(t *testing.T) {
 			s.expect(wire.PreSleep)
 			s.respond(wire.NoJob)
 		},
-		"wrong answer": func(s *peer) { s.respond(wire.JobCreated, "H:1") },
-		"deaf":         func(s *peer) { s.respond(wire.JobAssignUniq, "H:1", "f", "", "") },
+		"wrong answer":   func(s *peer) { s.respond(wire.JobCreated, "H:1") },
+		"deaf":           func(s *peer) { s.respond(wire.JobAssignUniq, "H:1", "f", "", "") },
+		"silent":         func(*peer) {},
+		"garbage":        func(s *peer) { io.WriteString(s.nc, "HTTP/1.1 400 Bad Request\r\n") },
+		"too much":       func(s *peer) { io.WriteString(s.nc, "\x00RES\x00\x00\x00\x1f\xff\xff\xff\xff") },
+		"half an answer": func(s *peer) { io.WriteString(s.nc, "\x00RES\x00\x00\x00\x1f\x00\x00\x00\x09H:1") },
 	}
 	for name, serve := range tests {
 		t.Run(name, func(t *testing.T) {
