@@ -46,6 +46,8 @@ func TestVisitors(t *testing.T) {
 		{name: "git, releases", plumbing: gitReleases, env: []string{program}},
 		{name: "svn, releases", plumbing: svnReleases, env: []string{program}},
 		{name: "hg, releases", plumbing: hgReleases, env: []string{program}},
+		{name: "git, names", plumbing: gitPlumbing, env: []string{program}, names: true},
+		{name: "git, releases, names", plumbing: gitReleases, env: []string{program}, names: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -71,7 +73,8 @@ func TestVisitors(t *testing.T) {
 type visited struct {
 	name string
 	plumbing
-	env []string
+	env   []string
+	names bool // assets have their versions there
 
 	dir, site, address string
 	took               time.Duration // an undisturbed release
@@ -91,12 +94,16 @@ func generation(n int) map[string]string {
 func (c *visited) prepare(t *testing.T) {
 	c.dir = t.TempDir()
 	c.site = filepath.Join(c.dir, "site")
+	style := "query"
+	if c.names {
+		style = "name"
+	}
 	work := filepath.Join(c.dir, "work")
 	write(t, work, generation(1))
 	write(t, work, map[string]string{
 		"revstamp.yaml": "site: visited\n" + c.layout(c.dir) +
 			"stamp: [{ file: config/config.php, key: \"$config['svn']\", value: \"{{.Short}}\" }]\n" +
-			"assets: { root: public, rewrite: [\"public/*.php\"] }\n",
+			"assets: { root: public, style: " + style + ", rewrite: [\"public/*.php\"] }\n",
 	})
 	c.create(t, c.dir)
 	if c.source != nil {
@@ -186,7 +193,7 @@ func fpm(t *testing.T) string {
 }
 
 // wholePage is what a page must hold, whole.
-var wholePage = regexp.MustCompile(`(?s)^\s*page=(\d+) config=(\d+) rev=(\w+) css=(\d+)<link href="(/a\.css\?v=(\w+))">\n.*</p>\nend\n$`)
+var wholePage = regexp.MustCompile(`(?s)^\s*page=(\d+) config=(\d+) rev=(\w+) css=(\d+)<link href="(/a\.css\?v=(\w+)|/a\.[0-9a-f]+\.css)">\n.*</p>\nend\n$`)
 
 // visit loads the page and its style sheet until it is told to stop, which tells
 // how often it was.
@@ -219,13 +226,17 @@ func (c *visited) look(ctx context.Context, t *testing.T) bool {
 	}
 	// In place, a page is read file by file while they are put in place, one after
 	// the other.
-	if c.source != nil && (page[1] != page[2] || page[1] != page[4] || page[3] != page[6]) {
+	if c.source != nil && (page[1] != page[2] || page[1] != page[4] || !c.names && page[3] != page[6]) {
 		t.Errorf("the page is mixed: %.200q", body)
 		return false
 	}
 	css, ok := c.get(ctx, t, page[5])
 	if ok && !strings.HasSuffix(css, "\nend\n") {
 		t.Errorf("the style sheet is torn: %d bytes", len(css))
+		return false
+	}
+	if ok && c.names && !strings.HasPrefix(css, page[1]+"*/") {
+		t.Errorf("%s of page %s is another's: %.10q", page[5], page[1], css)
 		return false
 	}
 	return ok

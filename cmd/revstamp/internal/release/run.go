@@ -161,7 +161,10 @@ func (s *Site) settle(ctx context.Context, unlock func() error) (*Release, bool,
 
 // change takes the lock, plans what decide asks for, and carries it out.
 func (s *Site) change(ctx context.Context, o Options, decide func() (intent, error)) (r *Release, done bool, err error) {
-	before := s.liveID()
+	before := ""
+	if o.Wait > 0 {
+		before = s.liveID()
+	}
 	lock, err := s.lock(ctx, o.Wait)
 	if err != nil {
 		return nil, false, err
@@ -193,7 +196,7 @@ func (s *Site) change(ctx context.Context, o Options, decide func() (intent, err
 			return nil, false, &Error{Step: "plan", Err: err}
 		}
 	}
-	if in.rollback == nil && in.resume == nil && p.backward() && s.liveID() != before {
+	if o.Wait > 0 && in.rollback == nil && in.resume == nil && p.backward() && s.liveID() != before {
 		s.observer().Warn("%s is not released: what went live while this waited is newer", short(p.To))
 		return s.settle(ctx, lock.Close)
 	}
