@@ -2,6 +2,7 @@ package gearman
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -92,8 +93,12 @@ func (b *batch) result() ([]Job, error) {
 // session did not take is sent once more, as Client.with says.
 func (b *batch) sendAll(ctx context.Context, c *Client, server string, patient bool, tasks []int) {
 	err := c.with(ctx, server, patient, func(x *session) error {
-		g := newGroup(server, len(tasks))
-		g.send(ctx, x, b, tasks)
+		g := newGroup(len(tasks), func(_ int, p wire.Packet) (Job, error) {
+			return Job{server, string(p.Args[0])}, nil
+		})
+		x.requestAll(ctx, g, len(tasks), func(at int) error {
+			return x.submitBackground(g, at, &b.tasks[tasks[at]])
+		})
 		jobs, errs := g.wait(ctx)
 		for at, i := range tasks {
 			b.jobs[i], b.errs[i] = jobs[at], errs[at]
@@ -111,71 +116,90 @@ func (b *batch) sendAll(ctx context.Context, c *Client, server string, patient b
 	}
 }
 
-// A group is the part of a batch that goes through one session.
-type group struct {
-	server string
-	done   chan struct{} // closed when left is 0
-
-	mu   sync.Mutex
-	left int
-	jobs []Job
-	errs []error
-}
-
-func newGroup(server string, n int) *group {
-	return &group{server: server, left: n, done: make(chan struct{}), jobs: make([]Job, n), errs: make([]error, n)}
-}
-
-// send queues the tasks, as many at a time as there is room for.
-func (g *group) send(ctx context.Context, x *session, b *batch, tasks []int) {
-	for at := 0; at < len(tasks); {
-		err := x.lock(ctx)
-		if err != nil {
-			err = x.unsent(ctx, err)
-			for ; at < len(tasks); at++ {
-				g.answer(at, wire.Packet{}, err)
-			}
-			return
+// StatusAll asks server, and no other, for the jobs of all handles, and returns
+// their statuses in order. All leave together, as with SubmitAll. The error is
+// the first of any of them.
+func (c *Client) StatusAll(ctx context.Context, server string, handles []string) ([]Status, error) {
+	for _, handle := range handles {
+		if err := checkKeyGiven("handle", handle); err != nil {
+			return nil, fmt.Errorf("status of handle %s on %s: %w", handle, server, err)
 		}
-		for ; at < len(tasks) && len(x.out) < highWater; at++ {
-			if err := x.submitBackground(g, at, &b.tasks[tasks[at]]); err != nil {
-				g.answer(at, wire.Packet{}, err)
-			}
-		}
-		x.mu.Unlock()
-		x.signal()
 	}
+	var statuses []Status
+	err := c.with(ctx, server, true, func(x *session) error {
+		g := newGroup(len(handles), func(at int, p wire.Packet) (Status, error) { return statusOf(handles[at], p) })
+		x.requestAll(ctx, g, len(handles), func(at int) error {
+			return x.ask(g, at, wire.StatusRes, wire.GetStatus, []byte(handles[at]))
+		})
+		var errs []error
+		statuses, errs = g.wait(ctx)
+		for _, err := range errs {
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("status of %d handles on %s: %w", len(handles), server, err)
+	}
+	return statuses, nil
 }
 
-func (g *group) answer(at int, p wire.Packet, err error) error {
+// A group is requests that go through one session together, each answered by a T.
+type group[T any] struct {
+	parse func(at int, p wire.Packet) (T, error)
+	done  chan struct{} // closed when left is 0
+
+	mu      sync.Mutex
+	left    int
+	answers []T
+	errs    []error // errUnanswered until there is an answer
+}
+
+var errUnanswered = errors.New("no answer yet")
+
+func newGroup[T any](n int, parse func(at int, p wire.Packet) (T, error)) *group[T] {
+	g := &group[T]{parse: parse, left: n, done: make(chan struct{}), answers: make([]T, n), errs: make([]error, n)}
+	for at := range g.errs {
+		g.errs[at] = errUnanswered
+	}
+	if n == 0 {
+		close(g.done)
+	}
+	return g
+}
+
+func (g *group[T]) answer(at int, p wire.Packet, err error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if err != nil {
-		g.errs[at] = err
-	} else {
-		g.jobs[at] = Job{g.server, string(p.Args[0])}
+	var wrong error
+	if err == nil {
+		g.answers[at], wrong = g.parse(at, p)
+		err = wrong
 	}
+	g.errs[at] = err
 	if g.left--; g.left == 0 {
 		close(g.done)
 	}
-	return nil
+	return wrong
 }
 
 // wait returns what is known when all is answered or ctx is done. Answers that
 // come later are for nobody.
-func (g *group) wait(ctx context.Context) ([]Job, []error) {
+func (g *group[T]) wait(ctx context.Context) ([]T, []error) {
 	select {
 	case <-g.done:
-		return g.jobs, g.errs
+		return g.answers, g.errs
 	case <-ctx.Done():
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	jobs, errs := slices.Clone(g.jobs), slices.Clone(g.errs)
-	for at := range jobs {
-		if errs[at] == nil && jobs[at].Handle == "" {
+	answers, errs := slices.Clone(g.answers), slices.Clone(g.errs)
+	for at := range errs {
+		if errs[at] == errUnanswered {
 			errs[at] = ctx.Err()
 		}
 	}
-	return jobs, errs
+	return answers, errs
 }

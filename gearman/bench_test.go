@@ -6,6 +6,7 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -54,26 +55,22 @@ func beside(b *testing.B, n int, turns map[string]turn) {
 
 // BenchmarkSubmit submits background jobs one by one.
 func BenchmarkSubmit(b *testing.B) {
-	benchBackground(b, 5_000, 1, benchSubmit)
+	benchBackground(b, 5_000, 1, benchSubmit(1))
 }
 
 // BenchmarkSubmitPipelined does so from many goroutines.
 func BenchmarkSubmitPipelined(b *testing.B) {
 	for _, ahead := range []int{16, 128} {
-		benchBackground(b, 30_000, ahead, benchSubmit)
+		benchBackground(b, 30_000, ahead, benchSubmit(ahead))
 	}
 }
 
 // BenchmarkSubmitAll does so in sets.
 func BenchmarkSubmitAll(b *testing.B) {
 	for _, ahead := range []int{100, 1000} {
-		benchBackground(b, 30_000, ahead, func(ctx context.Context, c *gearman.Client, n, ahead int) error {
-			for i := 0; i < n; i += ahead {
-				tasks := make([]gearman.Task, min(ahead, n-i))
-				for j := range tasks {
-					tasks[j] = benchTask(i + j)
-				}
-				if _, err := c.SubmitAll(ctx, tasks); err != nil {
+		benchBackground(b, 30_000, ahead, func(ctx context.Context, c *gearman.Client, tasks []gearman.Task) error {
+			for set := range slices.Chunk(tasks, ahead) {
+				if _, err := c.SubmitAll(ctx, set); err != nil {
 					return err
 				}
 			}
@@ -82,24 +79,31 @@ func BenchmarkSubmitAll(b *testing.B) {
 	}
 }
 
-func benchTask(i int) gearman.Task {
-	return gearman.Task{Function: "f", Unique: gearmantest.Unique(i), Workload: []byte(benchWorkload)}
+func benchTasks(n int) []gearman.Task {
+	tasks := make([]gearman.Task, n)
+	for i := range tasks {
+		tasks[i] = gearman.Task{Function: "f", Unique: gearmantest.Unique(i), Workload: []byte(benchWorkload)}
+	}
+	return tasks
 }
 
-func benchSubmit(ctx context.Context, c *gearman.Client, n, ahead int) error {
-	return benchCalls(n, ahead, func(i int) error {
-		_, err := c.Submit(ctx, benchTask(i))
-		return err
-	})
+func benchSubmit(ahead int) benchWork {
+	return func(ctx context.Context, c *gearman.Client, tasks []gearman.Task) error {
+		return benchCalls(len(tasks), ahead, func(i int) error {
+			_, err := c.Submit(ctx, tasks[i])
+			return err
+		})
+	}
 }
 
-type benchWork func(ctx context.Context, c *gearman.Client, n, ahead int) error
+// A benchWork is what this package does for a turn.
+type benchWork func(ctx context.Context, c *gearman.Client, tasks []gearman.Task) error
 
 func benchBackground(b *testing.B, n, ahead int, ours benchWork) {
 	load := gearmantest.NewLoad(n, wire.JobCreated, wire.SubmitJobBg, "f", "#", benchWorkload)
 	b.Run(strconv.Itoa(ahead), func(b *testing.B) {
 		beside(b, n, map[string]turn{
-			"ours":       oursTurn(n, ahead, ours),
+			"ours":       oursTurn(n, ours),
 			"raw":        rawTurn(load, ahead),
 			"libgearman": libgearmanTurn(b, "background", n, ahead),
 			"php":        phpTurn(b, "background", n, ahead),
@@ -107,28 +111,62 @@ func benchBackground(b *testing.B, n, ahead int, ours benchWork) {
 	})
 }
 
-// BenchmarkStatus asks for the status of jobs, one by one and from many
-// goroutines. libgearman 1.1.20 has no other way than the former: a set of status
-// tasks does not end. That php-gearman, which wraps it, has one is of another
-// reader of its answers.
+// BenchmarkStatus asks for the status of jobs, one by one.
 func BenchmarkStatus(b *testing.B) {
-	const handle = "H:nowhere:1"
-	for _, w := range []struct{ n, ahead int }{{5_000, 1}, {200_000, 128}, {200_000, 1024}} {
-		load := gearmantest.NewLoad(w.n, wire.StatusRes, wire.GetStatus, handle)
-		b.Run(strconv.Itoa(w.ahead), func(b *testing.B) {
-			beside(b, w.n, map[string]turn{
-				"ours": oursTurn(w.n, w.ahead, func(ctx context.Context, c *gearman.Client, n, ahead int) error {
-					return benchCalls(n, ahead, func(int) error {
-						_, err := c.Status(ctx, c.Servers[0], handle)
-						return err
-					})
-				}),
-				"raw":        rawTurn(load, w.ahead),
-				"libgearman": libgearmanTurn(b, "status", w.n, 1),
-				"php":        phpTurn(b, "status", w.n, w.ahead),
-			})
+	benchStatus(b, 5_000, 1, benchStatusCalls(1))
+}
+
+// BenchmarkStatusPipelined does so from many goroutines.
+func BenchmarkStatusPipelined(b *testing.B) {
+	for _, ahead := range []int{16, 128, 1024} {
+		benchStatus(b, 100_000, ahead, benchStatusCalls(ahead))
+	}
+}
+
+// BenchmarkStatusAll does so in sets.
+func BenchmarkStatusAll(b *testing.B) {
+	for _, ahead := range []int{100, 1000} {
+		handles := slices.Repeat([]string{benchHandle}, ahead)
+		benchStatus(b, 500_000, ahead, func(ctx context.Context, c *gearman.Client, tasks []gearman.Task) error {
+			for range len(tasks) / ahead {
+				if _, err := c.StatusAll(ctx, c.Servers[0], handles); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 	}
+}
+
+const benchHandle = "H:nowhere:1"
+
+func benchStatusCalls(ahead int) benchWork {
+	return func(ctx context.Context, c *gearman.Client, tasks []gearman.Task) error {
+		return benchCalls(len(tasks), ahead, func(int) error {
+			_, err := c.Status(ctx, c.Servers[0], benchHandle)
+			return err
+		})
+	}
+}
+
+// benchStatus has libgearman ask one by one, whose set of status tasks does not
+// end, as testdata/bench.c says; php-gearman's, which wraps it, does.
+func benchStatus(b *testing.B, n, ahead int, ours benchWork) {
+	load := gearmantest.NewLoad(n, wire.StatusRes, wire.GetStatus, benchHandle)
+	b.Run(strconv.Itoa(ahead), func(b *testing.B) {
+		beside(b, n, map[string]turn{
+			"ours":       oursTurn(n, ours),
+			"raw":        rawTurn(load, ahead),
+			"libgearman": scaled(n, 5_000, libgearmanTurn(b, "status", 5_000, 1)),
+			"php":        phpTurn(b, "status", n, ahead),
+		})
+	})
+}
+
+// scaled is the turn of a client that is too slow for all n, by what few of them
+// take.
+func scaled(n, few int, t turn) turn {
+	return func(b *testing.B, addr string) time.Duration { return t(b, addr) * time.Duration(n/few) }
 }
 
 // BenchmarkDo does foreground jobs, whose worker is a process of its own with as
@@ -137,9 +175,9 @@ func BenchmarkDo(b *testing.B) {
 	for _, w := range []struct{ n, ahead int }{{3_000, 1}, {20_000, 16}} {
 		load := gearmantest.NewLoad(w.n, wire.WorkComplete, wire.SubmitJob, "f", "#", benchWorkload)
 		turns := map[string]turn{
-			"ours": oursTurn(w.n, w.ahead, func(ctx context.Context, c *gearman.Client, n, ahead int) error {
-				return benchCalls(n, ahead, func(i int) error {
-					_, err := c.Do(ctx, benchTask(i))
+			"ours": oursTurn(w.n, func(ctx context.Context, c *gearman.Client, tasks []gearman.Task) error {
+				return benchCalls(len(tasks), w.ahead, func(i int) error {
+					_, err := c.Do(ctx, tasks[i])
 					return err
 				})
 			}),
@@ -160,7 +198,8 @@ func BenchmarkDo(b *testing.B) {
 	}
 }
 
-func oursTurn(n, ahead int, do benchWork) turn {
+func oursTurn(n int, do benchWork) turn {
+	tasks := benchTasks(n)
 	return func(b *testing.B, addr string) time.Duration {
 		c := &gearman.Client{Servers: []string{addr}}
 		defer c.Close()
@@ -168,7 +207,7 @@ func oursTurn(n, ahead int, do benchWork) turn {
 			b.Fatal(err)
 		}
 		start := time.Now()
-		if err := do(b.Context(), c, n, ahead); err != nil {
+		if err := do(b.Context(), c, tasks); err != nil {
 			b.Fatal(err)
 		}
 		return time.Since(start)
@@ -209,11 +248,11 @@ func rawTurn(load *gearmantest.Load, ahead int) turn {
 	}
 }
 
-// libgearmanTurn is that of testdata/libgearman.c, which it compiles.
+// libgearmanTurn is that of testdata/bench.c, which it compiles.
 func libgearmanTurn(b *testing.B, what string, n, ahead int) turn {
 	need.Program(b, "gcc")
 	program := filepath.Join(b.TempDir(), "libgearman")
-	if out, err := exec.Command("gcc", "-O2", "-o", program, "testdata/libgearman.c", "-lgearman").CombinedOutput(); err != nil {
+	if out, err := exec.Command("gcc", "-O2", "-o", program, "testdata/bench.c", "-lgearman").CombinedOutput(); err != nil {
 		b.Skipf("gcc with libgearman-dev: %v\n%s", err, out)
 	}
 	return peerTurn(what, n, ahead, program)
@@ -221,7 +260,7 @@ func libgearmanTurn(b *testing.B, what string, n, ahead int) turn {
 
 func phpTurn(b *testing.B, what string, n, ahead int) turn {
 	need.Program(b, "php")
-	return peerTurn(what, n, ahead, "php", "testdata/php-gearman.php")
+	return peerTurn(what, n, ahead, "php", "testdata/bench.php")
 }
 
 // peerTurn runs a command that does n times what, in sets of so many, and prints

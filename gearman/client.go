@@ -149,17 +149,11 @@ func (c *Client) StatusUnique(ctx context.Context, server, unique string) (Statu
 
 func (c *Client) status(ctx context.Context, server, what, key string, t, want wire.Type) (Status, error) {
 	var status Status
-	err := checkKey(what, key)
-	if err == nil && key == "" {
-		err = fmt.Errorf("empty %s", what)
-	}
+	err := checkKeyGiven(what, key)
 	if err == nil {
-		q := &query{parse: func(p wire.Packet) error {
-			if string(p.Args[0]) != key {
-				return fmt.Errorf("status of %q came where that of %q was due", p.Args[0], key)
-			}
-			status = parseStatus(p)
-			return nil
+		q := &query{parse: func(p wire.Packet) (err error) {
+			status, err = statusOf(key, p)
+			return err
 		}}
 		err = c.ask(ctx, server, true, q, func(x *session) error { return x.ask(q, 0, want, t, []byte(key)) })
 	}
@@ -169,7 +163,11 @@ func (c *Client) status(ctx context.Context, server, what, key string, t, want w
 	return status, nil
 }
 
-func parseStatus(p wire.Packet) Status {
+// statusOf reads an answer to the request for the status of key.
+func statusOf(key string, p wire.Packet) (Status, error) {
+	if string(p.Args[0]) != key {
+		return Status{}, fmt.Errorf("status of %q came where that of %q was due", p.Args[0], key)
+	}
 	s := Status{
 		Known:       string(p.Args[1]) == "1",
 		Running:     string(p.Args[2]) == "1",
@@ -179,7 +177,7 @@ func parseStatus(p wire.Packet) Status {
 	if len(p.Args) > 5 {
 		s.Waiting = number(p.Args[5])
 	}
-	return s
+	return s, nil
 }
 
 // Echo sends data to server and back: it answers, and speaks the protocol.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -52,6 +53,39 @@ func TestStatus(t *testing.T) {
 			}
 			w.sync()
 			expect("after "+end.String(), gearman.Status{})
+		}
+	})
+}
+
+// The statuses of many handles, more than one write takes, come in their order.
+func TestStatusAll(t *testing.T) {
+	eachServer(t, func(t *testing.T, addr string) {
+		ctx, c := deadline(t), newClient(t, addr)
+		tasks := slices.Repeat([]gearman.Task{{Function: "f"}}, 50)
+		jobs, err := c.SubmitAll(ctx, append(tasks, gearman.Task{Function: "g"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		dialPeer(t, addr).canDo("g").grab()
+		var handles []string
+		var want []gearman.Status
+		for range 50 {
+			for i, job := range jobs {
+				handles = append(handles, job.Handle, "H:nowhere:1")
+				want = append(want, gearman.Status{Known: true, Running: i == len(jobs)-1}, gearman.Status{})
+			}
+		}
+		got, err := c.StatusAll(ctx, addr, handles)
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("StatusAll: %v (-want +got):\n%s", err, diff)
+		}
+		if got, err := c.StatusAll(ctx, addr, nil); err != nil || len(got) > 0 {
+			t.Errorf("StatusAll of nothing = %v, %v", got, err)
+		}
+		cancelled, cancel := context.WithCancel(ctx)
+		cancel()
+		if got, err := c.StatusAll(cancelled, addr, handles); !errors.Is(err, context.Canceled) || got != nil {
+			t.Errorf("StatusAll = %v, %v, want canceled", got, err)
 		}
 	})
 }
@@ -286,6 +320,9 @@ func TestRefusedUnsent(t *testing.T) {
 	for _, key := range []string{"", long, "a\x00b"} {
 		if _, err := c.Status(t.Context(), c.Servers[0], key); err == nil {
 			t.Errorf("Status of %q: no error", key)
+		}
+		if _, err := c.StatusAll(t.Context(), c.Servers[0], []string{"H:a:1", key}); err == nil {
+			t.Errorf("StatusAll of %q: no error", key)
 		}
 		if _, err := c.StatusUnique(t.Context(), c.Servers[0], key); err == nil {
 			t.Errorf("StatusUnique of %q: no error", key)

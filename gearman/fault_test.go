@@ -267,7 +267,11 @@ func TestIdleLost(t *testing.T) {
 		calls := map[string]func(c *gearman.Client) error{
 			"Submit":    func(c *gearman.Client) error { _, err := c.Submit(ctx, first); return err },
 			"SubmitAll": func(c *gearman.Client) error { _, err := c.SubmitAll(ctx, []gearman.Task{first, first}); return err },
-			"Echo":      func(c *gearman.Client) error { return c.Echo(ctx, addr, nil) },
+			"StatusAll": func(c *gearman.Client) error {
+				_, err := c.StatusAll(ctx, addr, []string{"H:nowhere:1", "H:nowhere:2"})
+				return err
+			},
+			"Echo": func(c *gearman.Client) error { return c.Echo(ctx, addr, nil) },
 		}
 		for name, call := range calls {
 			dial, _ := cutOnce(plenty, sent)

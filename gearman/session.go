@@ -9,6 +9,9 @@ import (
 	"revstamp/gearman/wire"
 )
 
+// sendAhead is how many bytes of a batch are made before they are sent.
+const sendAhead = 16 << 10
+
 // A receiver takes the answers to requests. The session calls it from its
 // reading goroutine, so it must not block, exactly once for each request: with
 // the packet that answers it, a *ServerError, or the error that ended the
@@ -76,6 +79,28 @@ func (x *session) request(ctx context.Context, send func(*session) error) error 
 	x.mu.Unlock()
 	x.signal()
 	return err
+}
+
+// requestAll lets queue queue n requests, as many at a time as are worth a write:
+// while that is under way the next are made. What cannot be sent is answered so.
+func (x *session) requestAll(ctx context.Context, to receiver, n int, queue func(at int) error) {
+	for at := 0; at < n; {
+		err := x.lock(ctx)
+		if err != nil {
+			err = x.unsent(ctx, err)
+			for ; at < n; at++ {
+				to.answer(at, wire.Packet{}, err)
+			}
+			return
+		}
+		for enough := len(x.out) + sendAhead; at < n && len(x.out) < enough; at++ {
+			if err := queue(at); err != nil {
+				to.answer(at, wire.Packet{}, err)
+			}
+		}
+		x.mu.Unlock()
+		x.signal()
+	}
 }
 
 // ask queues one request, with mu held.

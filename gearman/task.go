@@ -141,6 +141,14 @@ func checkKey(what, key string) error {
 	return nil
 }
 
+// checkKeyGiven is checkKey for a key that may not be empty.
+func checkKeyGiven(what, key string) error {
+	if key == "" {
+		return fmt.Errorf("empty %s", what)
+	}
+	return checkKey(what, key)
+}
+
 // number reads a count as workers send it. The protocol names no grammar: what
 // is no number counts as 0, and of a fraction the whole part is taken.
 func number(arg []byte) int {

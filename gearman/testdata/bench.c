@@ -1,4 +1,4 @@
-/* libgearman HOST PORT WHAT N SET does WHAT n times, in sets of as many tasks as
+/* bench HOST PORT WHAT N SET does WHAT n times, in sets of as many tasks as
  * SET says, and prints how many seconds that took. A set of status tasks never
  * ends in libgearman 1.1.20: status is asked for one by one. */
 #include <libgearman/gearman.h>

@@ -1,5 +1,5 @@
 <?php
-// php-gearman.php HOST PORT WHAT N SET does as libgearman.c.
+// bench.php HOST PORT WHAT N SET does as bench.c does, with php-gearman.
 [, $host, $port, $what, $left, $size] = $argv;
 $workload = str_repeat("x", 64);
 $client = new GearmanClient();
