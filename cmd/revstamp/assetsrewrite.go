@@ -256,8 +256,9 @@ func (r *rewriting) rewrite(ctx context.Context, site *assets.Site, docs []asset
 }
 
 // openCache opens what was remembered: in the state directory of the
-// configuration, if it is there, or of the user. It is found by what is rewritten, and holds for
-// one revision, and this program. Without one everything is read.
+// configuration, if it is there, or of the user. It is found by what is rewritten,
+// and holds for one way to do that, one revision, and this program. Without one
+// everything is read.
 func (r *rewriting) openCache(site *assets.Site, args []string) *assets.Cache {
 	if r.noCache {
 		return nil
@@ -277,8 +278,8 @@ func (r *rewriting) openCache(site *assets.Site, args []string) *assets.Cache {
 		return nil
 	}
 	what := fmt.Sprintf("%q %q %q %q %q", r.root, r.base, r.config, r.env, args)
-	settings := fmt.Sprintf("%q %q %q %q %q %v %q %d %d",
-		what, site.URL, site.Hosts, site.Param, site.Rev, site.Strict, version(), info.Size(), info.ModTime().UnixNano())
+	settings := fmt.Sprintf("%q %q %q %q %q %q %v %v %q %d %d",
+		what, site.URL, site.Hosts, site.Param, site.Rev, site.Style, site.Modules, site.Strict, version(), info.Size(), info.ModTime().UnixNano())
 	name := sha256.Sum256([]byte(what))
 	return assets.OpenCache(filepath.Join(dir, "assets", hex.EncodeToString(name[:10])+".cache"), settings)
 }
@@ -297,108 +298,6 @@ func (a *app) progress(n int) (show func(done int), over func()) {
 		}
 	}
 	return show, func() { a.out.Progress("files", n, n) }
-}
-
-// rewriteResult is what assets rewrite tells in JSON.
-type rewriteResult struct {
-	Files      int                `json:"files"` // looked at
-	Changed    []string           `json:"changed"`
-	Unread     int                `json:"unread"` // of the files: known not to have changed
-	References int                `json:"references"`
-	Missing    []assets.Reference `json:"missing,omitempty"`
-	Mismatched []assets.Reference `json:"mismatched,omitempty"`
-	Skipped    []skipped          `json:"skipped,omitempty"`
-	Unseen     string             `json:"unseen,omitempty"` // the document because of which no module has a version
-	Diff       string             `json:"diff,omitempty"`   // with --dry-run
-}
-
-// skipped is a file that was not looked into.
-type skipped struct {
-	File string `json:"file"`
-	Why  string `json:"why"`
-}
-
-func (s *rewriteResult) add(d assets.Rewritten) {
-	s.Files++
-	s.References += d.References
-	if d.Changed {
-		s.Changed = append(s.Changed, shown(d.Name))
-	}
-	if d.Cached {
-		s.Unread++
-	}
-	if d.Skipped != "" {
-		s.Skipped = append(s.Skipped, skipped{shown(d.Name), d.Skipped})
-	}
-	s.Missing = append(s.Missing, named(d.Missing)...)
-	s.Mismatched = append(s.Mismatched, named(d.Mismatched)...)
-}
-
-// named are references with their files named as the user would.
-func named(refs []assets.Reference) []assets.Reference {
-	out := make([]assets.Reference, len(refs))
-	for i, r := range refs {
-		r.File = shown(r.File)
-		out[i] = r
-	}
-	return out
-}
-
-// maxWarnings is how many of a kind are told one by one, but in JSON.
-const maxWarnings = 20
-
-// warn tells what is worth a look.
-func (s *rewriteResult) warn(a *app) {
-	var lines []string
-	for _, m := range s.Missing {
-		lines = append(lines, fmt.Sprintf("%s:%d:%d: %q names no file", m.File, m.Line, m.Column, m.URL))
-	}
-	a.warnAll(lines, "references that name no file")
-	lines = nil
-	for _, m := range s.Mismatched {
-		lines = append(lines, fmt.Sprintf("%s:%d:%d: %q has another integrity than it says, and browsers will refuse it: %s", m.File, m.Line, m.Column, m.URL, m.New))
-	}
-	a.warnAll(lines, "wrong integrity attributes")
-	lines = nil
-	for _, f := range s.Skipped {
-		lines = append(lines, fmt.Sprintf("%s: skipped: %s", f.File, f.Why))
-	}
-	a.warnAll(lines, "files skipped")
-	if s.Unseen != "" {
-		a.out.Warn("modules get no version, for %s imports some by URLs that are not rewritten; --modules all gives them all the same", s.Unseen)
-	}
-}
-
-func (a *app) warnAll(lines []string, what string) {
-	for i, l := range lines {
-		if i == maxWarnings && !a.json {
-			a.out.Warn("… and %d more %s; --json tells them all", len(lines)-i, what)
-			return
-		}
-		a.out.Warn("%s", l)
-	}
-}
-
-// summary is one line of text.
-func (s *rewriteResult) summary(did string) string {
-	if len(s.Changed) == 0 {
-		return fmt.Sprintf("nothing to do: %s in %s", count(s.References, "reference"), count(s.Files, "file"))
-	}
-	text := fmt.Sprintf("%s %d of %s: %s", did, len(s.Changed), count(s.Files, "file"), count(s.References, "reference"))
-	if n := len(s.Missing); n > 0 {
-		text += fmt.Sprintf(", %d missing", n)
-	}
-	if n := len(s.Skipped); n > 0 {
-		text += fmt.Sprintf(", %s skipped", count(n, "file"))
-	}
-	return text
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // tell tells what became of the documents. Its error is theirs.
