@@ -200,6 +200,25 @@ func (s *Server) CPU() time.Duration {
 	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
+// Memory returns how many bytes of the server are in memory, and how many were at
+// most: what proc(5) calls VmRSS and VmHWM.
+func (s *Server) Memory() (now, most int) {
+	s.t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	kB := func(name string) int {
+		_, rest, _ := bytes.Cut(status, []byte("\n"+name+":"))
+		n, err := strconv.Atoi(string(bytes.Fields(rest)[0]))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		return n
+	}
+	return kB("VmRSS") << 10, kB("VmHWM") << 10
+}
+
 func (s *Server) end(sig syscall.Signal) {
 	if s.cmd == nil || s.cmd.Process == nil {
 		return

@@ -36,9 +36,10 @@ type job struct {
 	worker *conn // who holds it
 	lease  *lease
 	place  link[*job] // in its function's queue, or among what its worker holds
-	named  link[*job] // among the jobs of the same unique, in whatever function
-	due    int64      // Unix time, zero unless it is delayed
-	index  int32      // in the heap of delayed jobs
+	newer  *job       // of those with the same unique, in whatever function
+	older  *job
+	due    int64 // Unix time, zero unless it is delayed
+	index  int32 // in the heap of delayed jobs
 
 	retries                int32 // how often a worker lost it
 	numerator, denominator uint32

@@ -34,7 +34,7 @@ type queue struct {
 	waiting   int // clients in the waiting lists of all jobs
 	functions map[string]*function
 	uniques   map[uniqueKey]*job
-	named     map[string]*list[*job] // by unique, the newest first
+	named     map[string]*job // by unique, the newest
 	delayed   delayed
 	alarm     *time.Timer
 	closed    bool
@@ -177,12 +177,28 @@ func (q *queue) create(f *function, number uint64, s submission) *job {
 
 // name has GET_STATUS_UNIQUE find j.
 func (q *queue) name(j *job) {
-	l := q.named[j.unique]
-	if l == nil {
-		l = new(list[*job])
-		q.named[j.unique] = l
+	if j.older = q.named[j.unique]; j.older != nil {
+		j.older.newer = j
 	}
-	l.pushFront(&j.named, j)
+	q.named[j.unique] = j
+}
+
+// unname undoes name, if that was done.
+func (q *queue) unname(j *job) {
+	switch {
+	case j.newer != nil:
+		j.newer.older = j.older
+	case q.named[j.unique] != j:
+		return
+	case j.older == nil:
+		delete(q.named, j.unique)
+	default:
+		q.named[j.unique] = j.older
+	}
+	if j.older != nil {
+		j.older.newer = j.newer
+	}
+	j.newer, j.older = nil, nil
 }
 
 func (q *queue) enqueue(j *job, due int64) {
@@ -213,12 +229,7 @@ func (q *queue) wake(f *function) {
 func (q *queue) forget(j *job) {
 	q.jobs.remove(j)
 	q.unlist(j)
-	if l := j.named.in; l != nil {
-		j.named.remove()
-		if l.n == 0 {
-			delete(q.named, j.unique)
-		}
-	}
+	q.unname(j)
 	q.release(j)
 	if j.storage != notStored {
 		q.keeper.remove(j)
@@ -341,10 +352,7 @@ func (q *queue) find(handle []byte) *job {
 
 // findUnique returns the newest job of that unique, in whatever function.
 func (q *queue) findUnique(unique []byte) *job {
-	if l := q.named[string(unique)]; l != nil {
-		return l.front.of
-	}
-	return nil
+	return q.named[string(unique)]
 }
 
 // cancel ends j and fails it to those who wait. A job that is held is left to

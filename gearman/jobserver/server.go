@@ -101,7 +101,7 @@ func (s *Server) init() {
 			maxFunctions: or(s.MaxFunctions, 1<<16),
 			functions:    map[string]*function{},
 			uniques:      map[uniqueKey]*job{},
-			named:        map[string]*list[*job]{},
+			named:        map[string]*job{},
 		}
 		if s.Store != nil {
 			s.queue.mu.Lock()
