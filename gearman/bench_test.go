@@ -20,7 +20,7 @@ import (
 )
 
 // The benchmarks have several clients do the same in turns, each with a gearmand
-// of its own that is new, and report the ratios of the fastest turns:
+// of its own that is new, and report the medians of the turns:
 //
 //	req/s         of this package
 //	x-libgearman  how many times as fast as libgearman from C
@@ -30,7 +30,7 @@ import (
 // Every job has 64 bytes and a unique key, which those two always give it. They do
 // one thing at a time or, where more are in flight, sets of tasks.
 //
-//	go test -run - -bench . -benchtime 5x ./gearman
+//	go test -run - -bench . -benchtime 9x ./gearman
 
 var benchWorkload = strings.Repeat("x", 64)
 
@@ -38,7 +38,7 @@ var benchWorkload = strings.Repeat("x", 64)
 type turn func(b *testing.B, addr string) time.Duration
 
 func beside(b *testing.B, n int, turns map[string]turn) {
-	rates := gearmantest.Fastest{}
+	rates := gearmantest.Turns{}
 	for b.Loop() {
 		for name, turn := range turns {
 			s := gearmantest.Start(b)
@@ -47,7 +47,7 @@ func beside(b *testing.B, n int, turns map[string]turn) {
 		}
 	}
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(rates["ours"], "req/s")
+	b.ReportMetric(rates.Rate("ours"), "req/s")
 	b.ReportMetric(rates.Ratio("ours", "raw"), "of-raw")
 	b.ReportMetric(rates.Ratio("ours", "libgearman"), "x-libgearman")
 	b.ReportMetric(rates.Ratio("ours", "php"), "x-php")

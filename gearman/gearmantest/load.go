@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"revstamp/gearman/wire"
@@ -150,14 +151,30 @@ func Work(addr, function string, ahead int) error {
 	}
 }
 
-// Fastest keeps the most requests a second of several contenders, each of which
-// has several turns: what a busy machine leaves comparable.
-type Fastest map[string]float64
+// Turns are the requests a second of several contenders in turn, as often as there
+// are turns. What other work on the machine slows down is a whole round, mostly, or
+// one turn of many: the median of the rounds is what remains comparable.
+type Turns map[string][]float64
 
 // Note notes a turn.
-func (f Fastest) Note(contender string, requests int, took time.Duration) {
-	f[contender] = max(f[contender], float64(requests)/took.Seconds())
+func (t Turns) Note(contender string, requests int, took time.Duration) {
+	t[contender] = append(t[contender], float64(requests)/took.Seconds())
 }
 
-// Ratio is how many times as fast the one is as the other.
-func (f Fastest) Ratio(one, other string) float64 { return f[one] / f[other] }
+// Rate is the median rate of a contender.
+func (t Turns) Rate(contender string) float64 { return median(t[contender]) }
+
+// Ratio is the median of how many times as fast the one is as the other.
+func (t Turns) Ratio(one, other string) float64 {
+	ratios := slices.Clone(t[one])
+	for i := range ratios {
+		ratios[i] /= t[other][i]
+	}
+	return median(ratios)
+}
+
+func median(of []float64) float64 {
+	sorted := slices.Sorted(slices.Values(of))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}

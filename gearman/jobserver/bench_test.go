@@ -13,15 +13,15 @@ import (
 )
 
 // The benchmarks put the same load, through bare sockets, on gearmand and on
-// "revstamp jobserver", in turns and each time on a new process, and report of the
-// fastest turns:
+// "revstamp jobserver", in turns and each time on a new process, and report the
+// medians of the turns:
 //
 //	req/s       requests answered
 //	x-gearmand  how many times as many as by gearmand
 //	cpu-s       processor time of the server for 100,000 requests, of all turns
 //	gearmand-…  the same of gearmand
 //
-//	go test -run - -bench . -benchtime 5x ./gearman/jobserver
+//	go test -run - -bench . -benchtime 9x ./gearman/jobserver
 
 // A contender starts a job server for n requests.
 type contender struct {
@@ -99,7 +99,7 @@ func BenchmarkDurable(b *testing.B) {
 }
 
 func beside(b *testing.B, load benchLoad, conns, window int, contenders map[string]contender) {
-	rates := gearmantest.Fastest{}
+	rates := gearmantest.Turns{}
 	cpu := map[string]time.Duration{}
 	for b.Loop() {
 		for name, c := range contenders {
@@ -117,8 +117,8 @@ func beside(b *testing.B, load benchLoad, conns, window int, contenders map[stri
 		}
 	}
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(rates["ours"], "req/s")
-	b.ReportMetric(rates["gearmand"], "gearmand-req/s")
+	b.ReportMetric(rates.Rate("ours"), "req/s")
+	b.ReportMetric(rates.Rate("gearmand"), "gearmand-req/s")
 	b.ReportMetric(rates.Ratio("ours", "gearmand"), "x-gearmand")
 	for name, unit := range map[string]string{"ours": "cpu-s", "gearmand": "gearmand-cpu-s"} {
 		b.ReportMetric(cpu[name].Seconds()/float64(b.N*contenders[name].n)*100_000, unit)
