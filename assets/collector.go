@@ -48,7 +48,7 @@ func (s *siteConfig) collector(src []byte, kind Kind, docPath string) *collector
 	c := collectors.Get().(*collector)
 	c.site, c.src, c.err = s, src, nil
 	c.refs, c.missing, c.sums, c.dir = c.refs[:0], c.missing[:0], c.sums[:0], c.dir[:0]
-	c.looked = c.looked[:0]
+	c.looked, c.html.further = c.looked[:0], s.further
 	c.page = kind&^layers == HTML || kind&^layers == 0
 	if docPath != "" {
 		c.dir = append(c.dir, s.prefix...)

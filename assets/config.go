@@ -27,6 +27,7 @@ type siteConfig struct {
 	wrote     func(path string) bool          // nil: nothing
 	names     func() (map[string]bool, error) // of the assets that are listed
 	sums      sync.Map                        // of integrityKey to func() integrity
+	further   []string                        // Attributes, in lower case
 	modules   func() (bool, error)            // whether their URLs have versions
 	unseen    atomic.Pointer[string]          // the document because of which they have none
 	answer    atomic.Int32                    // what that said: an answer
@@ -83,6 +84,12 @@ func (s *Site) check() (*siteConfig, error) {
 		if b := c.param[i]; !isAlnum(b) && b != '.' && b != '_' && b != '-' {
 			return nil, fmt.Errorf("assets: parameter %q: only letters, digits, '.', '_' and '-' are possible", s.Param)
 		}
+	}
+	for _, name := range s.Attributes {
+		if err := checkFurther(name); err != nil {
+			return nil, err
+		}
+		c.further = append(c.further, strings.ToLower(name))
 	}
 	prefix := s.URL
 	if prefix == "" {

@@ -1,6 +1,10 @@
 package assets
 
-import "bytes"
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
 
 // attrID is a set of attributes that may hold a URL, or decide whether another
 // one does.
@@ -21,7 +25,36 @@ const (
 	attrRel
 	attrType
 	attrIntegrity
+	attrFurther       // one that the site names
+	attrFurtherSrcset // the same, with a list
 )
+
+// furtherOf returns what an attribute is that elements have no use for by
+// themselves: 0 unless the site names it.
+func (h *htmlScanner) furtherOf(name []byte) attrID {
+	for _, further := range h.further {
+		if equalFold(name, further) {
+			if strings.HasSuffix(further, "srcset") {
+				return attrFurtherSrcset
+			}
+			return attrFurther
+		}
+	}
+	return 0
+}
+
+// checkFurther refuses a name that is none, or that elements have a use for.
+func checkFurther(name string) error {
+	for i := range len(name) {
+		if b := name[i]; !isAlnum(b) && b != '-' && b != '_' && b != ':' && b != '.' {
+			return fmt.Errorf("assets: attribute %q: no attribute has such a name", name)
+		}
+	}
+	if name == "" || attrOf([]byte(name)) != 0 {
+		return fmt.Errorf("assets: attribute %q: only further ones can be named, as data-src", name)
+	}
+	return nil
+}
 
 // attrOf returns the attribute of that name, 0 for all others.
 func attrOf(name []byte) attrID {

@@ -112,6 +112,9 @@ func (g golden) site() *Site {
 	if s.Style != ByName {
 		s.Rev = "42"
 	}
+	if further := g.as["attributes"]; further != "" {
+		s.Attributes = strings.Split(further, ",")
+	}
 	if ours := g.as["ours"]; ours != "" {
 		s.Written = func(path string) bool { return slices.Contains(strings.Split(ours, ","), path) }
 	}

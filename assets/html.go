@@ -17,6 +17,7 @@ type htmlScanner struct {
 	attrs   []attr  // of the tag at hand, those that its element has a use for
 	foreign foreign
 	hasBase bool
+	further []string // names of attributes that hold URLs, too: lower case
 }
 
 // attr is an attribute and the place of its value.
@@ -215,8 +216,8 @@ func (h *htmlScanner) attributes(i int, want attrID) (next int, selfClosing, who
 			i++
 		}
 		if i >= len(src) || src[i] != '=' {
-			if want != 0 {
-				h.keep(attrOf(name)&want, i, i)
+			if id := attrOf(name) & want; id != 0 {
+				h.keep(id, i, i)
 			}
 			continue
 		}
@@ -227,8 +228,12 @@ func (h *htmlScanner) attributes(i int, want attrID) (next int, selfClosing, who
 			break
 		}
 		i = next
-		if want != 0 {
-			h.keep(attrOf(name)&want, vstart, vend)
+		id := attrOf(name) & want
+		if id == 0 && h.further != nil {
+			id = h.furtherOf(name)
+		}
+		if id != 0 {
+			h.keep(id, vstart, vend)
 		}
 	}
 	return len(src), false, false
@@ -254,10 +259,7 @@ func attrValue(src []byte, i int) (start, end, next int) {
 // keep remembers an attribute. The first of a name counts; in a template both
 // may, as two branches of a condition.
 func (h *htmlScanner) keep(id attrID, start, end int) {
-	if id == 0 {
-		return
-	}
-	if !h.layered && id != attrName {
+	if !h.layered && id&(attrName|attrFurther|attrFurtherSrcset) == 0 {
 		for _, a := range h.attrs {
 			if a.id == id {
 				return
@@ -294,7 +296,7 @@ func (h *htmlScanner) tag(el *element) {
 		switch a.id {
 		case attrStyle:
 			h.css.scan(h.text(a), amp)
-		case attrSrcset, attrImageSrcset:
+		case attrSrcset, attrImageSrcset, attrFurtherSrcset:
 			h.srcset(h.text(a))
 		case attrContent:
 			if h.metaIsURL() {
@@ -308,7 +310,7 @@ func (h *htmlScanner) tag(el *element) {
 			} else {
 				h.sink.url(h.text(a), amp)
 			}
-		case attrPoster, attrData, attrBackground:
+		case attrPoster, attrData, attrBackground, attrFurther:
 			h.sink.url(h.text(a), amp)
 		}
 	}

@@ -17,7 +17,7 @@ func (s *Site) Normalize(doc Document, src []byte) []byte {
 	}
 	n := normalizers.Get().(*normalizer)
 	defer normalizers.Put(n)
-	n.src, n.site, n.cuts = src, config, n.cuts[:0]
+	n.src, n.site, n.cuts, n.html.further = src, config, n.cuts[:0], config.further
 	scan(n, &n.html, src, kind)
 	return splice(src, n.cuts)
 }

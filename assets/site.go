@@ -77,6 +77,9 @@ type Site struct {
 	// through a link to a directory, has its version in the query all the same.
 	// References that are in the other style are brought to this one.
 	Style Style
+	// Attributes name further attributes of HTML, as data-src, that hold the URL of an
+	// asset on any element. One whose name ends in srcset holds a list of such.
+	Attributes []string
 	// Written reports whether the file at path is a copy under a fingerprinted
 	// name, as a Ledger knows: it is no asset, and a reference to it is one to the
 	// asset. With nil none is. A fingerprinted name where no file is, is that of a

@@ -78,6 +78,8 @@ func TestSettings(t *testing.T) {
 		{&Site{FS: tree, URL: "//cdn/"}, `assets: url "//cdn/": not an absolute path`},
 		{&Site{FS: tree, URL: "/x?y"}, `assets: url "/x?y": not an absolute path`},
 		{&Site{FS: tree, URL: "/../x"}, `assets: url "/../x": not a directory`},
+		{&Site{FS: tree, Attributes: []string{"data src"}}, `assets: attribute "data src": no attribute has such a name`},
+		{&Site{FS: tree, Attributes: []string{"HREF"}}, `assets: attribute "HREF": only further ones can be named, as data-src`},
 	} {
 		_, err := c.site.Rewrite(Document{Name: "x.html"}, nil)
 		if err == nil || err.Error() != c.want {

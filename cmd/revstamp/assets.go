@@ -34,6 +34,7 @@ func newAssets(a *app) *cobra.Command {
 type assetSite struct {
 	*app
 	root, url, version, style, modules, rev, param string
+	attributes                                     []string
 	given                                          func(flag string) bool
 
 	ledger *assets.Ledger // of fingerprinted copies; nil when there can be none
@@ -46,6 +47,7 @@ func (s *assetSite) flags(cmd *cobra.Command) {
 	f.StringVar(&s.version, "version", "revision", "what a version is: revision or digest")
 	f.StringVar(&s.style, "style", "query", "where versions stand: query, or name for fingerprinted names, whose versions are digests")
 	f.StringVar(&s.modules, "modules", "auto", "whether the URLs of JavaScript modules get versions: all, none, or auto for all if all who import them are rewritten")
+	f.StringSliceVar(&s.attributes, "attribute", nil, "further `attributes` of HTML that hold URLs of assets, as data-src")
 	f.StringVar(&s.rev, "rev", "", "the `revision`; by default the working copy's, shortened")
 }
 
@@ -100,6 +102,9 @@ func (s *assetSite) configure() error {
 		s.fill("root", &s.root, cfg.Abs(cfg.Assets.Root))
 		s.fill("version", &s.version, string(cfg.Assets.Version))
 		s.fill("style", &s.style, string(cfg.Assets.Style))
+		if !s.given("attribute") {
+			s.attributes = cfg.Assets.Attributes
+		}
 		s.fill("modules", &s.modules, string(cfg.Assets.Modules))
 		s.fill("url", &s.url, cfg.Assets.URL)
 		s.fill("param", &s.param, cfg.Assets.Param)
@@ -135,7 +140,7 @@ func (s *assetSite) open(ctx context.Context) (site *assets.Site, rev string, er
 		}
 		rev = found.Short
 	}
-	site = &assets.Site{FS: os.DirFS(s.root), URL: s.url, Param: s.param, Style: assets.Style(s.style), Modules: assets.Modules(s.modules)}
+	site = &assets.Site{FS: os.DirFS(s.root), URL: s.url, Param: s.param, Style: assets.Style(s.style), Modules: assets.Modules(s.modules), Attributes: s.attributes}
 	if !byDigest {
 		site.Rev = rev
 	}

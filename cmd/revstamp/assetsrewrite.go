@@ -278,8 +278,8 @@ func (r *rewriting) openCache(site *assets.Site, args []string) *assets.Cache {
 		return nil
 	}
 	what := fmt.Sprintf("%q %q %q %q %q", r.root, r.base, r.config, r.env, args)
-	settings := fmt.Sprintf("%q %q %q %q %q %q %v %v %q %d %d",
-		what, site.URL, site.Hosts, site.Param, site.Rev, site.Style, site.Modules, site.Strict, version(), info.Size(), info.ModTime().UnixNano())
+	settings := fmt.Sprintf("%q %q %q %q %q %q %v %q %v %q %d %d",
+		what, site.URL, site.Hosts, site.Param, site.Rev, site.Style, site.Modules, site.Attributes, site.Strict, version(), info.Size(), info.ModTime().UnixNano())
 	name := sha256.Sum256([]byte(what))
 	return assets.OpenCache(filepath.Join(dir, "assets", hex.EncodeToString(name[:10])+".cache"), settings)
 }

@@ -85,7 +85,10 @@ type Assets struct {
 	URL     string   // prefix the root is served under; "/" by default
 	Hosts   []string // hosts whose URLs are the site's own
 	Version Version
-	Param   string   // query parameter; "v" by default
+	Param   string // query parameter; "v" by default
+
+	Attributes []string // further attributes of HTML that hold URLs
+
 	Rewrite []string // doublestar patterns of files to rewrite
 	Strict  bool     // a reference to a missing file is an error
 

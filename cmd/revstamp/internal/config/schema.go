@@ -21,11 +21,10 @@ const gearmanPort = "4730"
 // notYet are keys that revstamp will have but does not have yet, by their
 // path, and what they are for.
 var notYet = map[string]string{
-	"notify":            "notification",
-	"rollout":           "a rollout to several hosts",
-	"source.local":      "a choice of what happens to local changes",
-	"assets.attributes": "the rewriting of further attributes",
-	"jobs.tls":          "TLS to job servers",
+	"notify":       "notification",
+	"rollout":      "a rollout to several hosts",
+	"source.local": "a choice of what happens to local changes",
+	"jobs.tls":     "TLS to job servers",
 }
 
 // config reads the whole file.
@@ -141,6 +140,8 @@ func (r *reader) assets(v value) (a *Assets, root value) {
 		"param":   r.checked(&a.Param, checkParam),
 		"rewrite": r.list(r.each(&a.Rewrite, checkGlob)),
 		"strict":  r.boolean(&a.Strict),
+
+		"attributes": r.list(r.each(&a.Attributes, checkAttribute)),
 
 		"style":    oneOf(r, &a.Style, ByQuery, ByName),
 		"modules":  oneOf(r, &a.Modules, ModulesWhenKnown, AllModules, NoModules),
@@ -406,6 +407,15 @@ func checkParam(s string) (problem, hint string) {
 		return "", ""
 	}
 	return fmt.Sprintf("%q cannot name a query parameter", s), "use letters, digits and _ . -"
+}
+
+var attributePattern = lazily(`^[A-Za-z][A-Za-z0-9_:.-]*$`)
+
+func checkAttribute(s string) (problem, hint string) {
+	if attributePattern().MatchString(s) {
+		return "", ""
+	}
+	return fmt.Sprintf("%q cannot name an attribute", s), "name it as in the page, as data-src"
 }
 
 func checkGlob(s string) (problem, hint string) {

@@ -106,7 +106,7 @@ func (e *edits) openAssets(t *tree) error {
 	a := e.cfg.Assets
 	root := t.sub(a.Root)
 	e.assets = &assets.Site{
-		FS: root, URL: a.URL, Hosts: a.Hosts, Param: a.Param, Strict: a.Strict, Style: assets.Style(a.Style), Modules: assets.Modules(a.Modules),
+		FS: root, URL: a.URL, Hosts: a.Hosts, Param: a.Param, Strict: a.Strict, Style: assets.Style(a.Style), Modules: assets.Modules(a.Modules), Attributes: a.Attributes,
 		Rewrites: func(name string) bool { return e.refers(root.abs(name)) },
 	}
 	if a.Version == config.ByRevision {
