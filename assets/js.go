@@ -23,6 +23,7 @@ type jsScanner struct {
 	depth int       // of brackets, where that head is
 	open  []jsBracket
 
+	divides int  // where the line ends on which '/' begins nothing, for one had no end
 	comment span // the last that names a source map
 	mapURL  span
 }
@@ -54,7 +55,7 @@ func (j *jsScanner) scan(src []byte, i int) {
 	if !mayHaveJSURLs(src[i:]) {
 		return
 	}
-	j.src, j.open, j.class, j.comment = src, j.open[:0], jsNoBracket, span{}
+	j.src, j.open, j.class, j.divides, j.comment = src, j.open[:0], jsNoBracket, 0, span{}
 	j.after(false, true)
 	if bytes.HasPrefix(src[i:], []byte("\ufeff")) {
 		i += len("\ufeff")
@@ -291,11 +292,13 @@ func (j *jsScanner) slash(i int, second byte) int {
 			j.sourceMap(i, i+2, end-2, end)
 		}
 		return end
-	case !j.value:
-		if end := regexpEnd(b, i); end > 0 {
+	case !j.value && i >= j.divides:
+		end, ok := regexpEnd(b, i)
+		if ok {
 			j.after(true, false)
 			return end
 		}
+		j.divides = end
 	}
 	j.after(false, false)
 	return i + 1

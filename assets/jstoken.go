@@ -63,31 +63,31 @@ func jsWideBlank(b []byte) int {
 	return 0
 }
 
-// regexpEnd returns the index after the regular expression at i, flags left out,
-// or 0 if it has no end on its line.
-func regexpEnd(b []byte, i int) int {
+// regexpEnd returns the index after the regular expression at i, and its flags;
+// without one, false and where its line ends.
+func regexpEnd(b []byte, i int) (end int, ok bool) {
 	class := false
 	for i++; i < len(b); i++ {
 		switch b[i] {
 		case '\\':
 			if i++; i < len(b) && (b[i] == '\n' || b[i] == '\r') {
-				return 0
+				return i, false
 			}
 		case '[':
 			class = true
 		case ']':
 			class = false
 		case '\n', '\r':
-			return 0
+			return i, false
 		case '/':
 			if !class {
 				for i++; i < len(b) && isLetter(b[i]); i++ {
 				}
-				return i
+				return i, true
 			}
 		}
 	}
-	return 0
+	return len(b), false
 }
 
 // jsString returns the end of the content of the string at i, the index after it,
