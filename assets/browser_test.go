@@ -88,7 +88,9 @@ func TestBrowser(t *testing.T) {
 			if !strings.Contains(page, "modules ran, one of them 1 times, 200") {
 				t.Errorf("the modules did not run, each once, in:\n%s", page)
 			}
-			for _, want := range []string{"css/site", "css/more", "js/app", "js/m/main", "js/m/lib", "js/m/once", "js/m/later", "img/icon", "fonts/f", "img/sprite", "img/a", "img/b", "img/c", "img/e", "img/f", "img/g", "img/h"} {
+			// The icon is not among them: the page is whole without, and Chromium may end
+			// before it asks for it.
+			for _, want := range []string{"css/site", "css/more", "js/app", "js/m/main", "js/m/lib", "js/m/once", "js/m/later", "fonts/f", "img/sprite", "img/a", "img/b", "img/c", "img/e", "img/f", "img/g", "img/h"} {
 				if !slices.ContainsFunc(asked, func(url string) bool { return strings.HasPrefix(url, "/"+want+".") }) {
 					t.Errorf("%s was not asked for; these were: %q", want, asked)
 				}

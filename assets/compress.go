@@ -127,10 +127,12 @@ func (c *compressing) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Close() // unlocks
+	defer lock.Close() // only locked
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return fmt.Errorf("another process compresses %q: %w", c.root, err)
 	}
+	// Closing alone unlocks only once no child that is being started has the file.
+	defer syscall.Flock(int(lock.Fd()), syscall.LOCK_UN)
 	if err := c.read(); err != nil {
 		return err
 	}
