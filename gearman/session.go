@@ -10,7 +10,7 @@ import (
 )
 
 // sendAhead is how many bytes of a batch are made before they are sent.
-const sendAhead = 16 << 10
+const sendAhead = 64 << 10
 
 // A receiver takes the answers to requests. The session calls it from its
 // reading goroutine, so it must not block, exactly once for each request: with
