@@ -134,6 +134,8 @@ func handlePrefix(p string) string {
 }
 
 // Serve accepts connections from l, which it closes in the end, and serves each.
+// On Linux it limits the segments of a TCP listener's connections to 30 KiB, for
+// peers with small buffers.
 // It returns when accepting fails, with that error, or when the server was
 // closed, with ErrServerClosed and after the last connection has ended.
 func (s *Server) Serve(l net.Listener) error {
@@ -146,6 +148,7 @@ func (s *Server) Serve(l net.Listener) error {
 		return ErrServerClosed
 	}
 	defer s.unlisten(l)
+	limitSegments(l)
 	for {
 		nc, err := s.accept(l)
 		if err != nil {

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package jobserver
+
+import "net"
+
+func limitSegments(net.Listener) {}
