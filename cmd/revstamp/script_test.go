@@ -77,13 +77,26 @@ func TestScript(t *testing.T) {
 	})
 }
 
-// condition knows [root]: whether the tests may mount, and make files that they
-// themselves cannot remove.
+// possible are the conditions that scripts may ask for: what this machine may not
+// allow, and what finds out.
+var possible = map[string]string{
+	"root":      `test "$(id -u)" = 0`,
+	"mounts":    `unshare -m sh -c 'touch "$1/f" && mount --bind /dev/null "$1/f" && mount -t tmpfs none "$1"' sh "$1"`,
+	"immutable": `touch "$1/f" && chattr +i "$1/f" && chattr -i "$1/f"`,
+	"xattrs":    `touch "$1/f" && setfattr -n user.site -v shop "$1/f"`,
+}
+
 func condition(name string) (bool, error) {
-	if name != "root" {
+	script, ok := possible[name]
+	if !ok {
 		return false, fmt.Errorf("unknown condition %q", name)
 	}
-	return os.Geteuid() == 0, nil
+	dir, err := os.MkdirTemp("", "possible")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(dir)
+	return exec.Command("sh", "-c", script, "sh", dir).Run() == nil, nil
 }
 
 // setup gives every script the same people, dates and places.
