@@ -198,7 +198,7 @@ func (c *cssScanner) escapedName(i int) int {
 	}
 	var name []byte
 	if ok {
-		name = c.dec.cssEscapes(text{b: b[start:end]}).b
+		name = c.dec.escapes(text{b: b[start:end]}, cssEscape).b
 	}
 	return c.open(end, name)
 }
@@ -305,7 +305,7 @@ func (c *cssScanner) emit(start, end int) {
 		if opensEscape(u.b) {
 			return // as the text ends: what follows would be escaped
 		}
-		u = c.dec.cssEscapes(u)
+		u = c.dec.escapes(u, cssEscape)
 	}
 	c.sink.url(u, c.amp)
 }

@@ -192,31 +192,14 @@ func isURLSpecifier(b []byte) bool {
 
 // decoded is the content of a string.
 func (j *jsScanner) decoded(s span) text {
-	t := text{b: j.src[s.start:s.end], base: s.start}
-	if bytes.IndexByte(t.b, '\\') < 0 {
-		return t
-	}
-	return j.dec.jsEscapes(t)
-}
-
-// jsEscapes decodes the escapes of a JavaScript string.
-func (d *decoder) jsEscapes(t text) text {
-	d.reset()
-	for i := 0; i < len(t.b); {
-		if t.b[i] != '\\' || i+1 == len(t.b) {
-			d.add(t.b[i], t.pos(i))
-			i++
-			continue
-		}
-		s, n := jsEscape(t.b[i:])
-		d.addString(s, t.pos(i))
-		i += n
-	}
-	return d.text(t.pos(len(t.b)))
+	return j.dec.escapes(text{b: j.src[s.start:s.end], base: s.start}, jsEscape)
 }
 
 // jsEscape decodes the escape that b begins with, and returns its length.
 func jsEscape(b []byte) (string, int) {
+	if len(b) == 1 {
+		return `\`, 1
+	}
 	switch c := b[1]; {
 	case c == 'v':
 		return "\v", 2

@@ -142,8 +142,12 @@ func numericEntity(b []byte) (string, int) {
 	return s, n
 }
 
-// cssEscapes decodes the escapes of a CSS string or URL.
-func (d *decoder) cssEscapes(t text) text {
+// escapes decodes what begins with a backslash, of which escape decodes one and
+// returns the length. One that the end cuts off is up to that, too.
+func (d *decoder) escapes(t text, escape func(b []byte) (string, int)) text {
+	if bytes.IndexByte(t.b, '\\') < 0 {
+		return t
+	}
 	d.reset()
 	for i := 0; i < len(t.b); {
 		if t.b[i] != '\\' {
@@ -151,7 +155,7 @@ func (d *decoder) cssEscapes(t text) text {
 			i++
 			continue
 		}
-		s, n := cssEscape(t.b[i:])
+		s, n := escape(t.b[i:])
 		d.addString(s, t.pos(i))
 		i += n
 	}

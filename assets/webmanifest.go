@@ -134,26 +134,13 @@ func jsonStringEnd(b []byte, i int) int {
 }
 
 // json decodes the escapes of a JSON string.
-func (d *decoder) json(t text) text {
-	if bytes.IndexByte(t.b, '\\') < 0 {
-		return t
-	}
-	d.reset()
-	for i := 0; i < len(t.b); {
-		if t.b[i] != '\\' || i+1 == len(t.b) {
-			d.add(t.b[i], t.pos(i))
-			i++
-			continue
-		}
-		s, n := jsonEscape(t.b[i:])
-		d.addString(s, t.pos(i))
-		i += n
-	}
-	return d.text(t.pos(len(t.b)))
-}
+func (d *decoder) json(t text) text { return d.escapes(t, jsonEscape) }
 
 // jsonEscape decodes the escape that b begins with, and returns its length.
 func jsonEscape(b []byte) (string, int) {
+	if len(b) == 1 {
+		return `\`, 1
+	}
 	switch b[1] {
 	case 'b':
 		return "\b", 2
