@@ -114,7 +114,7 @@ which goes on by itself, whatever becomes of the terminal or the connection.`,
 		},
 	}
 	waitFlag(cmd, &o)
-	cmd.Flags().DurationVar(&o.Time, "timeout", 0, "undo the release when it is not live after `DURATION`; jobs that are queued then go on")
+	cmd.Flags().DurationVar(&o.Timeout, "timeout", 0, "undo the release when it is not live after `DURATION`; jobs that are queued then go on")
 	cmd.Flags().BoolVar(&detach, detachFlag, false, "go on in a process of its own, for revstamp follow to watch")
 	cmd.Flags().StringVar(&plan, "plan", "", "carry out the plan in `FILE`, of plan --out, if nothing has moved since")
 	return cmd

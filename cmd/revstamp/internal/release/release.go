@@ -102,7 +102,7 @@ func (s *Site) vcsOptions() vcs.Options {
 type Options struct {
 	Want string        // branch, tag or id; empty: what the configuration says
 	Wait time.Duration // how long to wait for the site's lock
-	Time time.Duration // after which a release that is not live is undone; 0 is never
+	Timeout time.Duration // after which a release that is not live is undone; 0 is never
 	Plan *Pinned       // to be carried out as it is, or refused with a *MovedError; it says what Want is
 }
 

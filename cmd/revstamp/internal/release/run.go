@@ -78,8 +78,8 @@ func (s *Site) Release(ctx context.Context, o Options) (r *Release, done bool, e
 	return r, done, err
 }
 
-// takeBack rolls back release r, whose jobs failed, unless something else is live
-// by now. It returns what is to be told of r.
+// takeBack rolls back release r, whose jobs failed, to the one before it, unless
+// something else is live by now. It returns what is to be told of r.
 func (s *Site) takeBack(ctx context.Context, r *Release, failed *JobsError) error {
 	back, _, err := s.change(ctx, Options{}, func() (intent, error) {
 		live, err := s.Current()
@@ -89,7 +89,13 @@ func (s *Site) takeBack(ctx context.Context, r *Release, failed *JobsError) erro
 		if err != nil {
 			return intent{}, err
 		}
-		to, err := s.rollbackTarget("")
+		to, err := s.newest(func(o *Release) bool { return o.Status == Live && o.before(r) })
+		if IsNotFound(err) {
+			err = fmt.Errorf("there is no earlier release than %s to go back to", r.ID)
+		}
+		if err == nil && to.To.ID == r.To.ID && s.Config.Layout == config.InPlace {
+			err = fmt.Errorf("release %s, before it, is of the same revision", to.ID)
+		}
 		if err != nil {
 			return intent{}, err
 		}
@@ -170,9 +176,9 @@ func (s *Site) change(ctx context.Context, o Options, decide func() (intent, err
 		return nil, false, err
 	}
 	defer lock.Close()
-	if o.Time > 0 {
+	if o.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, o.Time, &TimeoutError{o.Time})
+		ctx, cancel = context.WithTimeoutCause(ctx, o.Timeout, &TimeoutError{o.Timeout})
 		defer cancel()
 	}
 	in, err := decide()
