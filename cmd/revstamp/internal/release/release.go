@@ -100,10 +100,10 @@ func (s *Site) vcsOptions() vcs.Options {
 
 // Options say how [Site.Release] goes about it.
 type Options struct {
-	Want string        // branch, tag or id; empty: what the configuration says
-	Wait time.Duration // how long to wait for the site's lock
+	Want    string        // branch, tag or id; empty: what the configuration says
+	Wait    time.Duration // how long to wait for the site's lock
 	Timeout time.Duration // after which a release that is not live is undone; 0 is never
-	Plan *Pinned       // to be carried out as it is, or refused with a *MovedError; it says what Want is
+	Plan    *Pinned       // to be carried out as it is, or refused with a *MovedError; it says what Want is
 }
 
 // Effect is what a failed command left behind.
