@@ -29,34 +29,9 @@ type importMapScanner struct {
 	src []byte
 }
 
-// object calls do with the key and the place of each value of the object at i. do
-// returns the index after the value, or -1, with which the scan ends.
+// object is jsonObject with keys whose escapes are decoded.
 func (m *importMapScanner) object(i int, do func(key text, i int) int) int {
-	if i = skipJSONBlank(m.src, i); i >= len(m.src) || m.src[i] != '{' {
-		return -1
-	}
-	for i++; ; {
-		if i = skipJSONBlank(m.src, i); i >= len(m.src) {
-			return -1
-		}
-		switch m.src[i] {
-		case '}':
-			return i + 1
-		case ',':
-			i++
-			continue
-		}
-		key, next := m.str(i)
-		if next < 0 {
-			return -1
-		}
-		if i = skipJSONBlank(m.src, next); i >= len(m.src) || m.src[i] != ':' {
-			return -1
-		}
-		if i = do(m.sumDec.json(key), skipJSONBlank(m.src, i+1)); i < 0 {
-			return -1
-		}
-	}
+	return jsonObject(m.src, i, func(key text, i int) int { return do(m.sumDec.json(key), i) })
 }
 
 // str returns the content of the string at i and the index after it, -1 if there
