@@ -100,11 +100,11 @@ func (s *Server) workers() []byte {
 func (q *queue) admin(command string, args []string) []byte {
 	switch {
 	case command == "status":
-		return q.list(func(b []byte, f *function) []byte {
+		return q.table(func(b []byte, f *function) []byte {
 			return fmt.Appendf(b, "%s\t%d\t%d\t%d\n", f.name, f.jobs(), f.running, f.workers)
 		})
 	case command == "prioritystatus":
-		return q.list(func(b []byte, f *function) []byte {
+		return q.table(func(b []byte, f *function) []byte {
 			return fmt.Appendf(b, "%s\t%d\t%d\t%d\t%d\n", f.name, f.queued(high), f.queued(normal), f.queued(low), f.workers)
 		})
 	case command == "cancel" && len(args) >= 3:
@@ -123,8 +123,8 @@ func (q *queue) admin(command string, args []string) []byte {
 	return fmt.Appendf(nil, textUnknown, args[0])
 }
 
-// list lists the functions, sorted, with row for each.
-func (q *queue) list(row func([]byte, *function) []byte) []byte {
+// table lists the functions, sorted, with row for each.
+func (q *queue) table(row func([]byte, *function) []byte) []byte {
 	var b []byte
 	for _, name := range slices.Sorted(maps.Keys(q.functions)) {
 		b = row(b, q.functions[name])
@@ -153,7 +153,7 @@ func (q *queue) show(args []string) []byte {
 	var b []byte
 	for j := range q.jobs.all() {
 		if what == "unique jobs" {
-			b = append(append(b, j.unique...), '\n')
+			b = append(append(b, j.unique()...), '\n')
 			continue
 		}
 		b = appendHandle(b, q.prefix, j.number)

@@ -39,7 +39,7 @@ type conn struct {
 	asleep     bool // as a worker, until it is sent a NOOP
 	abilities  []*ability
 	holds      list[*job]
-	waiting    map[*job]struct{}
+	waiting    list[*waiter]
 }
 
 func newConn(nc net.Conn, s *Server, number uint64) *conn {
@@ -117,13 +117,6 @@ func (c *conn) rise() {
 	for _, a := range c.abilities {
 		a.asleep.remove()
 	}
-}
-
-func (c *conn) waitsFor(j *job) {
-	if c.waiting == nil {
-		c.waiting = map[*job]struct{}{}
-	}
-	c.waiting[j] = struct{}{}
 }
 
 func (c *conn) setID(id []byte) {

@@ -5,42 +5,47 @@ import (
 	"time"
 )
 
-// delayed holds the jobs that are not due yet, as a heap, the earliest first.
-type delayed []*job
+// A schedule holds the jobs that are not due yet, as a heap, the earliest first.
+type schedule []appointment
 
-func (d delayed) Len() int { return len(d) }
+type appointment struct {
+	due int64 // Unix time
+	job *job
+}
 
-func (d delayed) Less(i, j int) bool {
-	if d[i].due != d[j].due {
-		return d[i].due < d[j].due
+func (s schedule) Len() int { return len(s) }
+
+func (s schedule) Less(i, j int) bool {
+	if s[i].due != s[j].due {
+		return s[i].due < s[j].due
 	}
-	return d[i].number < d[j].number
+	return s[i].job.number < s[j].job.number
 }
 
-func (d delayed) Swap(i, j int) {
-	d[i], d[j] = d[j], d[i]
-	d[i].index, d[j].index = int32(i), int32(j)
+func (s schedule) Swap(i, j int) {
+	s[i], s[j] = s[j], s[i]
+	s[i].job.index, s[j].job.index = int32(i), int32(j)
 }
 
-func (d *delayed) Push(x any) {
-	j := x.(*job)
-	j.index = int32(len(*d))
-	*d = append(*d, j)
+func (s *schedule) Push(x any) {
+	a := x.(appointment)
+	a.job.index = int32(len(*s))
+	*s = append(*s, a)
 }
 
-func (d *delayed) Pop() any {
-	last := len(*d) - 1
-	j := (*d)[last]
-	(*d)[last] = nil
-	*d = (*d)[:last]
-	return j
+func (s *schedule) Pop() any {
+	last := len(*s) - 1
+	a := (*s)[last]
+	(*s)[last] = appointment{}
+	*s = (*s)[:last]
+	return a
 }
 
 // delay keeps j until its time has come.
 func (q *queue) delay(j *job, due int64) {
-	j.due = due
+	j.state = delayed
 	j.function.delayed++
-	heap.Push(&q.delayed, j)
+	heap.Push(&q.delayed, appointment{due, j})
 	if j.index == 0 {
 		q.setAlarm()
 	}
@@ -50,7 +55,7 @@ func (q *queue) delay(j *job, due int64) {
 // nothing, and sets itself anew.
 func (q *queue) undelay(j *job) {
 	heap.Remove(&q.delayed, int(j.index))
-	j.due = 0
+	j.state = ready
 	j.function.delayed--
 }
 
@@ -70,7 +75,7 @@ func (q *queue) ring() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for now := time.Now().Unix(); len(q.delayed) > 0 && q.delayed[0].due <= now; {
-		j := q.delayed[0]
+		j := q.delayed[0].job
 		q.undelay(j)
 		j.function.queues[j.priority].pushBack(&j.place, j)
 		q.wake(j.function)

@@ -11,7 +11,7 @@ func (q *queue) drain(empty func()) {
 		if j.worker != nil || !q.parks(j) {
 			continue
 		}
-		if j.due != 0 {
+		if j.state == delayed {
 			q.undelay(j)
 		}
 		j.place.remove()
@@ -23,11 +23,11 @@ func (q *queue) drain(empty func()) {
 // parks reports whether j, which no worker has, is to be kept from the workers
 // and for the next server.
 func (q *queue) parks(j *job) bool {
-	return q.empty != nil && j.storage == stored && len(j.waiting) == 0
+	return q.empty != nil && j.storage == stored && j.waiting == nil
 }
 
 func (q *queue) park(j *job) {
-	j.parked = true
+	j.state = parked
 	q.parked++
 	q.rest()
 }

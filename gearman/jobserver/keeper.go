@@ -14,6 +14,9 @@ const (
 	// Who exceeds it waits for its group before it is heard again.
 	maxGroup = 8 << 20
 
+	// maxSpare is how many answers a group may have whose room the next is to have.
+	maxSpare = 8 << 10
+
 	// groupOverhead is what a change counts besides its workload.
 	groupOverhead = 128
 
@@ -42,6 +45,7 @@ type keeper struct {
 
 	// Guarded by the queue's mutex.
 	group    *group // gathering
+	spare    *group // what the last one was, for its room
 	reserved uint64 // numbers up to this may be given out
 	asked    bool   // for more to be reserved
 	failing  bool   // the last Apply failed, and that was logged
@@ -113,8 +117,7 @@ func (q *queue) restore(r StoredJob) error {
 	}
 	q.last = r.Number
 	j := q.create(f, r.Number, submission{
-		unique:   []byte(r.Unique),
-		coalesce: coalesceKey([]byte(r.Unique), r.Workload),
+		key:      indexKey([]byte(r.Unique), r.Workload),
 		reducer:  r.Reducer,
 		workload: r.Workload,
 		priority: priority(r.Priority),
@@ -125,6 +128,26 @@ func (q *queue) restore(r StoredJob) error {
 }
 
 func newGroup() *group { return &group{done: make(chan struct{})} }
+
+// next returns an empty group to gather in, which has the room of the last.
+func (k *keeper) next() *group {
+	g := newGroup()
+	if s := k.spare; s != nil {
+		g.Put, g.answers = s.Put, s.answers
+		k.spare = nil
+	}
+	return g
+}
+
+// keepRoom leaves the room of g, which is done with, to the next group.
+func (k *keeper) keepRoom(g *group) {
+	if cap(g.answers) > maxSpare {
+		return
+	}
+	clear(g.Put)
+	clear(g.answers)
+	k.spare = &group{Changes: Changes{Put: g.Put[:0]}, answers: g.answers[:0]}
+}
 
 func (g *group) empty() bool {
 	return len(g.answers)+len(g.Remove) == 0 && g.Reserved == 0
@@ -159,15 +182,15 @@ func (k *keeper) keep(c *conn, j *job, due int64, created bool) {
 			Priority: uint8(j.priority),
 			Due:      due,
 			Function: j.function.name,
-			Unique:   j.unique,
-			Reducer:  j.reducer,
+			Unique:   j.unique(),
+			Reducer:  j.reducerName(),
 			Workload: j.workload,
 		})
 		g.size += len(j.workload)
 	}
 	if created {
 		a.due = due
-		j.unready = true
+		j.state = unready
 		j.function.unready++
 	}
 	j.answers++
@@ -238,7 +261,7 @@ func (k *keeper) write() bool {
 		q.mu.Unlock()
 		return true
 	}
-	k.group = newGroup()
+	k.group = k.next()
 	q.mu.Unlock()
 
 	began := time.Now()
@@ -266,6 +289,7 @@ func (k *keeper) write() bool {
 	}
 	k.answer(g, err == nil)
 	close(g.done)
+	k.keepRoom(g)
 	return len(g.Remove) == 0
 }
 
@@ -328,8 +352,8 @@ func (q *queue) proceed(a answer) {
 	case q.jobs.get(j.number) != j:
 	case !j.wanted() && j.worker == nil:
 		q.end(j)
-	case j.unready && (j.background || len(j.waiting) > 0):
-		j.unready = false
+	case j.state == unready && (j.background || j.waiting != nil):
+		j.state = ready
 		j.function.unready--
 		q.enqueue(j, a.due)
 	}

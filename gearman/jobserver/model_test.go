@@ -453,9 +453,9 @@ func checkEmpty(t *testing.T, s *Server) {
 	q := &s.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.jobs.n+len(q.uniques)+len(q.named)+len(q.delayed)+q.waiting != 0 {
-		t.Errorf("jobs %d, uniques %d, named %d, delayed %d, waiting %d, want none",
-			q.jobs.n, len(q.uniques), len(q.named), len(q.delayed), q.waiting)
+	if q.jobs.n+len(q.index)+len(q.delayed)+q.waiting != 0 {
+		t.Errorf("jobs %d, keys %d, delayed %d, waiting %d, want none",
+			q.jobs.n, len(q.index), len(q.delayed), q.waiting)
 	}
 	for name, f := range q.functions {
 		if f.jobs() != 0 || f.running != 0 {

@@ -1,7 +1,6 @@
 package jobserver
 
 import (
-	"crypto/sha256"
 	"slices"
 	"sync"
 	"time"
@@ -31,11 +30,10 @@ type queue struct {
 	maxFunctions int
 
 	jobs      table
-	waiting   int // clients in the waiting lists of all jobs
+	waiting   int // waiters of all jobs
 	functions map[string]*function
-	uniques   map[uniqueKey]*job
-	named     map[string]*job // by unique, the newest
-	delayed   delayed
+	index     map[string]*job // by key, the newest
+	delayed   schedule
 	alarm     *time.Timer
 	closed    bool
 	keeper    *keeper // nil without a store
@@ -46,18 +44,12 @@ type queue struct {
 	parked int    // jobs that the store has and nobody is to do any longer
 }
 
-// A uniqueKey is what makes two submits one job.
-type uniqueKey struct {
-	function *function
-	key      string // coalesceKey's
-}
-
-// A submission is a SUBMIT_* request. Function and unique lie in the reader's
-// buffer; the rest is the job's own.
+// A submission is a SUBMIT_* request. Function, unique and key may lie in the
+// reader's buffer; the rest is the job's own.
 type submission struct {
 	function   []byte
 	unique     []byte
-	coalesce   []byte // what finds an equal job; empty: nothing does
+	key        []byte // indexKey's
 	reducer    string
 	workload   []byte
 	priority   priority
@@ -75,21 +67,6 @@ var (
 	errFunctions = &refusal{"QUEUE_ERROR", "Too many functions"}
 )
 
-// coalesceKey returns under which key a job of this unique and workload is found
-// again: none, the unique, or for the unique "-" the workload. It needs no lock.
-func coalesceKey(unique, workload []byte) []byte {
-	switch {
-	case len(unique) == 0 || len(unique) >= maxUnique:
-		return nil
-	case len(unique) > 1 || unique[0] != '-':
-		return unique
-	case len(workload) == 0:
-		return nil
-	}
-	sum := sha256.Sum256(workload)
-	return append([]byte{0}, sum[:]...) // no unique has a NUL
-}
-
 // submit makes a job of s, or finds the one s coalesces with, and answers c
 // with its handle, or has its keeper do so.
 func (q *queue) submit(c *conn, s submission) *refusal {
@@ -100,7 +77,7 @@ func (q *queue) submit(c *conn, s submission) *refusal {
 	if refused != nil {
 		return refused
 	}
-	j := q.uniques[uniqueKey{f, string(s.coalesce)}] // none has an empty key
+	j := q.equal(f, s.key)
 	created := j == nil
 	if created && f.full(s.priority) || (created || !s.background) && q.jobs.n+q.waiting >= q.maxJobs {
 		return errQueueFull
@@ -119,8 +96,7 @@ func (q *queue) submit(c *conn, s submission) *refusal {
 	case s.background:
 		j.background = true
 	default:
-		j.waiting = append(j.waiting, c)
-		c.waitsFor(j)
+		j.await(c)
 		q.waiting++
 	}
 	var handle [maxHandle]byte
@@ -129,6 +105,20 @@ func (q *queue) submit(c *conn, s submission) *refusal {
 		q.enqueue(j, s.due)
 	}
 	return nil
+}
+
+// equal returns the job that a submit of that key is for, if there is one. It
+// looks at all functions' jobs of the key, which is few: uniques name what is to
+// be done, and another function does something else.
+func (q *queue) equal(f *function, key []byte) *job {
+	if !coalesces(key) {
+		return nil
+	}
+	j := q.index[string(key)]
+	for j != nil && (j.function != f || j.state == cancelled) {
+		j = j.older
+	}
+	return j
 }
 
 // function returns the function of that name, new if need be.
@@ -155,45 +145,40 @@ func (q *queue) create(f *function, number uint64, s submission) *job {
 	j := &job{
 		number:   number,
 		function: f,
-		unique:   string(s.unique),
-		reducer:  s.reducer,
+		key:      string(s.key),
 		workload: s.workload,
 		priority: s.priority,
 	}
+	if s.reducer != "" {
+		j.reducer = &s.reducer
+	}
 	q.jobs.add(j)
 	q.tally.accepted++
-	if len(s.coalesce) > 0 {
-		j.coalesce = j.unique
-		if string(s.coalesce) != j.unique {
-			j.coalesce = string(s.coalesce)
-		}
-		q.uniques[uniqueKey{f, j.coalesce}] = j
-	}
-	if j.unique != "" && j.unique != "-" {
-		q.name(j)
+	if indexed(j.key) {
+		q.list(j)
 	}
 	return j
 }
 
-// name has GET_STATUS_UNIQUE find j.
-func (q *queue) name(j *job) {
-	if j.older = q.named[j.unique]; j.older != nil {
+// list has j found by its key.
+func (q *queue) list(j *job) {
+	if j.older = q.index[j.key]; j.older != nil {
 		j.older.newer = j
 	}
-	q.named[j.unique] = j
+	q.index[j.key] = j
 }
 
-// unname undoes name, if that was done.
-func (q *queue) unname(j *job) {
+// unlist undoes list, if that was done.
+func (q *queue) unlist(j *job) {
 	switch {
 	case j.newer != nil:
 		j.newer.older = j.older
-	case q.named[j.unique] != j:
+	case q.index[j.key] != j:
 		return
 	case j.older == nil:
-		delete(q.named, j.unique)
+		delete(q.index, j.key)
 	default:
-		q.named[j.unique] = j.older
+		q.index[j.key] = j.older
 	}
 	if j.older != nil {
 		j.older.newer = j.newer
@@ -229,12 +214,11 @@ func (q *queue) wake(f *function) {
 func (q *queue) forget(j *job) {
 	q.jobs.remove(j)
 	q.unlist(j)
-	q.unname(j)
 	q.release(j)
 	if j.storage != notStored {
 		q.keeper.remove(j)
 	}
-	if j.parked {
+	if j.state == parked {
 		q.parked--
 	}
 	q.rest()
@@ -245,9 +229,9 @@ func (q *queue) end(j *job) {
 	switch {
 	case j.worker != nil:
 		q.takeFrom(j)
-	case j.due != 0:
+	case j.state == delayed:
 		q.undelay(j)
-	case j.unready:
+	case j.state == unready:
 		j.function.unready--
 	default:
 		j.place.remove()
@@ -352,41 +336,32 @@ func (q *queue) find(handle []byte) *job {
 
 // findUnique returns the newest job of that unique, in whatever function.
 func (q *queue) findUnique(unique []byte) *job {
-	return q.named[string(unique)]
+	return q.index[string(unique)]
 }
 
 // cancel ends j and fails it to those who wait. A job that is held is left to
 // its worker, which would not understand an error, but the result goes nowhere.
 func (q *queue) cancel(j *job) {
 	var handle [maxHandle]byte
-	for _, c := range j.waiting {
+	for c := range j.clients() {
 		c.notify(wire.WorkFail, appendHandle(handle[:0], q.prefix, j.number))
 	}
 	if j.worker == nil {
 		q.end(j)
 		return
 	}
-	j.cancelled = true
+	j.state = cancelled
 	if j.storage != notStored {
 		q.keeper.remove(j)
 	}
 	q.release(j)
-	q.unlist(j)
 }
 
 // release has nobody wait for j.
 func (q *queue) release(j *job) {
-	for _, c := range j.waiting {
-		delete(c.waiting, j)
-	}
-	q.waiting -= len(j.waiting)
-	j.waiting = nil
-}
-
-// unlist has no submit coalesce with j any longer.
-func (q *queue) unlist(j *job) {
-	if key := (uniqueKey{j.function, j.coalesce}); j.coalesce != "" && q.uniques[key] == j {
-		delete(q.uniques, key)
+	for j.waiting != nil {
+		j.waiting.dismiss()
+		q.waiting--
 	}
 }
 
@@ -461,15 +436,14 @@ func (q *queue) sleep(c *conn) {
 // leave undoes all that c has in the queue: jobs only it waits for end, jobs it
 // holds are put back.
 func (q *queue) leave(c *conn) {
-	for j := range c.waiting {
-		before := len(j.waiting)
-		j.dismiss(c)
-		q.waiting -= before - len(j.waiting)
-		if j.worker == nil && !j.wanted() {
+	for c.waiting.front != nil {
+		w := c.waiting.front.of
+		w.dismiss()
+		q.waiting--
+		if j := w.job; j.worker == nil && !j.wanted() {
 			q.end(j)
 		}
 	}
-	c.waiting = nil
 	q.reset(c)
 }
 

@@ -123,7 +123,7 @@ func submissionOf(p wire.Packet) (s submission, ok bool, refused *refusal) {
 	}
 	s.function, s.unique = p.Args[0], p.Args[1]
 	s.workload = bytes.Clone(p.Args[len(p.Args)-1])
-	s.coalesce = coalesceKey(s.unique, s.workload)
+	s.key = indexKey(s.unique, s.workload)
 	return s, true, refused
 }
 
@@ -160,7 +160,7 @@ func word(text []byte) []byte {
 var no, yes = []byte("0"), []byte("1")
 
 func (q *queue) status(c *conn, handle []byte) {
-	known, running, n, d := state(q.find(handle))
+	known, running, n, d := statusOf(q.find(handle))
 	var a, b [10]byte
 	c.reply(wire.StatusRes, handle, known, running,
 		strconv.AppendUint(a[:0], uint64(n), 10), strconv.AppendUint(b[:0], uint64(d), 10))
@@ -170,16 +170,18 @@ func (q *queue) statusUnique(c *conn, unique []byte) {
 	j := q.findUnique(unique)
 	clients := 0
 	if j != nil {
-		clients = len(j.waiting)
+		for range j.clients() {
+			clients++
+		}
 	}
-	known, running, n, d := state(j)
+	known, running, n, d := statusOf(j)
 	var a, b, e [20]byte
 	c.reply(wire.StatusResUnique, unique, known, running,
 		strconv.AppendUint(a[:0], uint64(n), 10), strconv.AppendUint(b[:0], uint64(d), 10),
 		strconv.AppendInt(e[:0], int64(clients), 10))
 }
 
-func state(j *job) (known, running []byte, numerator, denominator uint32) {
+func statusOf(j *job) (known, running []byte, numerator, denominator uint32) {
 	switch {
 	case j == nil:
 		return no, no, 0, 0
@@ -222,10 +224,10 @@ func (q *queue) grab(c *conn, t wire.Type) {
 	switch {
 	case t == wire.GrabJob:
 		c.reply(wire.JobAssign, handle, name, j.workload)
-	case t == wire.GrabJobAll && j.reducer != "":
-		c.reply(wire.JobAssignAll, handle, name, []byte(j.unique), []byte(j.reducer), j.workload)
+	case t == wire.GrabJobAll && j.reducer != nil:
+		c.reply(wire.JobAssignAll, handle, name, []byte(j.unique()), []byte(*j.reducer), j.workload)
 	default:
-		c.reply(wire.JobAssignUniq, handle, name, []byte(j.unique), j.workload)
+		c.reply(wire.JobAssignUniq, handle, name, []byte(j.unique()), j.workload)
 	}
 }
 
@@ -243,7 +245,7 @@ func (q *queue) progress(c *conn, p wire.Packet) *refusal {
 	case p.Type == wire.WorkStatus:
 		j.numerator, j.denominator = count(p.Args[1]), count(p.Args[2])
 	}
-	for _, client := range j.waiting {
+	for client := range j.clients() {
 		client.send(p.Type, p.Args, shared)
 	}
 	return nil
@@ -265,7 +267,7 @@ func (q *queue) finish(c *conn, p wire.Packet) *refusal {
 	case j == nil:
 		return errNoSuchJob
 	}
-	for _, client := range j.waiting {
+	for client := range j.clients() {
 		switch {
 		case p.Type == wire.WorkException && !client.exceptions, p.Type == wire.WorkFail:
 			client.notify(wire.WorkFail, handle)

@@ -100,8 +100,7 @@ func (s *Server) init() {
 			maxJobs:      or(s.MaxJobs, 1_000_000),
 			maxFunctions: or(s.MaxFunctions, 1<<16),
 			functions:    map[string]*function{},
-			uniques:      map[uniqueKey]*job{},
-			named:        map[string]*job{},
+			index:        map[string]*job{},
 		}
 		if s.Store != nil {
 			s.queue.mu.Lock()

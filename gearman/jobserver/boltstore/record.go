@@ -10,12 +10,11 @@ import (
 
 var errRecord = errors.New("record is damaged")
 
-// encode writes the record of a job: its priority, one byte; the time it is due,
-// a varint; its function, unique and reducer, each behind its length, a uvarint;
-// and its workload.
-func encode(job jobserver.StoredJob) []byte {
-	size := 1 + 4*binary.MaxVarintLen64 + len(job.Function) + len(job.Unique) + len(job.Reducer) + len(job.Workload)
-	b := append(make([]byte, 0, size), job.Priority)
+// appendRecord appends the record of a job: its priority, one byte; the time it
+// is due, a varint; its function, unique and reducer, each behind its length, a
+// uvarint; and its workload.
+func appendRecord(b []byte, job *jobserver.StoredJob) []byte {
+	b = append(b, job.Priority)
 	b = binary.AppendVarint(b, job.Due)
 	for _, text := range []string{job.Function, job.Unique, job.Reducer} {
 		b = binary.AppendUvarint(b, uint64(len(text)))

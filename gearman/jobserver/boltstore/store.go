@@ -26,6 +26,9 @@ var ErrInUse = errors.New("in use by another job server")
 // lockLimit is how long Open waits for a process that ends just now.
 const lockLimit = time.Second
 
+// keepRecords is the largest buffer of records that is kept for the next write.
+const keepRecords = 1 << 20
+
 // jobs is the bucket of jobs by their numbers, eight bytes, the highest first.
 // Its sequence is the number that is reserved. A later form of records would
 // have a bucket of another name.
@@ -36,8 +39,9 @@ var jobs = []byte("jobs 1")
 type Store struct {
 	db *bbolt.DB
 
-	mu     sync.Mutex
-	broken error // what came of a write of which nobody knows if it was done
+	mu      sync.Mutex
+	records []byte // a buffer, for those of one write
+	broken  error  // what came of a write of which nobody knows if it was done
 }
 
 // Open opens the store in the file of that name, and makes it, readable for its
@@ -106,7 +110,7 @@ func (s *Store) update(c *jobserver.Changes) error {
 		if err != nil {
 			return err
 		}
-		return change(b, c)
+		return s.change(b, c)
 	})
 	if err == nil {
 		return nil
@@ -125,10 +129,17 @@ func (s *Store) update(c *jobserver.Changes) error {
 	return err
 }
 
-func change(b *bbolt.Bucket, c *jobserver.Changes) error {
+func (s *Store) change(b *bbolt.Bucket, c *jobserver.Changes) error {
 	b.FillPercent = 0.9 // numbers only grow
-	for _, job := range c.Put {
-		if err := b.Put(key(job.Number), encode(job)); err != nil {
+	if cap(s.records) > keepRecords {
+		s.records = nil
+	}
+	s.records = s.records[:0]
+	for i := range c.Put {
+		job := &c.Put[i]
+		at := len(s.records)
+		s.records = appendRecord(s.records, job) // what is before at may lie in an older array
+		if err := b.Put(key(job.Number), s.records[at:]); err != nil {
 			return fmt.Errorf("job %d: %w", job.Number, err)
 		}
 	}
