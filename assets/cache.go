@@ -6,9 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,13 +33,15 @@ type Cache struct {
 	file string
 	key  [sha256.Size]byte
 
-	docs    map[string]cachedDoc // by name
+	docs    []cachedDoc // in the order of their names
 	assets  []cachedAsset
-	modules answer // of the site: the same must hold
-	changed bool   // Save has something to write
+	found   []*asset // what assets are now
+	modules answer   // of the site: the same must hold
+	changed bool     // Save has something to write
 }
 
 type cachedDoc struct {
+	name    string
 	id      identity
 	path    string // of the Document
 	kind    Kind
@@ -67,17 +67,27 @@ const maxCache = 256 << 20
 // that results depend on besides the files: settings, revision, the program. A
 // cache that has another key is empty.
 func OpenCache(file, key string) *Cache {
-	c := &Cache{file: file, key: sha256.Sum256([]byte(key)), docs: map[string]cachedDoc{}}
-	f, err := os.Open(file)
-	if err != nil {
+	c := &Cache{file: file, key: sha256.Sum256([]byte(key))}
+	if info, err := os.Stat(file); err != nil || info.Size() > maxCache {
 		return c
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxCache))
-	if err == nil {
+	if data, err := os.ReadFile(file); err == nil {
 		c.decode(data)
 	}
 	return c
+}
+
+// doc returns what is remembered of the document called name, nil for nothing, and
+// where that is. It looks first where it may be.
+func (c *Cache) doc(name string, maybe int) (*cachedDoc, int) {
+	if maybe < len(c.docs) && c.docs[maybe].name == name {
+		return &c.docs[maybe], maybe
+	}
+	i, ok := slices.BinarySearchFunc(c.docs, name, func(d cachedDoc, name string) int { return strings.Compare(d.name, name) })
+	if !ok {
+		return nil, i
+	}
+	return &c.docs[i], i
 }
 
 // restore marks the documents that need not be read, and gives the catalog of the
@@ -91,53 +101,61 @@ func (c *Cache) restore(ctx context.Context, site *siteConfig, all []Rewritten) 
 			c.docs, c.assets = nil, nil
 		}
 	}
-	found, holds := c.look(site)
+	holds := c.look(site)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	pick := func(looked []int) []*asset {
-		out := make([]*asset, len(looked))
-		for i, n := range looked {
-			out[i] = found[n]
-		}
-		return out
-	}
 	for i, a := range c.assets {
 		if holds[i] && a.version != "" && site.rev == "" {
-			found[i].looked = pick(a.looked)
-			found[i].digest.Store(&digest{version: a.version})
+			c.found[i].looked = c.pick(a.looked)
+			c.found[i].digest.Store(&digest{version: a.version})
 		}
 	}
 	eachPart(len(all), func(from, to int) {
+		var look stater
+		defer look.close()
+		at := -1
 		for i := from; i < to; i++ {
 			d := &all[i]
-			d.before = statFile(d.Name)
-			was, ok := c.docs[d.Name]
-			if !ok || d.before == (identity{}) || was.id != d.before || was.path != d.Path || was.kind != d.Kind ||
+			var was *cachedDoc
+			was, at = c.doc(d.Name, at+1)
+			if was == nil || was.path != d.Path || was.kind != d.Kind ||
 				slices.ContainsFunc(was.looked, func(n int) bool { return !holds[n] }) {
 				continue
 			}
-			d.Cached = true
-			d.References, d.Skipped, d.Missing, d.looked = was.refs, was.skipped, was.missing, pick(was.looked)
+			d.before = look.identify(d.Name)
+			if d.Cached = d.before == was.id; !d.Cached {
+				continue
+			}
+			d.References, d.Skipped, d.Missing, d.was = was.refs, was.skipped, was.missing, was
 		}
 	})
 	return nil
 }
 
+// pick are the assets that have these numbers.
+func (c *Cache) pick(looked []int) []*asset {
+	out := make([]*asset, len(looked))
+	for i, n := range looked {
+		out[i] = c.found[n]
+	}
+	return out
+}
+
 // look finds the assets of the cache, and tells which are what they were.
-func (c *Cache) look(site *siteConfig) (found []*asset, holds []bool) {
-	found, holds = make([]*asset, len(c.assets)), make([]bool, len(c.assets))
+func (c *Cache) look(site *siteConfig) (holds []bool) {
+	c.found, holds = make([]*asset, len(c.assets)), make([]bool, len(c.assets))
 	eachPart(len(c.assets), func(from, to int) {
 		for i := from; i < to; i++ {
 			was := &c.assets[i]
 			a := site.catalog.lookup(site.fs, []byte(was.path))
-			found[i] = a
+			c.found[i] = a
 			holds[i] = a.err == nil && a.exists == was.exists && a.regular == was.regular &&
 				(site.rev != "" || !a.regular || a.id != (identity{}) && a.id == was.id)
 		}
 	})
 	if site.rev != "" {
-		return found, holds
+		return holds
 	}
 	for again := true; again; {
 		again = false
@@ -147,21 +165,27 @@ func (c *Cache) look(site *siteConfig) (found []*asset, holds []bool) {
 			}
 		}
 	}
-	return found, holds
+	return holds
 }
 
 // keep takes what is to be remembered of documents that have been rewritten.
 func (c *Cache) keep(site *siteConfig, all []Rewritten, root string) {
+	read := func(d Rewritten) bool { return !d.Cached }
+	if len(all) == len(c.docs) && !slices.ContainsFunc(all, read) {
+		return // nothing else is known of them
+	}
+	c.changed = true
 	settled := make([]identity, len(all))
 	eachPart(len(all), func(from, to int) {
+		var look stater
+		defer look.close()
 		for i := from; i < to; i++ {
-			settled[i] = all[i].settled()
+			settled[i] = all[i].settled(&look)
 		}
 	})
-	next := &keeping{numbers: make(map[*asset]int), docs: make(map[string]cachedDoc, len(all))}
+	next := &keeping{numbers: make(map[*asset]int), docs: make([]cachedDoc, 0, len(all))}
 	for i := range all {
 		d := &all[i]
-		c.changed = c.changed || !d.Cached
 		if d.Changed && settled[i] != (identity{}) && mayBeAsset([]byte(d.Path)) && filepath.Join(root, filepath.FromSlash(d.Path)) == d.Name {
 			// Rewriting does not change its digest.
 			if a := site.catalog.lookup(site.fs, []byte(d.Path)); a.id == d.before {
@@ -171,29 +195,35 @@ func (c *Cache) keep(site *siteConfig, all []Rewritten, root string) {
 		if settled[i] == (identity{}) || d.Err != nil || d.hashed {
 			continue
 		}
-		next.docs[d.Name] = cachedDoc{
-			id: settled[i], path: d.Path, kind: d.Kind,
-			refs: d.References, skipped: d.Skipped, missing: d.Missing, looked: next.all(d.looked),
+		looked := d.looked
+		if d.Cached {
+			looked = c.pick(d.was.looked)
 		}
+		next.docs = append(next.docs, cachedDoc{
+			name: d.Name, id: settled[i], path: d.Path, kind: d.Kind,
+			refs: d.References, skipped: d.Skipped, missing: d.Missing, looked: next.all(looked),
+		})
 	}
-	c.changed = c.changed || len(next.docs) != len(c.docs)
+	slices.SortFunc(next.docs, func(a, b cachedDoc) int { return strings.Compare(a.name, b.name) })
 	c.docs, c.assets, c.modules = next.docs, next.assets, site.modulesAnswer()
 }
 
 // settled is the identity of a file whose result may be remembered; zero if not.
-func (d *Rewritten) settled() identity {
+func (d *Rewritten) settled(look *stater) identity {
 	if !d.Changed {
 		return d.before
 	}
-	if id := statFile(d.Name); id == d.after {
-		return id
+	id := look.identify(d.Name)
+	is := atomicfile.Stat{Dev: id.dev, Ino: id.ino, Size: id.size, Mtime: id.mtime}
+	if is != d.after || id.ctime > d.placed.UnixNano() {
+		return identity{} // somebody else has changed it
 	}
-	return identity{}
+	return id
 }
 
 // keeping numbers assets.
 type keeping struct {
-	docs    map[string]cachedDoc
+	docs    []cachedDoc
 	assets  []cachedAsset
 	numbers map[*asset]int
 }
@@ -269,11 +299,15 @@ func prune(dir, ext string) error {
 // cacheMagic begins a cache, and changes with its format, in which numbers are
 // varints, texts and lists have their length before them, and the last 32 bytes are
 // the SHA-256 of all others.
-const cacheMagic = "revstamp cache 2\n"
+const cacheMagic = "revstamp cache 3\n"
 
 func (c *Cache) encode() []byte {
-	b := append([]byte(cacheMagic), c.key[:]...)
-	e := encoder{b}
+	size := 1 << 10
+	for _, d := range c.docs {
+		size += len(d.name) + 80 + 100*len(d.missing) // or so
+	}
+	b := append(make([]byte, 0, size), cacheMagic...)
+	e := encoder{append(b, c.key[:]...)}
 	e.int(int(c.modules))
 	e.int(len(c.assets))
 	for _, a := range c.assets {
@@ -285,18 +319,21 @@ func (c *Cache) encode() []byte {
 		e.ints(a.looked)
 	}
 	e.int(len(c.docs))
-	for _, name := range slices.Sorted(maps.Keys(c.docs)) {
-		d := c.docs[name]
-		e.text(name)
+	for _, d := range c.docs {
+		e.text(d.name)
 		e.identity(d.id)
-		e.text(d.path)
+		e.flag(strings.HasSuffix(d.name, d.path))
+		if strings.HasSuffix(d.name, d.path) {
+			e.int(len(d.path))
+		} else {
+			e.text(d.path)
+		}
 		e.int(int(d.kind))
 		e.int(d.refs)
 		e.text(d.skipped)
 		e.ints(d.looked)
 		e.int(len(d.missing))
 		for _, r := range d.missing {
-			e.text(r.File)
 			e.int(r.Line)
 			e.int(r.Column)
 			e.text(r.URL)
@@ -327,15 +364,20 @@ func (c *Cache) decode(data []byte) {
 	for i := range assets {
 		assets[i] = cachedAsset{path: d.text(), exists: d.flag(), regular: d.flag(), id: d.identity(), version: d.text(), looked: d.ints(len(assets))}
 	}
-	n := d.len()
-	docs := make(map[string]cachedDoc, n)
-	for range n {
-		name := d.text()
-		doc := cachedDoc{id: d.identity(), path: d.text(), kind: Kind(d.int()), refs: d.int(), skipped: d.text(), looked: d.ints(len(assets))}
-		for range d.len() {
-			doc.missing = append(doc.missing, Reference{File: d.text(), Line: d.int(), Column: d.int(), URL: d.text(), Path: d.text()})
+	docs := make([]cachedDoc, d.len())
+	for i := range docs {
+		doc := cachedDoc{name: d.text(), id: d.identity()}
+		if d.flag() {
+			doc.path = doc.name[len(doc.name)-d.upTo(len(doc.name)):]
+		} else {
+			doc.path = d.text()
 		}
-		docs[name] = doc
+		doc.kind, doc.refs, doc.skipped, doc.looked = Kind(d.int()), d.int(), d.text(), d.ints(len(assets))
+		doc.missing = make([]Reference, d.len())
+		for i := range doc.missing {
+			doc.missing[i] = Reference{File: doc.name, Line: d.int(), Column: d.int(), URL: d.text(), Path: d.text()}
+		}
+		docs[i] = doc
 	}
 	if !d.bad && len(d.b) == 0 {
 		c.assets, c.docs, c.modules = assets, docs, modules
@@ -370,8 +412,9 @@ func (e *encoder) identity(id identity) {
 
 // decoding reads what encoder writes. After something else all it reads is zero.
 type decoding struct {
-	b   []byte
-	bad bool
+	b    []byte
+	bad  bool
+	free []int // for lists
 }
 
 func (d *decoding) int() int {
@@ -385,9 +428,12 @@ func (d *decoding) int() int {
 }
 
 // len is a number of things of which each takes a byte at least.
-func (d *decoding) len() int {
+func (d *decoding) len() int { return d.upTo(len(d.b)) }
+
+// upTo is a number from 0 to limit.
+func (d *decoding) upTo(limit int) int {
 	n := d.int()
-	if n < 0 || n > len(d.b) {
+	if n < 0 || n > limit {
 		d.bad, d.b = true, nil
 		return 0
 	}
@@ -405,7 +451,12 @@ func (d *decoding) flag() bool { return d.int() != 0 }
 
 // ints are numbers less than limit.
 func (d *decoding) ints(limit int) []int {
-	all := make([]int, d.len())
+	n := d.len()
+	if n > len(d.free) {
+		d.free = make([]int, max(n, 1<<10))
+	}
+	all := d.free[:n:n]
+	d.free = d.free[n:]
 	for i := range all {
 		if all[i] = d.int(); all[i] < 0 || all[i] >= limit {
 			d.bad, all[i] = true, 0

@@ -340,7 +340,7 @@ func (w *walk) blank(v *node) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return splice(v.src, patches(v.refs, versions, w.site.param)), nil
+	return splice(v.src, patches(v.refs, versions, w.site.param), fresh), nil
 }
 
 // within reports whether a is in the component that is being finished: only

@@ -212,22 +212,49 @@ func patches(refs []reference, versions []string, param string) []patch {
 	return out
 }
 
-// splice returns src with patches made, which it sorts; src itself if they
-// change nothing.
-func splice(src []byte, patches []patch) []byte {
+// splice returns src with patches made, which it sorts, in memory of the size that
+// it asks for; src itself if they change nothing.
+func splice(src []byte, patches []patch, memory func(size int64) []byte) []byte {
 	size, changed := len(src), false
 	for _, p := range patches {
-		size += len(p.text) - (p.end - p.start)
+		size += p.growth()
 		changed = changed || string(src[p.start:p.end]) != p.text
 	}
 	if !changed {
 		return src
 	}
 	slices.SortStableFunc(patches, func(a, b patch) int { return a.start - b.start })
-	out, done := make([]byte, 0, size), 0
+	out, done := memory(int64(size))[:0], 0
 	for _, p := range patches {
 		out = append(append(out, src[done:p.start]...), p.text...)
 		done = p.end
 	}
 	return append(out, src[done:]...)
 }
+
+// fresh is memory that nobody else has.
+func fresh(size int64) []byte { return make([]byte, size) }
+
+// shift moves the URLs of references to where they are once sorted patches are made.
+// Both are in order.
+func shift(refs []reference, patches []patch) {
+	moved, next := 0, 0
+	for i := range refs {
+		url := &refs[i].url
+		for ; next < len(patches) && patches[next].end <= url.start; next++ {
+			moved += patches[next].growth()
+		}
+		url.start += moved
+		within := moved
+		for _, p := range patches[next:] {
+			if p.end > url.end {
+				break
+			}
+			within += p.growth()
+		}
+		url.end += within
+	}
+}
+
+// growth is how many bytes p adds.
+func (p patch) growth() int { return len(p.text) - (p.end - p.start) }

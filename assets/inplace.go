@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -53,15 +54,33 @@ type Rewritten struct {
 	Skipped    string
 	Err        error // what went wrong; the file is as it was
 
-	depends
-	before identity // before it was read
-	after  identity // of what took its place
-	file   *atomicfile.File
+	was    *cachedDoc // if Cached
+	looked []*asset   // all that its URLs lead to, or would, if that is tracked
+	hashed bool       // it depends on the content of assets, too
+	before identity   // when it was read
+	after  atomicfile.Stat
+	placed time.Time // when after was true
 }
 
 // commitSize is how many bytes of documents, as they were and as they become, are
 // put in place by one batch: enough for what a batch costs, and not much memory.
 const commitSize = 4 << 20
+
+// memory is used again for one batch after another: the first use of a page is dear.
+// What is too large for it gets memory of its own.
+type memory struct {
+	all  [2 * commitSize]byte
+	used int
+}
+
+func (m *memory) take(size int64) []byte {
+	if size > int64(len(m.all)-m.used) {
+		return fresh(size)
+	}
+	from := m.used
+	m.used += int(size)
+	return m.all[from:m.used:m.used]
+}
 
 // Rewrite gives the references of documents, whose names are those of files,
 // their versions, and writes those that change, on all processors, keeping mode
@@ -88,7 +107,7 @@ func (p *InPlace) Rewrite(ctx context.Context, docs []Document) ([]Rewritten, er
 			return nil, err
 		}
 	}
-	run := &rewriting{InPlace: p, all: all}
+	run := &rewriting{InPlace: p, site: config, all: all}
 	if err := run.do(ctx); err != nil {
 		return nil, err
 	}
@@ -101,6 +120,7 @@ func (p *InPlace) Rewrite(ctx context.Context, docs []Document) ([]Rewritten, er
 // rewriting is one call of Rewrite.
 type rewriting struct {
 	*InPlace
+	site *siteConfig
 	all  []Rewritten
 	done atomic.Int64
 }
@@ -117,10 +137,19 @@ const unitSize = 64
 
 // do rewrites what is not cached.
 func (r *rewriting) do(ctx context.Context) error {
+	units := r.units()
+	var next atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for _, u := range r.units() {
-		group.Go(func() error { return r.unit(ctx, u) })
+	for range min(runtime.GOMAXPROCS(0), len(units)) {
+		group.Go(func() error {
+			m := new(memory)
+			for n := next.Add(1); n <= int64(len(units)); n = next.Add(1) {
+				if err := r.unit(ctx, units[n-1], m); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
 	return group.Wait()
 }
@@ -174,8 +203,8 @@ func divide(dirs map[string][]*Rewritten, locks map[string]*sync.Mutex) []unit {
 	}
 }
 
-func (r *rewriting) unit(ctx context.Context, u unit) error {
-	c := commit{rewriting: r, dir: u.dir}
+func (r *rewriting) unit(ctx context.Context, u unit, m *memory) error {
+	c := commit{rewriting: r, dir: u.dir, memory: m}
 	defer c.batch.Close()
 	for _, d := range u.docs {
 		if ctx.Err() != nil {
@@ -195,8 +224,15 @@ type commit struct {
 	*rewriting
 	dir     *sync.Mutex
 	batch   atomicfile.Batch
-	pending []*Rewritten
+	pending []pending
 	size    int
+	memory  *memory
+}
+
+// pending is a document whose rewritten file is in a batch.
+type pending struct {
+	*Rewritten
+	file *atomicfile.File
 }
 
 // add rewrites d, and puts it into the batch if it changes.
@@ -204,42 +240,62 @@ func (c *commit) add(d *Rewritten) {
 	if c.Quiet > 0 {
 		info, err := os.Stat(d.Name)
 		if d.Unquiet = err == nil && time.Since(info.ModTime()) < c.Quiet; d.Unquiet {
-			d.before = identity{}
 			return
 		}
 	}
-	f, err := atomicfile.Open(d.Name, c.options(d.Name))
+	used, now := c.memory.used, time.Now()
+	f, err := c.batch.Open(d.Name, c.options(d.Name))
 	if err != nil {
 		d.Err = err
 		c.tell(1)
 		return
 	}
+	is := f.Stat()
+	d.before = identity{is.Dev, is.Ino, is.Size, is.Mtime, is.Ctime}.at(now)
 	out, err := c.rewrite(d, f.Data())
 	if err != nil || bytes.Equal(out, f.Data()) {
 		d.Err = errors.Join(err, f.Close())
+		c.memory.used = used
 		c.tell(1)
 		return
 	}
 	c.size += len(f.Data()) + len(out)
-	d.file = f
 	c.batch.Add(f, out)
-	c.pending = append(c.pending, d)
+	c.pending = append(c.pending, pending{d, f})
 }
 
-// rewrite notes what the references of d are, where they are in what it returns.
-func (r *rewriting) rewrite(d *Rewritten, src []byte) ([]byte, error) {
-	result, on, err := r.Site.rewrite(d.Document, src)
-	if result == nil {
+// rewrite is Site.Rewrite that notes in d what its references are, where they are in
+// what it returns.
+func (c *commit) rewrite(d *Rewritten, src []byte) (out []byte, err error) {
+	kind, why := d.readable(src)
+	if d.Skipped = why; why != "" {
+		return src, nil
+	}
+	if out, err = c.splice(d, kind, src); err != nil {
+		return nil, fmt.Errorf("references of %q: %w", d.Name, err)
+	}
+	if c.Site.Strict && len(d.Missing) > 0 {
+		return nil, &MissingError{References: d.Missing}
+	}
+	return out, nil
+}
+
+func (c *commit) splice(d *Rewritten, kind Kind, src []byte) ([]byte, error) {
+	found, err := c.site.collectFrom(d.Document, kind, src)
+	if err != nil {
 		return nil, err
 	}
-	if err == nil && len(result.Missing)+len(result.Mismatched) > 0 && !bytes.Equal(result.Out, src) {
-		if result, err = r.Site.Rewrite(d.Document, result.Out); err != nil {
-			return nil, err
-		}
+	defer found.release()
+	e, err := c.site.edits(found)
+	if err != nil {
+		return nil, err
 	}
-	d.References, d.Missing, d.Mismatched, d.Skipped = len(result.References), result.Missing, result.Mismatched, result.Skipped
-	d.depends = on
-	return result.Out, err
+	out := splice(src, e.patches, c.memory.take)
+	shift(found.missing, e.patches)
+	d.Missing = locate(d.Name, out, found.missing)
+	d.Mismatched, err = c.site.mismatched(d.Name, out, e.wrong, e.patches)
+	d.References, d.looked, d.hashed = len(found.refs), found.lookups(), len(found.sums) > 0
+	return out, err
 }
 
 // do commits the batch. If that fails, nothing of it is in place, and each file is
@@ -251,16 +307,16 @@ func (c *commit) do(ctx context.Context) {
 	c.dir.Lock()
 	defer c.dir.Unlock()
 	err := c.batch.Commit(ctx)
+	now := time.Now()
 	for _, d := range c.pending {
 		if d.Changed = err == nil; d.Changed {
-			d.after = placed(d.file)
+			d.after, d.placed = d.file.Placed(), now
 		} else {
-			c.alone(ctx, d)
+			c.alone(ctx, d.Rewritten)
 		}
-		d.file = nil // and its content
 	}
 	c.tell(len(c.pending))
-	c.batch, c.pending, c.size = atomicfile.Batch{}, nil, 0
+	c.batch, c.pending, c.size, c.memory.used = atomicfile.Batch{}, c.pending[:0], 0, 0
 }
 
 // alone rewrites one file, as it is now.
@@ -281,36 +337,16 @@ func (r *rewriting) tell(n int) {
 }
 
 // options are those for the file at name.
-func (p *InPlace) options(name string) atomicfile.Options {
-	o := p.Files
-	o.Root = ""
-	for _, dir := range []string{p.Root, p.Base} {
+func (c *commit) options(name string) atomicfile.Options {
+	o := c.Files
+	o.Root, o.Memory = "", c.memory.take
+	for _, dir := range []string{c.Root, c.Base} {
 		if dir != "" && strings.HasPrefix(name, strings.TrimSuffix(dir, "/")+"/") {
 			o.Root = dir
 			break
 		}
 	}
 	return o
-}
-
-// placed is the identity of what was put in the place of f; zero if somebody has
-// changed it already.
-func placed(f *atomicfile.File) identity {
-	info, err := os.Stat(f.Path())
-	if err != nil || !f.Placed(info) {
-		return identity{}
-	}
-	return identityOf(info)
-}
-
-// statFile is the identity of the file at name; zero if there is none.
-func statFile(name string) identity {
-	now := time.Now()
-	info, err := os.Stat(name)
-	if err != nil {
-		return identity{}
-	}
-	return identify(info, now)
 }
 
 // eachPart calls do with the bounds of parts of n, on all processors.

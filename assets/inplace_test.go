@@ -303,7 +303,7 @@ func TestCacheGarbage(t *testing.T) {
 }
 
 func FuzzCache(f *testing.F) {
-	c := &Cache{docs: map[string]cachedDoc{"/a.html": {path: "a.html", looked: []int{0}, missing: []Reference{{URL: "x"}}}}, assets: []cachedAsset{{path: "b.css", exists: true}}}
+	c := &Cache{docs: []cachedDoc{{name: "/a.html", path: "a.html", looked: []int{0}, missing: []Reference{{URL: "x"}}}}, assets: []cachedAsset{{path: "b.css", exists: true}}}
 	data := c.encode()
 	f.Add(data[len(cacheMagic)+len(c.key) : len(data)-len(c.key)])
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -353,5 +353,32 @@ func TestInPlaceOneFileFails(t *testing.T) {
 	}
 	if got := outside.read()["page.html"]; strings.Contains(got, "v=42") {
 		t.Error("a file outside the root was rewritten")
+	}
+}
+
+// Where what is missing or mismatched stands is told of the text that was written, as
+// reading that tells it.
+func TestInPlaceTellsOfWhatIsWritten(t *testing.T) {
+	page := "<link rel=stylesheet href=css/a.css integrity=sha256-x>\n" +
+		"<img src=none.png><img src=img/1.png><img src=none.png srcset='img/1.png, none.png 2x, img/1.png?v=&amp;x=1 3x'>\r\n" +
+		"<img src=img/1.png?v=1234567><script src='none.js?v=1' integrity='sha384-y'></script><img src=none.gif>\n" +
+		"<link rel=stylesheet href='css/b.css?v=1#x' integrity='sha256-x sha512-y'><img src=none.png>"
+	for _, rev := range []string{"4", "4168", ""} {
+		tr := newDisk(t, map[string]string{"a.html": page, "css/a.css": "a{}", "css/b.css": "b{}", "img/1.png": "1"})
+		got := tr.rewrite("", rev)[0]
+		want, err := (&Site{FS: os.DirFS(tr.root), Rev: rev}).Rewrite(got.Document, []byte(tr.read()["a.html"]))
+		tr.must(err)
+		if len(want.Missing) != 6 || len(want.Mismatched) != 2 || !got.Changed {
+			t.Fatalf("changed %v, missing %+v, mismatched %+v", got.Changed, want.Missing, want.Mismatched)
+		}
+		if got.References != len(want.References) {
+			t.Errorf("%d references, want %d", got.References, len(want.References))
+		}
+		if diff := cmp.Diff(want.Missing, got.Missing); diff != "" {
+			t.Errorf("missing (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(want.Mismatched, got.Mismatched); diff != "" {
+			t.Errorf("mismatched (-want +got):\n%s", diff)
+		}
 	}
 }

@@ -97,13 +97,15 @@ func (s *siteConfig) integrities(all []integritySum) (patches []patch, wrong []i
 	return patches, wrong, nil
 }
 
-// mismatched tells of the sums that do not hold.
-func (s *siteConfig) mismatched(file string, src []byte, wrong []integritySum) ([]Reference, error) {
+// mismatched tells of the sums that do not hold, where they are in src, which sorted
+// patches were made in.
+func (s *siteConfig) mismatched(file string, src []byte, wrong []integritySum, made []patch) ([]Reference, error) {
 	slices.SortFunc(wrong, func(a, b integritySum) int { return a.url.start - b.url.start })
 	refs := make([]reference, len(wrong))
 	for i, w := range wrong {
 		refs[i] = reference{asset: w.asset, url: w.url}
 	}
+	shift(refs, made)
 	out := locate(file, src, refs)
 	for i, w := range wrong {
 		want, _, err := s.integrity(w.asset, w.algorithm)
@@ -124,7 +126,7 @@ func (s *siteConfig) final(a *asset) (src []byte, r *Result, err error) {
 	if unreadable(src) != "" {
 		return src, &Result{Out: src}, nil
 	}
-	r, _, err = s.rewrite(Document{Name: a.path, Path: a.path}, a.kind, src)
+	r, err = s.rewrite(Document{Name: a.path, Path: a.path}, a.kind, src)
 	return src, r, err
 }
 

@@ -19,7 +19,7 @@ func (s *Site) Normalize(doc Document, src []byte) []byte {
 	defer normalizers.Put(n)
 	n.src, n.site, n.cuts, n.html.further = src, config, n.cuts[:0], config.further
 	scan(n, &n.html, src, kind)
-	return splice(src, n.cuts)
+	return splice(src, n.cuts, fresh)
 }
 
 var normalizers = sync.Pool{New: func() any { return new(normalizer) }}

@@ -127,12 +127,6 @@ type Result struct {
 	Skipped string
 }
 
-// depends is what a result depends on besides the document.
-type depends struct {
-	looked []*asset // all that URLs lead to, or would, if that is tracked
-	hashed bool     // the content of assets, too
-}
-
 // Reference is a URL that names an asset.
 type Reference struct {
 	File   string `json:"file"` // the document's Name
@@ -164,30 +158,31 @@ func (e *MissingError) Error() string {
 // result. All other errors come from the site's settings or its file system, and
 // there is no result.
 func (s *Site) Rewrite(doc Document, src []byte) (*Result, error) {
-	r, _, err := s.rewrite(doc, src)
-	return r, err
-}
-
-func (s *Site) rewrite(doc Document, src []byte) (*Result, depends, error) {
 	config, err := s.ready()
 	if err != nil {
-		return nil, depends{}, err
+		return nil, err
 	}
-	kind, why := doc.kind()
-	if why == "" {
-		why = unreadable(src)
-	}
+	kind, why := doc.readable(src)
 	if why != "" {
-		return &Result{Out: src, Skipped: why}, depends{}, nil
+		return &Result{Out: src, Skipped: why}, nil
 	}
-	r, on, err := config.rewrite(doc, kind, src)
+	r, err := config.rewrite(doc, kind, src)
 	if err != nil {
-		return nil, on, fmt.Errorf("references of %q: %w", doc.Name, err)
+		return nil, fmt.Errorf("references of %q: %w", doc.Name, err)
 	}
 	if s.Strict && len(r.Missing) > 0 {
-		return r, on, &MissingError{References: r.Missing}
+		return r, &MissingError{References: r.Missing}
 	}
-	return r, on, nil
+	return r, nil
+}
+
+// readable returns what src, the document's content, is written in, or why it is
+// not scanned.
+func (d Document) readable(src []byte) (k Kind, why string) {
+	if k, why = d.kind(); why == "" {
+		why = unreadable(src)
+	}
+	return k, why
 }
 
 // kind returns what the document is written in, or why it is not scanned.
@@ -217,42 +212,58 @@ func unreadable(src []byte) string {
 	return ""
 }
 
-func (s *siteConfig) rewrite(doc Document, kind Kind, src []byte) (*Result, depends, error) {
-	if doc.Path != "" && !fs.ValidPath(doc.Path) {
-		return nil, depends{}, fmt.Errorf("path %q: %w", doc.Path, fs.ErrInvalid)
-	}
-	c, err := s.collect(src, kind, doc.Path)
+func (s *siteConfig) rewrite(doc Document, kind Kind, src []byte) (*Result, error) {
+	c, err := s.collectFrom(doc, kind, src)
 	if err != nil {
-		return nil, depends{}, err
+		return nil, err
 	}
 	defer c.release()
-	r, on := &Result{Out: src}, depends{c.lookups(), len(c.sums) > 0}
-	if len(c.refs)+len(c.missing)+len(c.sums) == 0 {
-		return r, on, nil
-	}
-	versions, err := s.versions(c.refs)
+	e, err := s.edits(c)
 	if err != nil {
-		return nil, depends{}, err
+		return nil, err
 	}
-	r.References = locate(doc.Name, src, c.refs)
-	r.Missing = locate(doc.Name, src, c.missing)
+	r := &Result{References: locate(doc.Name, src, c.refs), Missing: locate(doc.Name, src, c.missing)}
 	for i := range r.References {
 		old := c.refs[i].old()
-		r.References[i].Old, r.References[i].New = string(src[old.start:old.end]), versions[i]
+		r.References[i].Old, r.References[i].New = string(src[old.start:old.end]), e.versions[i]
 	}
-	all := patches(c.refs, versions, s.param)
-	if len(c.sums) > 0 {
-		sums, wrong, err := s.integrities(c.sums)
-		if err != nil {
-			return nil, depends{}, err
-		}
-		if r.Mismatched, err = s.mismatched(doc.Name, src, wrong); err != nil {
-			return nil, depends{}, err
-		}
-		all = append(all, sums...)
+	if r.Mismatched, err = s.mismatched(doc.Name, src, e.wrong, nil); err != nil {
+		return nil, err
 	}
-	r.Out = splice(src, all)
-	return r, on, nil
+	r.Out = splice(src, e.patches, fresh)
+	return r, nil
+}
+
+// collectFrom is collect for a document.
+func (s *siteConfig) collectFrom(doc Document, kind Kind, src []byte) (*collector, error) {
+	if doc.Path != "" && !fs.ValidPath(doc.Path) {
+		return nil, fmt.Errorf("path %q: %w", doc.Path, fs.ErrInvalid)
+	}
+	return s.collect(src, kind, doc.Path)
+}
+
+// edits are the changes to a document.
+type edits struct {
+	versions []string // of its references
+	patches  []patch
+	wrong    []integritySum // that nobody changes
+}
+
+// edits returns the changes that what c has found makes necessary.
+func (s *siteConfig) edits(c *collector) (e edits, err error) {
+	if e.versions, err = s.versions(c.refs); err != nil {
+		return edits{}, err
+	}
+	e.patches = patches(c.refs, e.versions, s.param)
+	if len(c.sums) == 0 {
+		return e, nil
+	}
+	sums, wrong, err := s.integrities(c.sums)
+	if err != nil {
+		return edits{}, err
+	}
+	e.patches, e.wrong = append(e.patches, sums...), wrong
+	return e, nil
 }
 
 // locate makes references of what was found in src, in order.

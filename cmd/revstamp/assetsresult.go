@@ -56,33 +56,27 @@ const maxWarnings = 20
 
 // warn tells what is worth a look.
 func (s *rewriteResult) warn(a *app) {
-	var lines []string
-	for _, m := range s.Missing {
-		lines = append(lines, fmt.Sprintf("%s:%d:%d: %q names no file", m.File, m.Line, m.Column, m.URL))
-	}
-	a.warnAll(lines, "references that name no file")
-	lines = nil
-	for _, m := range s.Mismatched {
-		lines = append(lines, fmt.Sprintf("%s:%d:%d: %q has another integrity than it says, and browsers will refuse it: %s", m.File, m.Line, m.Column, m.URL, m.New))
-	}
-	a.warnAll(lines, "wrong integrity attributes")
-	lines = nil
-	for _, f := range s.Skipped {
-		lines = append(lines, fmt.Sprintf("%s: skipped: %s", f.File, f.Why))
-	}
-	a.warnAll(lines, "files skipped")
+	warnAll(a, s.Missing, "references that name no file", func(m assets.Reference) string {
+		return fmt.Sprintf("%s:%d:%d: %q names no file", m.File, m.Line, m.Column, m.URL)
+	})
+	warnAll(a, s.Mismatched, "wrong integrity attributes", func(m assets.Reference) string {
+		return fmt.Sprintf("%s:%d:%d: %q has another integrity than it says, and browsers will refuse it: %s", m.File, m.Line, m.Column, m.URL, m.New)
+	})
+	warnAll(a, s.Skipped, "files skipped", func(f skipped) string {
+		return fmt.Sprintf("%s: skipped: %s", f.File, f.Why)
+	})
 	if s.Unseen != "" {
 		a.out.Warn("modules get no version, for %s imports some by URLs that are not rewritten; --modules all gives them all the same", s.Unseen)
 	}
 }
 
-func (a *app) warnAll(lines []string, what string) {
-	for i, l := range lines {
+func warnAll[T any](a *app, all []T, what string, line func(T) string) {
+	for i, of := range all {
 		if i == maxWarnings && !a.json {
-			a.out.Warn("… and %d more %s; --json tells them all", len(lines)-i, what)
+			a.out.Warn("… and %d more %s; --json tells them all", len(all)-i, what)
 			return
 		}
-		a.out.Warn("%s", l)
+		a.out.Warn("%s", line(of))
 	}
 }
 

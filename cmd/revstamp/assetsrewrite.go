@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -116,11 +117,14 @@ func (r *rewriting) prepare(ctx context.Context, args []string) (*assets.Site, [
 	if err != nil {
 		return nil, nil, err
 	}
-	rewritten := make(map[string]bool, len(docs))
-	for _, d := range docs {
-		rewritten[d.Path] = true
-	}
-	site.Rewrites = func(path string) bool { return rewritten[path] }
+	rewritten := sync.OnceValue(func() map[string]bool {
+		paths := make(map[string]bool, len(docs))
+		for _, d := range docs {
+			paths[d.Path] = true
+		}
+		return paths
+	})
+	site.Rewrites = func(path string) bool { return rewritten()[path] }
 	return site, docs, nil
 }
 

@@ -92,6 +92,10 @@ type Options struct {
 	// refused with ErrTooLarge before memory is taken for it. Zero is 256 MiB;
 	// less than zero is no limit.
 	MaxSize int64
+	// Memory, if not nil, gives the memory that a file of less than size bytes is
+	// read into. Whoever uses it again ends File.Data, and must not do so before
+	// the file is closed, or its batch committed or closed.
+	Memory func(size int64) []byte
 	// Owner is KeepOwner unless set.
 	Owner OwnerPolicy
 	// NoFollow takes the name itself: a symbolic link there is replaced, and
@@ -134,6 +138,13 @@ func (o *Options) maxSize() int64 {
 		return math.MaxInt64
 	}
 	return o.MaxSize
+}
+
+func (o *Options) memory(size int64) []byte {
+	if o.Memory == nil {
+		return make([]byte, size)
+	}
+	return o.Memory(size)[:size]
 }
 
 func (o *Options) warn(msg string) {

@@ -214,7 +214,7 @@ func TestRecordComesFirst(t *testing.T) {
 		if _, err := os.Lstat(temp); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%q is there before it is recorded: %v", temp, err)
 		}
-		if base := filepath.Base(temp); !tempPattern().MatchString(base) || !strings.HasPrefix(base, ".a.") {
+		if base := filepath.Base(temp); !isTempName(base) || !strings.HasPrefix(base, ".a.") {
 			t.Errorf("temporary name %q, want .a.<random>.revstamp", base)
 		}
 		temps = append(temps, temp)

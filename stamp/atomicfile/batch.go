@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 )
 
 // manyFiles is the number of files in a batch from which one syncfs per file
@@ -22,16 +23,31 @@ type Batch struct {
 
 	entries []*entry
 	dirs    map[dirID]*dir
-	store   *store // of Backups, open until Close
+	opened  map[parent]*dir // by Batch.Open
+	store   *store          // of Backups, open until Close
 	made    []madeDir
 	errs    []error
 }
 
 type dirID struct{ dev, ino uint64 }
 
+// parent is a directory as the name of a file has it, and the root that it was
+// found to lie under.
+type parent struct{ name, root string }
+
 type madeDir struct {
 	parent *dir
 	name   string
+}
+
+// Open is the function Open for a file that may go into b. Files of one directory
+// share its descriptor, which b keeps until Commit or Close: the File is of no use
+// after that.
+func (b *Batch) Open(name string, o Options) (*File, error) {
+	if b.opened == nil {
+		b.opened = make(map[parent]*dir)
+	}
+	return openIn(name, o, b.opened)
 }
 
 // Add puts data in the place of f's content when the batch is committed. A
@@ -96,7 +112,7 @@ func (b *Batch) take(e *entry) {
 func (b *Batch) share(d *dir) *dir {
 	id := dirID{d.dev, d.ino}
 	if have, ok := b.dirs[id]; ok {
-		if have != d {
+		if have != d && !d.shared {
 			d.close()
 		}
 		return have
@@ -118,10 +134,13 @@ func (b *Batch) Close() error {
 	for _, d := range b.dirs {
 		errs = append(errs, d.close())
 	}
+	for _, d := range b.opened {
+		errs = append(errs, d.close())
+	}
 	if b.store != nil {
 		errs = append(errs, b.store.close())
 	}
-	b.dirs, b.entries, b.store = nil, nil, nil
+	b.dirs, b.opened, b.entries, b.store = nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 
@@ -172,18 +191,24 @@ func (b *Batch) ready(ctx context.Context) error {
 	if err := errors.Join(b.errs...); err != nil {
 		return err
 	}
-	seen := make(map[string]bool, len(b.entries))
+	seen := make(map[target]bool, len(b.entries))
 	for _, e := range b.entries {
-		path := e.file.Path()
-		if seen[path] {
-			return fmt.Errorf("%s %q: twice in one batch", e.op, path)
+		at := target{e.file.dir, filepath.Join(filepath.Join(e.file.missing...), e.file.base)}
+		if seen[at] {
+			return fmt.Errorf("%s %q: twice in one batch", e.op, e.file.Path())
 		}
-		seen[path] = true
+		seen[at] = true
 		if err := e.possible(b.Backups != nil); err != nil {
 			return e.explain(err)
 		}
 	}
 	return nil
+}
+
+// target is what an entry changes: a name in an open directory, or below it.
+type target struct {
+	dir  *dir
+	name string
 }
 
 func (b *Batch) ordered() []*entry {

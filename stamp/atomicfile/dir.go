@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,8 +18,9 @@ import (
 // runtime makes eight system calls that a regular file has no use for.
 type dir struct {
 	info
-	fd   int    // -1 when closed
-	path string // absolute, without symbolic links
+	fd     int    // -1 when closed
+	path   string // absolute, without symbolic links
+	shared bool   // by the files of a batch, which closes it
 }
 
 // openDir opens the directory at the absolute path. A symbolic link anywhere
@@ -284,9 +286,9 @@ func closeFD(fd int) {
 }
 
 // readAll reads fd to its end, which is expected after size bytes and refused
-// after limit.
-func readAll(fd int, size, limit int64) ([]byte, error) {
-	data := make([]byte, 0, size+1)
+// after limit, into the memory for one more that data is.
+func readAll(fd int, data []byte, size, limit int64) ([]byte, error) {
+	data = data[:0]
 	for {
 		if len(data) == cap(data) {
 			data = append(data, 0)[:len(data)]
@@ -306,24 +308,25 @@ func readAll(fd int, size, limit int64) ([]byte, error) {
 	}
 }
 
-// readsAs reports whether fd holds data and no more.
+// readsAs reports whether fd, which has as many bytes as data, holds these.
 func readsAs(fd int, data []byte) (bool, error) {
-	buf := make([]byte, min(len(data)+1, 64<<10))
-	for {
+	buffer := compareBuffers.Get().(*[64 << 10]byte)
+	defer compareBuffers.Put(buffer)
+	for len(data) > 0 {
 		n := 0
-		err := retry(func() (err error) { n, err = unix.Read(fd, buf); return err })
+		err := retry(func() (err error) { n, err = unix.Read(fd, buffer[:min(len(data), len(buffer))]); return err })
 		if err != nil {
 			return false, err
 		}
-		if n == 0 {
-			return len(data) == 0, nil
-		}
-		if n > len(data) || !bytes.Equal(buf[:n], data[:n]) {
+		if n == 0 || !bytes.Equal(buffer[:n], data[:n]) {
 			return false, nil
 		}
 		data = data[n:]
 	}
+	return true, nil
 }
+
+var compareBuffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
 // writeAll writes data at the beginning of fd.
 func writeAll(fd int, data []byte) error {

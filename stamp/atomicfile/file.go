@@ -1,11 +1,11 @@
 package atomicfile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -41,16 +41,19 @@ type File struct {
 // Options.Create. Nothing is written.
 //
 // The caller closes the File, or hands it to Batch.Add, which does.
-func Open(name string, o Options) (*File, error) {
-	f, err := open(name, o)
+func Open(name string, o Options) (*File, error) { return openIn(name, o, nil) }
+
+// openIn is Open with the directories that are open already.
+func openIn(name string, o Options, opened map[parent]*dir) (*File, error) {
+	f, err := open(name, o, opened)
 	if err != nil {
 		return nil, fmt.Errorf("open %q: %w", name, err)
 	}
 	return f, nil
 }
 
-func open(name string, o Options) (*File, error) {
-	p, err := locate(name, o)
+func open(name string, o Options, opened map[parent]*dir) (*File, error) {
+	p, err := locate(name, o, opened)
 	if err != nil {
 		return nil, err
 	}
@@ -97,16 +100,15 @@ func (f *File) readRegular() error {
 		return err
 	}
 	defer closeFD(fd)
+	data, readErr := readAll(fd, f.opts.memory(f.size+1), f.size, limit)
+	attrs, attrsErr := readAttrs(fd)
+	f.data, f.attrs = data, attrs
+	// Whatever it was that was read, perhaps in vain: that it is the file and has
+	// not changed is known only now.
 	if err := f.unchanged(fd); err != nil {
 		return err
 	}
-	if f.data, err = readAll(fd, f.size, limit); err != nil {
-		return f.dir.fail("read", f.base, err)
-	}
-	if f.attrs, err = readAttrs(fd); err != nil {
-		return f.dir.fail("read attributes of", f.base, err)
-	}
-	return f.unchanged(fd)
+	return cmp.Or(f.dir.fail("read", f.base, readErr), f.dir.fail("read attributes of", f.base, attrsErr))
 }
 
 func tooLarge(size, limit int64) error {
@@ -144,7 +146,8 @@ func (f *File) verify() error {
 }
 
 // reread fails with ErrChanged unless name in f's directory has the content
-// that f has. Only a young file needs that: for others the clock tells.
+// that f has, and as many bytes. Only a young file needs that: for others the
+// clock tells.
 func (f *File) reread(name string) error {
 	if !f.young || !f.regular() {
 		return nil
@@ -152,8 +155,8 @@ func (f *File) reread(name string) error {
 	return f.holds(name, f.data)
 }
 
-// holds fails with ErrChanged unless the regular file name in f's directory
-// has the content data.
+// holds fails with ErrChanged unless the regular file name in f's directory,
+// which has as many bytes as data, has that content.
 func (f *File) holds(name string, data []byte) error {
 	fd, err := f.dir.open(name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -182,7 +185,8 @@ func (f *File) Path() string {
 }
 
 // Data returns the content that Open read, nil for a missing file or a link
-// that is not followed. It is shared: the caller must not modify it.
+// that is not followed. It is shared: the caller must not modify it. It lies in
+// Options.Memory, if there is one.
 func (f *File) Data() []byte { return f.data[:len(f.data):len(f.data)] }
 
 // Exists reports whether there was a file.
@@ -209,21 +213,29 @@ func (f *File) Chmod(perm fs.FileMode) {
 	f.perm = &bits
 }
 
-// Placed reports whether info, of os.Stat, is of the file that a batch has put in
-// f's place, with the content that it got there. It is false before the batch is
-// committed.
-func (f *File) Placed(info fs.FileInfo) bool {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && f.ours.ino != 0 &&
-		uint64(st.Dev) == f.ours.dev && st.Ino == f.ours.ino && st.Size == f.ours.size && st.Mtim.Nano() == f.ours.mtime
+// Stat is what stat tells of a file. One of which it tells something else is another,
+// or has been changed.
+type Stat struct {
+	Dev, Ino     uint64
+	Size         int64
+	Mtime, Ctime int64 // nanoseconds since 1970
 }
+
+// Stat tells of the file as Open found it; zero if it was missing.
+func (f *File) Stat() Stat { return Stat{f.dev, f.ino, f.size, f.mtime, f.ctime} }
+
+// Placed tells of the file that a batch has put in f's place, but for its Ctime, which
+// is zero; so are all others before the batch is committed.
+func (f *File) Placed() Stat { return Stat{f.ours.dev, f.ours.ino, f.ours.size, f.ours.mtime, 0} }
 
 // Close lets go of the directory. It may be called again and after Batch.Add.
 func (f *File) Close() error {
 	if f.dir == nil || f.closed {
 		return nil
 	}
-	f.closed = true
+	if f.closed = true; f.dir.shared {
+		return nil
+	}
 	return f.dir.close()
 }
 

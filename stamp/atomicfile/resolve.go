@@ -21,13 +21,21 @@ type place struct {
 }
 
 // locate resolves name and opens its directory, or the deepest one that
-// exists when the others may be made.
-func locate(name string, o Options) (place, error) {
+// exists when the others may be made. It looks first among those that are open,
+// and adds to them, unless that is nil.
+func locate(name string, o Options, opened map[parent]*dir) (place, error) {
 	name, err := absolute(name)
 	if err != nil {
 		return place{}, err
 	}
-	p, ok := direct(name, o)
+	dirName, base := filepath.Split(name)
+	at := parent{dirName, o.Root}
+	if d := opened[at]; d != nil {
+		if p, err := lookIn(d, base, o); err == nil {
+			return p, nil
+		}
+	}
+	p, ok := direct(dirName, base, o)
 	if !ok {
 		if p, err = indirect(name, o); err != nil {
 			return place{}, err
@@ -39,6 +47,9 @@ func locate(name string, o Options) (place, error) {
 			p.dir.close()
 			return place{}, err
 		}
+	}
+	if ok && opened != nil && opened[at] == nil {
+		p.dir.shared, opened[at] = true, p.dir
 	}
 	return p, nil
 }
@@ -56,26 +67,33 @@ func absolute(name string) (string, error) {
 
 // direct is for what most names are: no symbolic link on the way, no directory
 // missing. The kernel says so in one call.
-func direct(name string, o Options) (p place, ok bool) {
-	parent, base := filepath.Split(name)
-	if base == "" || base == "." || base == ".." {
-		return p, false
-	}
-	d, err := openDir(parent)
+func direct(dirName, base string, o Options) (p place, ok bool) {
+	d, err := openDir(dirName)
 	if err != nil {
 		return p, false
 	}
-	p = place{dir: d, base: base}
+	if p, err = lookIn(d, base, o); err != nil {
+		d.close()
+		return place{}, false
+	}
+	return p, true
+}
+
+// lookIn is the place of a name in d. It is an error if the name leads elsewhere.
+func lookIn(d *dir, base string, o Options) (place, error) {
+	if base == "" || base == "." || base == ".." {
+		return place{}, fs.ErrInvalid
+	}
 	at, err := d.look(base)
 	switch {
-	case err == nil && (o.NoFollow || !at.is(unix.S_IFLNK)):
-		p.found = &at
-		return p, true
 	case errors.Is(err, fs.ErrNotExist):
-		return p, true
+		return place{dir: d, base: base}, nil
+	case err != nil:
+		return place{}, err
+	case at.is(unix.S_IFLNK) && !o.NoFollow:
+		return place{}, fs.ErrInvalid
 	}
-	d.close()
-	return place{}, false
+	return place{dir: d, base: base, found: &at}, nil
 }
 
 // indirect is for all other names, and knows what is wrong with a wrong one.

@@ -25,7 +25,7 @@ func (b *Backups) open() (*store, error) {
 	if b.Dir == "" {
 		return fail(fs.ErrNotExist)
 	}
-	p, err := locate(b.Dir, Options{Create: true, MkdirAll: true})
+	p, err := locate(b.Dir, Options{Create: true, MkdirAll: true}, nil)
 	if err != nil {
 		return fail(err)
 	}
@@ -67,7 +67,7 @@ func (s *store) ours() (bool, error) {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		if _, ok := parseBackup(d.Name()); !d.Type().IsRegular() || !ok && !tempPattern().MatchString(d.Name()) {
+		if _, ok := parseBackup(d.Name()); !d.Type().IsRegular() || !ok && !isTempName(d.Name()) {
 			return foreign
 		}
 		return nil

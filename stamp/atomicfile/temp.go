@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
@@ -20,10 +18,6 @@ const (
 	nameMax    = 255 // bytes in one element of a path, on every file system we meet
 )
 
-var tempPattern = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^\..+\.[a-z2-7]{16}\.revstamp$`)
-})
-
 // tempName is hidden, says what it belongs to, and cannot be guessed.
 func tempName(base string) string {
 	if room := nameMax - len("..") - randomLen - len(keptSuffix); len(base) > room {
@@ -33,6 +27,16 @@ func tempName(base string) string {
 		}
 	}
 	return "." + base + "." + strings.ToLower(rand.Text()[:randomLen]) + tempSuffix
+}
+
+// isTempName reports whether tempName makes such names.
+func isTempName(name string) bool {
+	name, ok := strings.CutSuffix(name, tempSuffix)
+	dot := len(name) - randomLen - 1
+	if !ok || dot < 2 || name[0] != '.' || name[dot] != '.' {
+		return false
+	}
+	return strings.Trim(name[dot+1:], "abcdefghijklmnopqrstuvwxyz234567") == ""
 }
 
 // keptName is what a temporary file is called that must not be swept.
@@ -102,7 +106,9 @@ func (f *File) fill(fd int, data []byte, sync bool) (id identity, err error) {
 	if err := writeAll(fd, data); err != nil {
 		return id, f.dir.fail("write", f.base, err)
 	}
-	if like := f.model(); like != nil {
+	if like := f.model(); like == f {
+		id, err = f.takeOver(fd)
+	} else if like != nil {
 		as := *like
 		as.place, as.opts, as.perm = f.place, f.opts, f.perm
 		id, err = as.takeOver(fd)
@@ -166,33 +172,60 @@ func (f *File) stageLink(target string) (temp string, id identity, err error) {
 // whoever wants that.
 func Sweep(temps []string) error {
 	var errs []error
+	var s sweeping
+	defer s.leave()
 	for _, temp := range temps {
-		if err := sweep(temp); err != nil {
+		if err := s.sweep(temp); err != nil {
 			errs = append(errs, fmt.Errorf("sweep %q: %w", temp, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func sweep(temp string) error {
-	parent, base := filepath.Split(temp)
-	if !filepath.IsAbs(temp) || !tempPattern().MatchString(base) {
-		return errors.New("not the name of a temporary file of revstamp")
-	}
-	// Through links too: the directory may have been moved and linked since,
-	// and nobody else has a file of this name.
-	fd, err := unix.Open(parent, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err == unix.ENOENT || err == unix.ENOTDIR {
+// sweeping holds open the directory of the file before, in which most of the next
+// ones lie, too.
+type sweeping struct {
+	parent string
+	dir    *dir // nil when parent is not there
+}
+
+// enter opens a directory. Through links too: it may have been moved and linked
+// since, and nobody else has a file of such a name.
+func (s *sweeping) enter(parent string) error {
+	if parent == s.parent {
 		return nil
 	}
-	if err != nil {
+	s.leave()
+	fd, err := unix.Open(parent, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	switch {
+	case err == unix.ENOENT || err == unix.ENOTDIR:
+	case err != nil:
+		return err
+	default:
+		if s.dir, err = newDir(fd, parent); err != nil {
+			return err
+		}
+	}
+	s.parent = parent
+	return nil
+}
+
+func (s *sweeping) leave() {
+	if s.dir != nil {
+		s.dir.close()
+	}
+	*s = sweeping{}
+}
+
+func (s *sweeping) sweep(temp string) error {
+	parent, base := filepath.Split(temp)
+	if !filepath.IsAbs(temp) || !isTempName(base) {
+		return errors.New("not the name of a temporary file of revstamp")
+	}
+	if err := s.enter(parent); err != nil || s.dir == nil {
 		return err
 	}
-	d, err := newDir(fd, parent)
-	if err != nil {
-		return err
-	}
-	defer d.close()
+	d := s.dir
 	at, err := d.look(base)
 	if err != nil {
 		return ignoreMissing(err)
