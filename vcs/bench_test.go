@@ -130,7 +130,7 @@ func BenchmarkQuery(b *testing.B) {
 				all(git(dir, "describe", "--always", "--tags", "--dirty")))
 			run("count", func(ctx context.Context) error { _, err := wc.Count(ctx); return err },
 				git(dir, "rev-list", "--count", "HEAD"))
-			run("last changed", func(ctx context.Context) error { _, err := wc.LastChanged(ctx); return err },
+			run("last changed", func(ctx context.Context) error { _, err := wc.LastChanged(ctx, ""); return err },
 				git(dir, "log", "--name-only", "--format=%H", "-c", "-z"))
 			run("content ids", func(ctx context.Context) error { _, err := wc.ContentIDs(ctx); return err },
 				git(dir, "ls-files", "-s"))

@@ -89,7 +89,7 @@ func TestGitRunsNothing(t *testing.T) {
 		}{
 			{"Revision", func() error { _, err := wc.Revision(t.Context(), stampOwn); return err }},
 			{"Count", func() error { _, err := wc.Count(t.Context()); return err }},
-			{"LastChanged", func() error { _, err := wc.LastChanged(t.Context()); return err }},
+			{"LastChanged", func() error { _, err := wc.LastChanged(t.Context(), ""); return err }},
 			{"ContentIDs", func() error { _, err := wc.ContentIDs(t.Context()); return err }},
 			{"Resolve", func() (err error) { target, err = wc.Resolve(t.Context(), "", stampOwn); return err }},
 			{"Resolve of an id", func() error { _, err := wc.Resolve(t.Context(), second, stampOwn); return err }},

@@ -53,7 +53,7 @@ func (g *gitCopy) Changes(ctx context.Context, from, to string) ([]Change, error
 }
 
 // LastChanged equals "git log -1" of each file.
-func (g *gitCopy) LastChanged(ctx context.Context) (map[string]string, error) {
+func (g *gitCopy) LastChanged(ctx context.Context, rev string) (map[string]string, error) {
 	s, err := g.look(ctx)
 	if err != nil {
 		return nil, err
@@ -62,10 +62,16 @@ func (g *gitCopy) LastChanged(ctx context.Context) (map[string]string, error) {
 	switch {
 	case s.cut != nil:
 		return nil, &ShallowError{System: "git", What: "the commit that last changed a file"}
-	case s.commit == nil:
+	case s.commit == nil && rev == "":
 		return map[string]string{}, nil
 	}
-	last, err := s.objects.LastChanged(ctx, s.commit.ID)
+	at := s.commit
+	if rev != "" {
+		if at, err = g.findCommit(ctx, s, rev); err != nil {
+			return nil, s.explain(err)
+		}
+	}
+	last, err := s.objects.LastChanged(ctx, at.ID)
 	if err != nil {
 		return nil, s.explain(err)
 	}

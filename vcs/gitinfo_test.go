@@ -34,7 +34,7 @@ func TestGitLastChanged(t *testing.T) {
 	old := up.Run("rev-list", "--skip=100", "--max-count=1", "HEAD")
 	for _, o := range []vcs.Options{{}, {NoGit: true}} {
 		wc := open(t, up.Dir, o)
-		got, err := wc.LastChanged(t.Context())
+		got, err := wc.LastChanged(t.Context(), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +156,7 @@ func TestGitTellsShallow(t *testing.T) {
 		if _, err := wc.Count(t.Context()); !errors.As(err, &shallow) {
 			t.Errorf("Count: %v", err)
 		}
-		if _, err := wc.LastChanged(t.Context()); !errors.As(err, &shallow) {
+		if _, err := wc.LastChanged(t.Context(), ""); !errors.As(err, &shallow) {
 			t.Errorf("LastChanged: %v", err)
 		}
 		if ids, err := wc.ContentIDs(t.Context()); err != nil || !cmp.Equal(ids, gitContentIDs(t, dir)) {
@@ -264,7 +264,7 @@ func TestGitUnborn(t *testing.T) {
 	hosts(t, func(t *testing.T, o vcs.Options) {
 		wc := open(t, vcstest.NewGit(t).Dir, o)
 		told(t, wc)
-		last, err := wc.LastChanged(t.Context())
+		last, err := wc.LastChanged(t.Context(), "")
 		if d := cmp.Diff(map[string]string{}, last, cmpopts.EquateEmpty()); d != "" || err != nil {
 			t.Errorf("LastChanged: %v: %s", err, d)
 		}

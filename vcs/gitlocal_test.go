@@ -227,7 +227,7 @@ func TestGitPartial(t *testing.T) {
 				t.Errorf("Modified = %q", got.Modified)
 			}
 			var unsupported *vcs.UnsupportedError
-			last, err := wc.LastChanged(t.Context())
+			last, err := wc.LastChanged(t.Context(), "")
 			switch {
 			case filter == "tree:0":
 				if !errors.As(err, &unsupported) || unsupported.Feature != "what a partial clone left out" {

@@ -425,7 +425,7 @@ func sameHistory(t testing.TB, wc vcs.WorkingCopy, r vcs.Revision) {
 		t.Errorf("ContentIDs: %v: %s", err, cmp.Diff(want.ids, ids))
 	}
 	count, err := wc.Count(t.Context())
-	last, err2 := wc.LastChanged(t.Context())
+	last, err2 := wc.LastChanged(t.Context(), "")
 	if r.Shallow {
 		var shallow *vcs.ShallowError
 		if !errors.As(err, &shallow) || !errors.As(err2, &shallow) {

@@ -587,7 +587,7 @@ func TestHgHostile(t *testing.T) {
 	for name, ask := range map[string]func() error{
 		"Count":       func() error { _, err := wc.Count(t.Context()); return err },
 		"Changes":     func() error { _, err := wc.Changes(t.Context(), first, ""); return err },
-		"LastChanged": func() error { _, err := wc.LastChanged(t.Context()); return err },
+		"LastChanged": func() error { _, err := wc.LastChanged(t.Context(), ""); return err },
 		"ContentIDs":  func() error { _, err := wc.ContentIDs(t.Context()); return err },
 		"Export":      func() error { return wc.Export(t.Context(), "", filepath.Join(t.TempDir(), "x")) },
 	} {

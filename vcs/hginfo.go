@@ -87,28 +87,32 @@ func (s *hgState) node(ctx context.Context, name string) (string, error) {
 // it names as changed, after which an empty name stands.
 const hgStep = `{node}\0{p1.node}\0{p2.node}\0{files % '{file}\0'}\0`
 
-// LastChanged walks history from what is on disk, newest first. Each changeset
+// LastChanged walks history from a revision, newest first. Each changeset
 // is asked about by the files that have not changed since it.
 //
 // What a changeset names as changed is, for a merge, what is as in neither of
 // its parents. Which of the others it has from its second parent only the two
 // lists of files tell: that is one more, cheap command for every merge that
 // files came through.
-func (w *hgCopy) LastChanged(ctx context.Context) (map[string]string, error) {
+func (w *hgCopy) LastChanged(ctx context.Context, rev string) (map[string]string, error) {
 	s, err := w.look(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
-	entries, err := s.manifest(ctx, s.p1.Node)
+	top, err := s.node(ctx, rev)
 	if err != nil {
 		return nil, err
 	}
-	walk := newHgWalk(s.p1.Node, entries)
+	entries, err := s.manifest(ctx, top)
+	if err != nil {
+		return nil, err
+	}
+	walk := newHgWalk(top, entries)
 	if len(entries) == 0 {
 		return walk.found, nil
 	}
-	out, err := s.run(ctx, "log", "-r", "reverse(::.)", "-T", hgStep)
+	out, err := s.run(ctx, "log", "-r", "reverse(::"+top+")", "-T", hgStep)
 	if err != nil {
 		return nil, s.why(err)
 	}

@@ -56,7 +56,7 @@ func TestHgHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	wc := open(t, dir, vcs.Options{})
-	changed, err := wc.LastChanged(t.Context())
+	changed, err := wc.LastChanged(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}

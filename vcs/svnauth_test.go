@@ -154,7 +154,7 @@ func TestSvnRunsNothing(t *testing.T) {
 	revision(t, wc)
 	for _, call := range []func() error{
 		func() error { _, err := wc.Changes(t.Context(), "2", ""); return err },
-		func() error { _, err := wc.LastChanged(t.Context()); return err },
+		func() error { _, err := wc.LastChanged(t.Context(), ""); return err },
 		func() error { _, err := wc.ContentIDs(t.Context()); return err },
 		func() error { return wc.Export(t.Context(), "3", filepath.Join(t.TempDir(), "x")) },
 	} {

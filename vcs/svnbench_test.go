@@ -84,6 +84,8 @@ func BenchmarkSvn(b *testing.B) {
 	theirs("one file", func(i int) [][]string {
 		return [][]string{{"svn", "update", "--quiet", "--non-interactive", "-r", revs[i%2]}, {"svnversion"}}
 	})
-	ours("last changed", func(wc vcs.WorkingCopy, _ int) { told(wc.LastChanged) })
+	ours("last changed", func(wc vcs.WorkingCopy, _ int) {
+		told(func(ctx context.Context) (map[string]string, error) { return wc.LastChanged(ctx, "") })
+	})
 	theirs("last changed", func(int) [][]string { return [][]string{{"svn", "info", "-R", "--xml"}} })
 }

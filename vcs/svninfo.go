@@ -115,8 +115,27 @@ var (
 
 // LastChanged reads one list of all files. What is to be added, or to be
 // replaced by something new, was never changed by a revision.
-func (w *svnCopy) LastChanged(ctx context.Context) (map[string]string, error) {
-	return w.files(ctx, func(f svnFile) string { return f.changed })
+func (w *svnCopy) LastChanged(ctx context.Context, rev string) (map[string]string, error) {
+	tell := func(f svnFile) string { return f.changed }
+	if rev == "" {
+		return w.files(ctx, tell)
+	}
+	at, err := svnRevision(rev)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.server(ctx); err != nil {
+		return nil, err
+	}
+	st, err := w.status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(st.switched) > 0 { // svn would list what is not
+		return nil, &UnsupportedError{System: "svn", Feature: "the last changes of another revision of what is switched, as " + st.switched[0] + ","}
+	}
+	all, err := w.list(ctx, tell, func(svnFile) bool { return true }, "-r", at)
+	return all, unknownRevision(err, rev)
 }
 
 // ContentIDs are SHA-1 checksums of the content as the repository has it, with
@@ -137,18 +156,22 @@ func (w *svnCopy) files(ctx context.Context, tell func(svnFile) string) (map[str
 	if st.interrupted { // then svn lists what there is, without a word
 		return nil, &LockedError{System: "svn", Path: w.dir, Interrupted: true}
 	}
+	return w.list(ctx, tell, func(f svnFile) bool {
+		return f.schedule != "add" && f.schedule != "replace" && !st.externals[w.relative(f.path)]
+	})
+}
+
+// list tells one thing, unless it is empty, of the files that are wanted of those
+// that svn info lists.
+func (w *svnCopy) list(ctx context.Context, tell func(svnFile) string, want func(svnFile) bool, options ...string) (map[string]string, error) {
 	all := make(map[string]string)
-	err = w.stream(ctx, func(r io.Reader) error {
+	err := w.stream(ctx, func(r io.Reader) error {
 		return readInfo(r, func(f svnFile) {
-			value := tell(f)
-			if f.kind != "file" || f.schedule == "add" || f.schedule == "replace" || value == "" {
-				return
-			}
-			if path := w.relative(f.path); !st.externals[path] {
-				all[path] = value
+			if value := tell(f); f.kind == "file" && value != "" && want(f) {
+				all[w.relative(f.path)] = value
 			}
 		})
-	}, "info", "-R", "--xml", ".")
+	}, slices.Concat([]string{"info", "-R", "--xml"}, options, []string{"."})...)
 	if err != nil {
 		return nil, err
 	}

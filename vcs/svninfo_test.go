@@ -176,7 +176,7 @@ func TestSvnEveryFile(t *testing.T) {
 	up.Run(dir, "changelist", "--quiet", "mine", "./-dash")
 
 	wc := open(t, dir, vcs.Options{})
-	got, err := wc.LastChanged(t.Context())
+	got, err := wc.LastChanged(t.Context(), "")
 	if d := cmp.Diff(changed, got); d != "" || err != nil {
 		t.Errorf("LastChanged: %v %s", err, d)
 	}

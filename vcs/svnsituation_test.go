@@ -171,7 +171,7 @@ func equalsSvn(t *testing.T, up *vcstest.Svn, dir string, short, even bool) {
 		}
 	}
 	if !short || even {
-		all, err := wc.LastChanged(t.Context())
+		all, err := wc.LastChanged(t.Context(), "")
 		if d := cmp.Diff(changed, all); d != "" || err != nil {
 			t.Errorf("LastChanged: %v %s", err, d)
 		}
@@ -233,7 +233,7 @@ func TestSvnIncomplete(t *testing.T) {
 	wc := open(t, dir, vcs.Options{})
 	for name, call := range map[string]func() error{
 		"Revision":    func() error { _, err := wc.Revision(t.Context(), nil); return err },
-		"LastChanged": func() error { _, err := wc.LastChanged(t.Context()); return err },
+		"LastChanged": func() error { _, err := wc.LastChanged(t.Context(), ""); return err },
 		"ContentIDs":  func() error { _, err := wc.ContentIDs(t.Context()); return err },
 		"Export":      func() error { return wc.Export(t.Context(), "", filepath.Join(t.TempDir(), "x")) },
 	} {

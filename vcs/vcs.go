@@ -94,10 +94,10 @@ type WorkingCopy interface {
 	Changes(ctx context.Context, from, to string) ([]Change, error)
 
 	// LastChanged tells, for every tracked file, the ID of the revision that
-	// last changed it, up to what is on disk. A change on two branches that
-	// were merged is that of the first parent which has it, as "git log -1"
-	// tells it. Where history is cut off it is a *ShallowError.
-	LastChanged(ctx context.Context) (map[string]string, error)
+	// last changed it, up to rev, which is named as for Changes. A change on two
+	// branches that were merged is that of the first parent which has it, as
+	// "git log -1" tells it. Where history is cut off it is a *ShallowError.
+	LastChanged(ctx context.Context, rev string) (map[string]string, error)
 
 	// ContentIDs tells an id of the content that every tracked file has in the
 	// repository, whatever was done to it on disk: git's blob id, svn's SHA-1
