@@ -44,7 +44,7 @@ func (s *assetSite) flags(cmd *cobra.Command) {
 	s.addressFlags(cmd)
 	s.rootFlag(cmd)
 	f := cmd.Flags()
-	f.StringVar(&s.version, "version", "revision", "what a version is: revision or digest")
+	f.StringVar(&s.version, "version", "revision", "what a version is: revision, file for the one that last changed the asset, or digest")
 	f.StringVar(&s.style, "style", "query", "where versions stand: query, or name for fingerprinted names, whose versions are digests")
 	f.StringVar(&s.modules, "modules", "auto", "whether the URLs of JavaScript modules get versions: all, none, or auto for all if all who import them are rewritten")
 	f.StringSliceVar(&s.attributes, "attribute", nil, "further `attributes` of HTML that hold URLs of assets, as data-src")
@@ -132,31 +132,36 @@ func (s *assetSite) open(ctx context.Context) (site *assets.Site, rev string, er
 	if err := s.check(); err != nil {
 		return nil, "", err
 	}
-	byDigest := s.version == string(config.ByDigest)
 	if rev = s.rev; rev == "" {
 		found, err := s.revision(ctx, ".")
-		if err != nil && !byDigest {
+		if err != nil && s.version != string(config.ByDigest) {
 			return nil, "", err
 		}
 		rev = found.Short
 	}
 	site = &assets.Site{FS: os.DirFS(s.root), URL: s.url, Param: s.param, Style: assets.Style(s.style), Modules: assets.Modules(s.modules), Attributes: s.attributes}
-	if !byDigest {
+	switch config.Version(s.version) {
+	case config.ByRevision:
 		site.Rev = rev
+	case config.ByFile:
+		if err := s.byFile(ctx, site); err != nil {
+			return nil, "", err
+		}
 	}
 	return site, rev, s.openLedger(site)
 }
 
 // check refuses words that mean nothing.
 func (s *assetSite) check() error {
-	byDigest := s.version == string(config.ByDigest)
-	if !byDigest && s.version != string(config.ByRevision) {
-		return &usageError{msg: fmt.Sprintf("version %q is not known", s.version), hint: "it is revision or digest"}
+	switch config.Version(s.version) {
+	case config.ByRevision, config.ByFile, config.ByDigest:
+	default:
+		return &usageError{msg: fmt.Sprintf("version %q is not known", s.version), hint: "it is revision, file or digest"}
 	}
 	switch assets.Style(s.style) {
 	case assets.ByQuery:
 	case assets.ByName:
-		if !byDigest {
+		if s.version != string(config.ByDigest) {
 			return &usageError{msg: "versions in names are digests", hint: "leave out --version"}
 		}
 	default:

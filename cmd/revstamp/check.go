@@ -70,7 +70,7 @@ func visit(ctx context.Context, s *release.Site, page string) ([]release.Finding
 	if err != nil {
 		return nil, err
 	}
-	site, err := s.LiveAssets(live)
+	site, err := s.LiveAssets(ctx, live)
 	if err != nil {
 		return nil, err
 	}

@@ -123,6 +123,7 @@ type Version string
 // The kinds of versions.
 const (
 	ByRevision Version = "revision" // one for the site; the default
+	ByFile     Version = "file"     // the revision that last changed each asset
 	ByDigest   Version = "digest"   // of each asset's content
 )
 

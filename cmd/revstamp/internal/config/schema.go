@@ -136,7 +136,7 @@ func (r *reader) assets(v value) (a *Assets, root value) {
 		},
 		"url":     r.checked(&a.URL, checkURL),
 		"hosts":   r.list(r.each(&a.Hosts, checkHost)),
-		"version": r.version(&a.Version),
+		"version": oneOf(r, &a.Version, ByRevision, ByFile, ByDigest),
 		"param":   r.checked(&a.Param, checkParam),
 		"rewrite": r.list(r.each(&a.Rewrite, checkGlob)),
 		"strict":  r.boolean(&a.Strict),
@@ -149,7 +149,7 @@ func (r *reader) assets(v value) (a *Assets, root value) {
 		"manifest": r.checked(&a.Manifest, checkFile),
 	}, "root")
 	switch {
-	case a.Style == ByName && a.Version == ByRevision:
+	case a.Style == ByName && (a.Version == ByRevision || a.Version == ByFile):
 		r.fail(child(v, "version"), "remove it: it is digest", "a name must change when the file does, and at no other time")
 	case a.Version == "" && a.Style == ByName:
 		a.Version = ByDigest
@@ -163,16 +163,6 @@ func (r *reader) assets(v value) (a *Assets, root value) {
 		root.node = nil
 	}
 	return a, root
-}
-
-func (r *reader) version(dst *Version) setter {
-	return func(v value) {
-		if v.node.Value == "file" {
-			r.later(v, "a version by each file's own revision")
-			return
-		}
-		oneOf(r, dst, ByRevision, ByDigest)(v)
-	}
 }
 
 // each reads entries of a list of texts.

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/bmatcuk/doublestar/v4"
 	"golang.org/x/sync/errgroup"
@@ -35,6 +36,7 @@ type edits struct {
 	assets *assets.Site              // nil: references are left alone
 	ledger *assets.Ledger            // of the fingerprinted copies in the asset root; nil when there can be none
 	short  string                    // the revision, as the manifest tells it
+	last   lastChanged               // nil: nobody asks for versions
 }
 
 // Edit is one file that a release changes, other than by the update itself.
@@ -70,9 +72,9 @@ func (r Role) String() string {
 func (r Role) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // newEdits prepares the edits of cfg at revision rev, with assets as they are
-// in t.
-func newEdits(cfg *config.Config, rev vcs.Revision, t *tree) (*edits, error) {
-	e := &edits{cfg: cfg, base: t.base, stamps: map[string][]stamp.Target{}}
+// in t, which last tells of.
+func newEdits(cfg *config.Config, rev vcs.Revision, t *tree, last lastChanged) (*edits, error) {
+	e := &edits{cfg: cfg, base: t.base, last: last, stamps: map[string][]stamp.Target{}}
 	targets, err := targets(cfg, rev)
 	if err != nil {
 		return nil, err
@@ -93,8 +95,15 @@ func newEdits(cfg *config.Config, rev vcs.Revision, t *tree) (*edits, error) {
 
 // LiveAssets are the assets of the site with the versions of a release; nil when
 // the configuration has none.
-func (s *Site) LiveAssets(r *Release) (*assets.Site, error) {
-	e, err := newEdits(s.Config, r.To, &tree{base: s.Config.Abs(".")})
+func (s *Site) LiveAssets(ctx context.Context, r *Release) (*assets.Site, error) {
+	last := sync.OnceValues(func() (map[string]string, error) {
+		wc, err := s.workingCopy(ctx, false)
+		if err != nil {
+			return nil, err
+		}
+		return wc.LastChanged(ctx, r.To.ID)
+	})
+	e, err := newEdits(s.Config, r.To, &tree{base: s.Config.Abs(".")}, last)
 	if err != nil {
 		return nil, err
 	}
@@ -109,8 +118,13 @@ func (e *edits) openAssets(t *tree) error {
 		FS: root, URL: a.URL, Hosts: a.Hosts, Param: a.Param, Strict: a.Strict, Style: assets.Style(a.Style), Modules: assets.Modules(a.Modules), Attributes: a.Attributes,
 		Rewrites: func(name string) bool { return e.refers(root.abs(name)) },
 	}
-	if a.Version == config.ByRevision {
+	switch a.Version {
+	case config.ByRevision:
 		e.assets.Rev = e.short
+	case config.ByFile:
+		if e.last != nil {
+			e.assets.VersionOf = func(name string) (string, error) { return e.fileVersion(root.abs(name)) }
+		}
 	}
 	_, err := os.Stat(root.abs(assets.LedgerName))
 	if a.Style != config.ByName && errors.Is(err, fs.ErrNotExist) {
@@ -122,6 +136,29 @@ func (e *edits) openAssets(t *tree) error {
 	e.assets.Written = e.ledger.Wrote
 	return nil
 }
+
+// lastChanged tells for every tracked file the revision that last changed it, by its
+// path in the working copy.
+type lastChanged func() (map[string]string, error)
+
+// fileVersion is the version of the asset at abs: the revision that last changed it,
+// or "" if none has, for it is not tracked. What is stamped changes with every
+// release.
+func (e *edits) fileVersion(abs string) (string, error) {
+	if e.stamps[abs] != nil {
+		return e.short, nil
+	}
+	all, err := e.last()
+	if err != nil {
+		return "", err
+	}
+	name, err := filepath.Rel(filepath.Join(e.base, filepath.FromSlash(e.cfg.Source.Path)), abs)
+	id := all[filepath.ToSlash(name)]
+	return id[:min(len(id), shortLen)], err
+}
+
+// shortLen is how many digits of an id a short revision has.
+const shortLen = 12
 
 // targets are what cfg stamps at revision rev. Their files are named as in cfg.
 func targets(cfg *config.Config, rev vcs.Revision) ([]stamp.Target, error) {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"revstamp/assets"
@@ -117,7 +118,7 @@ func (s *Site) plan(ctx context.Context, in intent) (*Plan, error) {
 			return nil, err
 		}
 	}
-	if w.edits, err = newEdits(w.cfg, w.to, view); err != nil {
+	if w.edits, err = newEdits(w.cfg, w.to, view, w.lastChanged(ctx)); err != nil {
 		return nil, err
 	}
 	if err := w.work.preview(ctx, p, view); err != nil {
@@ -213,7 +214,7 @@ func (s *Site) own(wc vcs.WorkingCopy) (vcs.Own, error) {
 	if s.Config.Layout == config.Releases {
 		return nil, nil
 	}
-	now, err := newEdits(s.Config, vcs.Revision{Short: "0"}, &tree{base: s.Config.Dir})
+	now, err := newEdits(s.Config, vcs.Revision{Short: "0"}, &tree{base: s.Config.Dir}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -227,6 +228,11 @@ func (s *Site) own(wc vcs.WorkingCopy) (vcs.Own, error) {
 func digest(content []byte) string {
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:])
+}
+
+// lastChanged asks the version control system once, if anybody does.
+func (w *work) lastChanged(ctx context.Context) lastChanged {
+	return sync.OnceValues(func() (map[string]string, error) { return w.wc.LastChanged(ctx, w.target.Revision.ID) })
 }
 
 // preview computes the edits against view, and tells p of them.

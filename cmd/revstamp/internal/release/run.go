@@ -381,7 +381,7 @@ func (r *run) present() (*edits, *tree, error) {
 	if r.cfg.Layout == config.Releases {
 		now.base = r.dir
 	}
-	e, err := newEdits(r.cfg, r.plan.To, now)
+	e, err := newEdits(r.cfg, r.plan.To, now, r.edits.last)
 	return e, now, err
 }
 
