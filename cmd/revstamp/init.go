@@ -203,13 +203,14 @@ func (p *proposal) writeAssets(b *strings.Builder) {
 	}
 	rewrite := p.kind.rewrite
 	if rewrite == nil {
-		rewrite = []string{"public/**/*.{html,css}"}
+		rewrite = []string{"public/**/*" + documentTypes}
 	}
 	var globs []string
 	for _, g := range rewrite {
 		globs = append(globs, yamlText(g))
 	}
 	fmt.Fprintf(b, "%sassets:\n%s  root: %s\n%s  rewrite: [%s]\n", mark, mark, yamlText(root), mark, strings.Join(globs, ", "))
+	b.WriteString("#   version: file  # the revision that last changed an asset; or digest, of its content\n")
 }
 
 var yamlWord = lazily(`^[A-Za-z_./][A-Za-z0-9._/-]*$`)

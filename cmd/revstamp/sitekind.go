@@ -25,6 +25,10 @@ type siteKind struct {
 // advice is what to add to a site that keeps no revision yet.
 type advice struct{ file, code, key string }
 
+// documentTypes are of what refers to assets and is served as it is. A script that
+// imports others must be among it, or none has a version.
+const documentTypes = ".{html,css,js,mjs,svg,webmanifest}"
+
 // siteKinds are in the order in which they are looked for: what is built on
 // something else comes before it.
 var siteKinds = []siteKind{
@@ -33,7 +37,7 @@ var siteKinds = []siteKind{
 		signs:   []string{"wp-{load,config,config-sample}.php"},
 		config:  []string{"wp-config.php", "wp-content/themes/*/functions.php", "wp-content/plugins/*/*.php", "wp-content/mu-plugins/*.php"},
 		roots:   []string{"."},
-		rewrite: []string{"wp-content/themes/**/*.{php,css}"},
+		rewrite: []string{"wp-content/themes/**/*.{php,css,js,svg}"},
 		advice:  advice{"wp-config.php", `define('ASSETS_REV', '0');`, "ASSETS_REV"},
 	},
 	{
@@ -41,7 +45,7 @@ var siteKinds = []siteKind{
 		signs:   []string{"artisan", "config/app.php"},
 		config:  []string{"config/app.php", "config/*.php", ".env"},
 		roots:   []string{"public"},
-		rewrite: []string{"resources/views/**/*.php", "public/**/*.{html,css}"},
+		rewrite: []string{"resources/views/**/*.php", "public/**/*" + documentTypes},
 		advice:  advice{"config/app.php", `'revision' => '0',`, "return['revision']"},
 	},
 	{
@@ -49,7 +53,7 @@ var siteKinds = []siteKind{
 		signs:   []string{"bin/console", "config/{services.yaml,bundles.php}"},
 		config:  []string{"config/packages/framework.yaml", "config/packages/assets.yaml", "config/packages/*.yaml", "config/services.yaml", "config/*.yaml", ".env", ".env.local"},
 		roots:   []string{"public", "web"},
-		rewrite: []string{"templates/**/*.twig", "public/**/*.{html,css}"},
+		rewrite: []string{"templates/**/*.twig", "public/**/*" + documentTypes},
 		advice:  advice{"config/packages/framework.yaml", `framework: { assets: { version: '0' } }`, "framework.assets.version"},
 	},
 	{
@@ -57,7 +61,7 @@ var siteKinds = []siteKind{
 		signs:   []string{"config/application.rb"},
 		config:  []string{"config/initializers/assets.rb", "config/initializers/*.rb", "config/application.rb", "config/environments/production.rb", "config/*.yml"},
 		roots:   []string{"public"},
-		rewrite: []string{"app/views/**/*.erb", "public/**/*.{html,css}"},
+		rewrite: []string{"app/views/**/*.erb", "public/**/*" + documentTypes},
 		advice:  advice{"config/application.rb", `config.x.revision = '0'`, "config.x.revision"},
 	},
 	{
@@ -65,7 +69,7 @@ var siteKinds = []siteKind{
 		signs:   []string{"manage.py"},
 		config:  []string{"*/settings.py", "*/settings/*.py", "*/__init__.py", "settings.py", ".env"},
 		roots:   []string{"static", "public", "assets"},
-		rewrite: []string{"templates/**/*.html", "*/templates/**/*.html", "static/**/*.{html,css}"},
+		rewrite: []string{"templates/**/*.html", "*/templates/**/*.html", "static/**/*" + documentTypes},
 		advice:  advice{"settings.py", `REVISION = '0'`, "REVISION"},
 	},
 	{
@@ -73,7 +77,7 @@ var siteKinds = []siteKind{
 		signs:   []string{"package.json"},
 		config:  []string{"config/*.{js,cjs,mjs,ts,json,yaml,yml,toml}", "src/config.{js,ts,json}", "config.{js,cjs,mjs,ts,json,yaml,toml}", "public/config.{js,json}", ".env"},
 		roots:   []string{"public", "dist", "static", "www"},
-		rewrite: []string{"views/**/*.{html,php}", "public/**/*.{html,css}"},
+		rewrite: []string{"views/**/*.{html,php}", "public/**/*" + documentTypes},
 		advice:  advice{"config.json", `{ "revision": "0" }`, "revision"},
 	},
 	{
@@ -81,7 +85,7 @@ var siteKinds = []siteKind{
 		signs:   []string{"{,public/,web/,htdocs/,www/}*.php"},
 		config:  []string{"config/*.{php,ini,yaml,json}", "config.{php,ini,yaml,json}", "inc/*.php", "include*/*.php", "*.php", ".env"},
 		roots:   []string{"public", "web", "htdocs", "www", "."},
-		rewrite: []string{"templates/**/*.php", "**/*.{html,css}"},
+		rewrite: []string{"templates/**/*.php", "**/*" + documentTypes},
 		advice:  advice{"config.php", `$config['revision'] = '0';`, "$config['revision']"},
 	},
 	{
@@ -89,7 +93,7 @@ var siteKinds = []siteKind{
 		signs:   []string{"{,public/,web/,htdocs/,www/,dist/}*.html"},
 		config:  []string{"*.{json,yaml,toml,js}", ".env"},
 		roots:   []string{"public", "web", "htdocs", "www", "dist", "."},
-		rewrite: []string{"**/*.{html,css}"},
+		rewrite: []string{"**/*" + documentTypes},
 	},
 }
 
