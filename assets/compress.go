@@ -30,6 +30,14 @@ import (
 // precompressed variants of ours.
 const CompressedName = ".revstamp-compressed.json"
 
+const compressedLock = ".revstamp-compressed.lock"
+
+// CompressedFile reports whether a file, by its slash path, is what tells of variants.
+func CompressedFile(name string) bool {
+	name = path.Base(name)
+	return name == CompressedName || name == compressedLock
+}
+
 // compressedFormat changes with the shape of that file, and when a coding is to be
 // made in another way.
 const compressedFormat = 1
@@ -75,21 +83,61 @@ type Compressed struct {
 // before it is in its place, so that a killed process leaves none that are unknown.
 //
 // Files are compressed on all processors; a few are held in memory at a time.
+//
+// Between the change of a file and the next Compress a web server sends the old
+// content, if it can: see Uncompress.
 func Compress(ctx context.Context, root string, codings []string, o atomicfile.Options) (*Compressed, error) {
+	return CompressLike(ctx, root, "", codings, o)
+}
+
+// CompressLike is Compress for a root that is much like another one, as that of the
+// release before: what is the same there, and compressed, is not compressed again.
+func CompressLike(ctx context.Context, root, other string, codings []string, o atomicfile.Options) (*Compressed, error) {
 	for _, c := range codings {
 		if Codings()[c] == "" {
 			return nil, fmt.Errorf("compress: coding %q is not known: it is one of %s", c, strings.Join(slices.Sorted(maps.Keys(Codings())), ", "))
 		}
 	}
+	c := newCompressing(root, codings, o)
+	if other != "" {
+		c.other = newCompressing(other, nil, o)
+		if err := c.other.read(); err != nil {
+			c.other = nil // then all is compressed
+		}
+	}
+	return c.locked(func() error { return c.run(ctx) })
+}
+
+// Uncompress removes the variants, if they are ours, of files below root that are
+// about to change, by their slash paths: better none than one with what the file held
+// before. It returns the names of those that it removed.
+func Uncompress(ctx context.Context, root string, paths []string, o atomicfile.Options) (removed []string, err error) {
+	c := newCompressing(root, nil, o)
+	if _, err := os.Stat(c.file(CompressedName)); errors.Is(err, fs.ErrNotExist) || len(paths) == 0 {
+		return nil, nil
+	}
+	result, err := c.locked(func() error {
+		for _, p := range paths {
+			for _, ext := range Codings() {
+				if _, ok := c.list.Variants[p+ext]; !ok {
+					continue
+				}
+				if err := c.remove(ctx, p+ext); err != nil {
+					return err
+				}
+			}
+		}
+		return c.save(ctx)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return result.Removed, nil
+}
+
+func newCompressing(root string, codings []string, o atomicfile.Options) *compressing {
 	o.Root, o.NoFollow, o.MaxSize = root, true, -1
-	c := &compressing{root: root, wanted: codings, options: o, result: &Compressed{}}
-	if err := c.run(ctx); err != nil {
-		return nil, fmt.Errorf("compress: %w", err)
-	}
-	for _, names := range [][]string{c.result.Written, c.result.Removed, c.result.Foreign} {
-		slices.Sort(names)
-	}
-	return c.result, nil
+	return &compressing{root: root, wanted: codings, options: o, result: &Compressed{}}
 }
 
 // variants is the list of ours, by path.
@@ -110,6 +158,7 @@ type compressing struct {
 	options atomicfile.Options
 	list    variants
 	result  *Compressed
+	other   *compressing // nil: none is like it
 }
 
 // source is a file, with the variants that are to be made of it.
@@ -122,20 +171,31 @@ type source struct {
 	kept    int      // variants
 }
 
-func (c *compressing) run(ctx context.Context) error {
-	lock, err := os.OpenFile(filepath.Join(c.root, ".revstamp-compressed.lock"), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0o644)
+// locked does something with the list, which no other process changes meanwhile.
+func (c *compressing) locked(do func() error) (*Compressed, error) {
+	lock, err := os.OpenFile(filepath.Join(c.root, compressedLock), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0o644)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("compress: %w", err)
 	}
 	defer lock.Close() // only locked
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return fmt.Errorf("another process compresses %q: %w", c.root, err)
+		return nil, fmt.Errorf("another process compresses %q: %w", c.root, err)
 	}
 	// Closing alone unlocks only once no child that is being started has the file.
 	defer syscall.Flock(int(lock.Fd()), syscall.LOCK_UN)
-	if err := c.read(); err != nil {
-		return err
+	if err = c.read(); err == nil {
+		err = do()
 	}
+	if err != nil {
+		return nil, fmt.Errorf("compress: %w", err)
+	}
+	for _, names := range [][]string{c.result.Written, c.result.Removed, c.result.Foreign} {
+		slices.Sort(names)
+	}
+	return c.result, nil
+}
+
+func (c *compressing) run(ctx context.Context) error {
 	sources, err := c.sources(ctx)
 	if err != nil {
 		return err
@@ -272,11 +332,29 @@ func (c *compressing) encode(m *making) error {
 	if hexSum(data) != m.sum {
 		return fmt.Errorf("%q: %w", m.path, atomicfile.ErrChanged)
 	}
-	m.out, err = encodeAs(m.coding, data)
+	if m.out, err = c.other.variant(m); err != nil || m.out == nil {
+		m.out, err = encodeAs(m.coding, data)
+	}
 	if len(m.out) >= len(data) {
 		m.out = nil
 	}
 	return err
+}
+
+// variant is that which c has of the same file, if any.
+func (c *compressing) variant(m *making) ([]byte, error) {
+	if c == nil {
+		return nil, nil
+	}
+	known := c.list.Variants[m.name]
+	if known.Of != m.sum || known.Format != compressedFormat || len(known.Ours) == 0 {
+		return nil, nil
+	}
+	held, err := os.ReadFile(c.file(m.name))
+	if err != nil || hexSum(held) != known.Ours[len(known.Ours)-1] {
+		return nil, err
+	}
+	return held, nil
 }
 
 // place puts variants in place, or away.

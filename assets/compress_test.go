@@ -121,6 +121,73 @@ func TestCompressKilled(t *testing.T) {
 	}
 }
 
+// TestUncompress: what is about to change has no variant, and nothing else goes.
+func TestUncompress(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("a { color: red }\n", 500)
+	tr := newDisk(t, map[string]string{"a.css": text, "css/b.css": text, "c.css": text, "d.css.gz": "somebody else's", "d.css": text})
+	uncompress := func(paths ...string) []string {
+		t.Helper()
+		removed, err := Uncompress(t.Context(), tr.root, paths, atomicfile.Options{})
+		tr.must(err)
+		return removed
+	}
+	if got := uncompress("a.css"); got != nil {
+		t.Errorf("removed %q where none is", got)
+	}
+	if _, err := os.Stat(tr.path(CompressedName)); err == nil {
+		t.Error("made a list of nothing")
+	}
+	tr.compress("gzip", "br")
+	tr.write("c.css.gz", "changed by hand")
+	got := uncompress("a.css", "c.css", "d.css", "none.css", "../a.css")
+	if diff := cmp.Diff([]string{"a.css.br", "a.css.gz", "c.css.br", "d.css.br"}, got); diff != "" {
+		t.Errorf("removed (-want +got):\n%s", diff)
+	}
+	for _, name := range []string{"css/b.css.gz", "css/b.css.br", "c.css.gz", "d.css.gz"} {
+		if tr.read()[name] == "" {
+			t.Errorf("%s is gone", name)
+		}
+	}
+	again := tr.compress("gzip", "br")
+	if diff := cmp.Diff([]string{"a.css.br", "a.css.gz", "c.css.br", "d.css.br"}, again.Written); diff != "" || again.Kept != 2 {
+		t.Errorf("again %d kept, written (-want +got):\n%s", again.Kept, diff)
+	}
+}
+
+// TestCompressLike: what another root has of the same content is taken from there.
+func TestCompressLike(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("a { color: red }\n", 500)
+	old := newDisk(t, map[string]string{"a.css": text, "b.css": text, "c.css": text})
+	old.compress("gzip")
+	tr := newDisk(t, map[string]string{"a.css": text, "b.css": text + "b", "c.css": text})
+	// As nobody else would compress it, so that it shows where a variant is from.
+	ours, err := exec.Command("gzip", "-c", "-1", "-n", old.path("a.css")).Output()
+	tr.must(err)
+	old.write("a.css.gz", string(ours))
+	list := old.read()[CompressedName]
+	want, err := encodeAs("gzip", []byte(text))
+	tr.must(err)
+	old.write(CompressedName, strings.Replace(list, hexSum(want), hexSum(ours), 1))
+	old.write("c.css.gz", "changed by hand")
+
+	_, err = CompressLike(t.Context(), tr.root, old.root, []string{"gzip"}, atomicfile.Options{})
+	tr.must(err)
+	other, err := encodeAs("gzip", []byte(text+"b"))
+	tr.must(err)
+	for name, want := range map[string][]byte{"a.css.gz": ours, "b.css.gz": other, "c.css.gz": want} {
+		if got := tr.read()[name]; got != string(want) {
+			t.Errorf("%s: %d bytes, want %d others", name, len(got), len(want))
+		}
+	}
+	for _, other := range []string{tr.path("none"), old.path("a.css")} {
+		if _, err := CompressLike(t.Context(), tr.root, other, []string{"gzip"}, atomicfile.Options{}); err != nil {
+			t.Errorf("like %s: %v", other, err)
+		}
+	}
+}
+
 func TestCompressUnknown(t *testing.T) {
 	t.Parallel()
 	_, err := Compress(t.Context(), t.TempDir(), []string{"lzma"}, atomicfile.Options{})

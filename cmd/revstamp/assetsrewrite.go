@@ -56,7 +56,8 @@ and nothing is written when a reference names no file.
 
 With --compress every text under the root gets variants beside it, where they are
 smaller, for web servers that send those. Variants that do not fit any more are
-replaced or removed, and files that revstamp did not make are never touched.
+replaced or removed, and files that revstamp did not make are never touched. The
+configuration says so for releases, too, with assets.compress.
 
 What was found is remembered, so that files which have not changed, nor what they
 refer to, are not read again.
@@ -141,6 +142,9 @@ func (r *rewriting) take(cfg *config.Config) {
 		r.lax = cfg.Owner == config.OwnerBestEffort
 	}
 	r.keep = cfg.Assets.Keep
+	if !r.given("compress") {
+		r.codings = cfg.Assets.Codings()
+	}
 }
 
 func (r *rewriting) documents(ctx context.Context, cfg *config.Config, args []string) ([]assets.Document, error) {
@@ -246,6 +250,9 @@ func (r *rewriting) rewrite(ctx context.Context, site *assets.Site, docs []asset
 	if err != nil {
 		return nil, err
 	}
+	if err := r.uncompress(ctx, all, in.Files); err != nil {
+		return nil, err
+	}
 	if r.ledger != nil {
 		if _, err := r.ledger.Clean(ctx, assets.Retention{Releases: r.keep}); err != nil {
 			r.out.Warn("copies of old assets are not removed: %v", err)
@@ -257,6 +264,19 @@ func (r *rewriting) rewrite(ctx context.Context, site *assets.Site, docs []asset
 		}
 	}
 	return all, nil
+}
+
+// uncompress removes the precompressed variants of documents that have changed, which
+// a web server would send all the same.
+func (r *rewriting) uncompress(ctx context.Context, all []assets.Rewritten, o atomicfile.Options) error {
+	var paths []string
+	for _, d := range all {
+		if d.Changed && d.Path != "" {
+			paths = append(paths, d.Path)
+		}
+	}
+	_, err := assets.Uncompress(ctx, r.root, paths, o)
+	return err
 }
 
 // openCache opens what was remembered: in the state directory of the

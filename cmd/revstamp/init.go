@@ -210,7 +210,8 @@ func (p *proposal) writeAssets(b *strings.Builder) {
 		globs = append(globs, yamlText(g))
 	}
 	fmt.Fprintf(b, "%sassets:\n%s  root: %s\n%s  rewrite: [%s]\n", mark, mark, yamlText(root), mark, strings.Join(globs, ", "))
-	b.WriteString("#   version: file  # the revision that last changed an asset; or digest, of its content\n")
+	b.WriteString("#   version: file  # the revision that last changed an asset; or digest, of its content\n" +
+		"#   compress: [gzip, brotli]  # for web servers that send site.css.br for site.css\n")
 }
 
 var yamlWord = lazily(`^[A-Za-z_./][A-Za-z0-9._/-]*$`)

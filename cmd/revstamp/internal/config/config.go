@@ -96,6 +96,30 @@ type Assets struct {
 	Modules  Modules
 	Keep     int    // ByName: releases before the present one whose copies are kept; 5 by default
 	Manifest string // file that lists the assets; "" for none
+
+	Compress []Coding // precompressed variants of what is text; none by default
+}
+
+// Coding is how a variant of an asset is compressed.
+type Coding string
+
+// The codings.
+const (
+	Gzip   Coding = "gzip"
+	Brotli Coding = "brotli"
+	Zstd   Coding = "zstd"
+)
+
+// Codings are the names that HTTP has for what Compress says.
+func (a *Assets) Codings() []string {
+	var names []string
+	for _, c := range a.Compress {
+		if c == Brotli {
+			c = "br"
+		}
+		names = append(names, string(c))
+	}
+	return names
 }
 
 // Style says where in a URL the version is.

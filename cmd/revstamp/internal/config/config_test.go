@@ -65,7 +65,7 @@ func TestEverything(t *testing.T) {
 		Assets: &Assets{
 			Root: "public", URL: "/static/", Hosts: []string{"cdn.example.com", "localhost:8080"},
 			Version: ByDigest, Param: "rev", Rewrite: []string{"templates/**/*.php", "public/**/*.{html,css}"}, Strict: true,
-			Style: ByName, Modules: AllModules, Keep: 2, Manifest: "public/manifest.json",
+			Style: ByName, Modules: AllModules, Keep: 2, Manifest: "public/manifest.json", Compress: []Coding{Gzip, Zstd},
 		},
 		Jobs: Jobs{
 			Servers: []string{"127.0.0.1:4730", "[::1]:4731", "jobs.example.com:4730", "[2001:db8::1]:4730"},

@@ -6,6 +6,7 @@ import (
 	"net"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -147,6 +148,12 @@ func (r *reader) assets(v value) (a *Assets, root value) {
 		"modules":  oneOf(r, &a.Modules, ModulesWhenKnown, AllModules, NoModules),
 		"keep":     r.number(&a.Keep, 0, 100_000),
 		"manifest": r.checked(&a.Manifest, checkFile),
+		"compress": r.list(func(v value) {
+			var c Coding
+			if oneOf(r, &c, Gzip, Brotli, Zstd)(v); c != "" && !slices.Contains(a.Compress, c) {
+				a.Compress = append(a.Compress, c)
+			}
+		}),
 	}, "root")
 	switch {
 	case a.Style == ByName && (a.Version == ByRevision || a.Version == ByFile):

@@ -396,8 +396,10 @@ func (r *run) file(name string) string {
 // commit puts the computed files in place and tells how many there were.
 func (r *run) commit(ctx context.Context) (int, error) {
 	var batch atomicfile.Batch
+	var files []string
 	for _, edit := range r.pending {
 		abs, opts := r.file(edit.Path), r.files()
+		files = append(files, abs)
 		opts.Create = edit.Before == nil
 		if r.cfg.Layout == config.Releases {
 			opts.Root = r.dir // what lies elsewhere, visitors have already
@@ -420,6 +422,9 @@ func (r *run) commit(ctx context.Context) (int, error) {
 		batch.Add(f, edit.After)
 	}
 	n := batch.Len()
+	if err := r.dropVariants(ctx, files); err != nil {
+		return 0, err
+	}
 	return n, batch.Commit(ctx)
 }
 

@@ -116,8 +116,8 @@ func (s *state) readTree(dir string) (map[string]string, error) {
 }
 
 // differences lists what is missing or changed in the directory of r, but for
-// configuration, which people edit, and the list of copies, to which those of other
-// releases are added. What was added there does not count.
+// configuration, which people edit, and the lists of copies, to which those of other
+// releases are added, and of variants. What was added there does not count.
 func (s *Site) differences(r *Release) ([]string, error) {
 	dir := s.state.path(r.Dir)
 	written, err := s.state.readTree(dir)
@@ -131,7 +131,7 @@ func (s *Site) differences(r *Release) ([]string, error) {
 	var differ []string
 	for _, f := range now {
 		was, ok := written[f.name]
-		if ok && was != f.String() && !s.stamped(f.name) && !assets.LedgerFile(f.name) {
+		if ok && was != f.String() && !s.stamped(f.name) && !assets.LedgerFile(f.name) && !assets.CompressedFile(f.name) {
 			differ = append(differ, f.name+" has changed")
 		}
 		delete(written, f.name)

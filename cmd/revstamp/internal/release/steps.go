@@ -100,6 +100,9 @@ func (s updateStep) Run(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := s.dropVariants(ctx, s.touched(s.target)); err != nil {
+		return "", err
+	}
 	// Pages arrive with references to copies of what arrives, too.
 	if _, err := s.edits.copyAssets(ctx); err != nil {
 		return "", err
@@ -137,6 +140,9 @@ func (s updateStep) Undo(ctx context.Context) error {
 	if back.From == from && !s.halfway {
 		return Skip("never left " + s.release.From.Short)
 	}
+	if err := s.dropVariants(ctx, s.touched(back)); err != nil {
+		return err
+	}
 	release, err := s.site.read(s.release.ID)
 	if err != nil {
 		return err
@@ -161,7 +167,19 @@ func (s updateStep) Undo(ctx context.Context) error {
 	if err = s.restore(ctx); err == Skip(unchanged) {
 		err = nil
 	}
+	if err == nil {
+		s.compressAgain(ctx)
+	}
 	return err
+}
+
+// touched are the files that an update to t changes.
+func (r *run) touched(t *vcs.Target) []string {
+	var files []string
+	for _, c := range t.Changes {
+		files = append(files, r.abs(c.Path))
+	}
+	return files
 }
 
 // revisionStep makes sure that the working copy is what the plan says before
@@ -315,8 +333,15 @@ func (s activateStep) Run(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if n == 0 {
+	variants, err := s.compress(ctx)
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case n+variants == 0:
 		return "", Skip("every file is in place")
+	case variants > 0:
+		return fmt.Sprintf("%s, %s", plural(n, "file"), plural(variants, "variant")), nil
 	}
 	return plural(n, "file"), nil
 }
@@ -347,7 +372,11 @@ func (s activateStep) Undo(ctx context.Context) error {
 	if s.release.From.ID != s.release.To.ID {
 		return Skip("left to the update")
 	}
-	return s.restore(ctx)
+	if err := s.restore(ctx); err != nil {
+		return err
+	}
+	s.compressAgain(ctx)
+	return nil
 }
 
 // did reports whether one of the named steps was begun before this run.

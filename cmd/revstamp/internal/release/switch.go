@@ -80,6 +80,9 @@ func (s switchStep) complete(ctx context.Context) error {
 	if _, err := s.commit(ctx); err != nil {
 		return err
 	}
+	if _, err := s.compress(ctx); err != nil {
+		return err
+	}
 	if err := s.site.state.writeTree(s.dir, s.skip); err != nil {
 		return err
 	}

@@ -21,14 +21,19 @@ func (r *run) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var files []string
 	for _, name := range slices.Sorted(maps.Keys(release.backups)) {
 		if err := r.restoreFile(&batch, release, name); err != nil {
 			return err
 		}
+		files = append(files, r.site.state.path(name))
 	}
 	r.removeAdded(&batch, release)
 	if batch.Len() == 0 {
 		return Skip(unchanged)
+	}
+	if err := r.dropVariants(ctx, files); err != nil {
+		return err
 	}
 	return batch.Commit(ctx)
 }
