@@ -38,7 +38,7 @@ func (s *Server) serveText(c *conn) error {
 	default:
 		s.queue.mu.Lock()
 		answer := s.queue.admin(command, args)
-		s.queue.mu.Unlock()
+		s.queue.unlock(c)
 		c.out.text(answer)
 	}
 	return nil
@@ -63,12 +63,12 @@ func (s *Server) serveShutdown(c *conn, args []string) error {
 	switch {
 	case len(args) == 1:
 		c.out.text([]byte(textOK))
-		err := c.out.drain()
+		err := c.drain()
 		s.drained()
 		return err
 	case len(args) == 2 && strings.EqualFold(args[1], "graceful"):
 		c.out.text([]byte(textOK))
-		err := c.out.drain()
+		err := c.drain()
 		s.drain()
 		return err
 	}

@@ -31,7 +31,10 @@ type conn struct {
 	out    *outbox
 	reader *wire.Reader
 	writes sync.WaitGroup // goroutines that write what others sent to it
-	group  *group         // its last background submits are answered with; may be nil
+
+	// Of the goroutine that reads from it.
+	group   *group  // its last background submits are answered with; may be nil
+	errands []*conn // that it has sent something to and is to deliver
 
 	// What follows is guarded by the queue's mutex.
 	id         string
@@ -50,7 +53,7 @@ func newConn(nc net.Conn, s *Server, number uint64) *conn {
 		out:    newOutbox(nc, s.maxPending()),
 		id:     "-",
 	}
-	c.reader = wire.NewReader(input{nc, c.out})
+	c.reader = wire.NewReader(input{nc, c})
 	c.reader.MaxSize = s.MaxPacket
 	return c
 }
@@ -63,19 +66,42 @@ func hostOf(nc net.Conn) string {
 	return addr
 }
 
-// An input reads from a connection, after all that was answered is written:
-// answers to a pipelined conversation leave together, and the goroutine that
-// reads needs no other to write them.
+// An input reads from a connection, after all that came of what was read before
+// is written, for others and then for itself: what comes of a pipelined
+// conversation leaves together, and the goroutine that reads needs no other to
+// write it.
 type input struct {
-	nc  net.Conn
-	out *outbox
+	nc net.Conn
+	c  *conn
 }
 
 func (in input) Read(p []byte) (int, error) {
-	if err := in.out.flush(); err != nil {
+	in.c.deliver()
+	if err := in.c.out.flush(); err != nil {
 		return 0, err
 	}
 	return in.nc.Read(p)
+}
+
+// deliver has written what c sent to others. It does not wait for them, but is
+// to be called before anything that c waits for.
+func (c *conn) deliver() {
+	deliver(c.errands)
+	clear(c.errands)
+	c.errands = c.errands[:0]
+}
+
+func deliver(to []*conn) {
+	for _, c := range to {
+		c.out.offer(&c.writes)
+	}
+}
+
+// drain waits until all that is queued for c is written. Only the goroutine that
+// reads from c calls it.
+func (c *conn) drain() error {
+	c.deliver()
+	return c.out.drain()
 }
 
 // reply queues an answer to what c asked.
@@ -87,24 +113,6 @@ func (c *conn) reply(t wire.Type, args ...[]byte) {
 func (c *conn) refuse(r *refusal) {
 	if r != nil {
 		c.reply(wire.Error, []byte(r.code), []byte(r.text))
-	}
-}
-
-// notify sends c what it did not ask for just now.
-func (c *conn) notify(t wire.Type, args ...[]byte) {
-	c.send(t, args, nil)
-}
-
-func (c *conn) send(t wire.Type, args [][]byte, encoded []byte) {
-	if c.out.push(t, args, encoded) {
-		c.writes.Go(c.out.run)
-	}
-}
-
-// write has what is queued for c written, by whoever does not read from it.
-func (c *conn) write() {
-	if c.out.start() {
-		c.writes.Go(c.out.run)
 	}
 }
 
@@ -137,7 +145,7 @@ func (c *conn) option(name []byte) *refusal {
 func (s *Server) serve(c *conn) error {
 	for {
 		if c.out.full() {
-			if err := c.out.drain(); err != nil {
+			if err := c.drain(); err != nil {
 				return err
 			}
 		}
@@ -163,7 +171,7 @@ func (s *Server) servePacket(c *conn) error {
 	if errors.As(err, &wrong) {
 		c.settle()
 		c.refuse(&refusal{"INVALID_PACKET", wrong.Error()})
-		return errors.Join(err, c.out.drain())
+		return errors.Join(err, c.drain())
 	}
 	if err != nil {
 		return err

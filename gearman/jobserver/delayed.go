@@ -73,7 +73,7 @@ func (q *queue) setAlarm() {
 // ring queues the jobs that are due.
 func (q *queue) ring() {
 	q.mu.Lock()
-	defer q.mu.Unlock()
+	defer q.unlock(nil)
 	for now := time.Now().Unix(); len(q.delayed) > 0 && q.delayed[0].due <= now; {
 		j := q.delayed[0].job
 		q.undelay(j)

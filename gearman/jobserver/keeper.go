@@ -269,7 +269,7 @@ func (k *keeper) write() bool {
 	took := time.Since(began)
 
 	q.mu.Lock()
-	defer q.mu.Unlock()
+	defer q.unlock(nil)
 	q.tally.wrote(took, err)
 	switch {
 	case err != nil && !k.failing:
@@ -321,7 +321,7 @@ func (k *keeper) answer(g *group, written bool) {
 	}
 	for i, a := range g.answers {
 		if i == 0 || g.answers[i-1].client != a.client {
-			a.client.write()
+			k.queue.post(a.client)
 		}
 	}
 }
@@ -363,6 +363,7 @@ func (q *queue) proceed(a answer) {
 // turn. Only the goroutine that reads from c calls it.
 func (c *conn) settle() {
 	if c.group != nil {
+		c.deliver()
 		<-c.group.done
 		c.group = nil
 	}

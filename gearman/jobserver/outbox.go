@@ -1,9 +1,12 @@
 package jobserver
 
 import (
+	"cmp"
 	"errors"
 	"net"
+	"slices"
 	"sync"
+	"syscall"
 
 	"revstamp/gearman/wire"
 )
@@ -24,6 +27,7 @@ var errSlow = errors.New("peer does not read what is sent to it")
 // to that one. Its methods are safe for concurrent use.
 type outbox struct {
 	nc    net.Conn
+	raw   syscall.RawConn // nc's, nil if it has none
 	limit int
 
 	mu      sync.Mutex
@@ -33,12 +37,16 @@ type outbox struct {
 	open    bool // the last of bufs is our own, to append to
 	spare   []byte
 	writing bool
+	owed    bool  // somebody is to call offer
 	err     error // why nothing can be written any longer
 }
 
 func newOutbox(nc net.Conn, limit int) *outbox {
 	o := &outbox{nc: nc, limit: limit}
 	o.ready.L = &o.mu
+	if sc, ok := nc.(syscall.Conn); ok {
+		o.raw, _ = sc.SyscallConn()
+	}
 	return o
 }
 
@@ -74,8 +82,8 @@ func (o *outbox) append(to func([]byte) []byte) {
 // push is add, or for a large packet its encoding, on behalf of another
 // connection: nothing is added behind more than limit bytes that the peer does
 // not read; the outbox breaks instead. It reports whether the caller must see to
-// it that run is called.
-func (o *outbox) push(t wire.Type, args [][]byte, encoded []byte) (start bool) {
+// it that offer is called.
+func (o *outbox) push(t wire.Type, args [][]byte, encoded []byte) (owed bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
@@ -91,21 +99,79 @@ func (o *outbox) push(t wire.Type, args [][]byte, encoded []byte) (start bool) {
 	default:
 		o.append(func(b []byte) []byte { return encode(b, t, args) })
 	}
-	start = !o.writing
-	o.writing = true
-	return start
+	return o.owe()
 }
 
-// start reports whether the caller must see to it that run is called, for what
+// due reports whether the caller must see to it that offer is called, for what
 // add has queued.
-func (o *outbox) start() bool {
+func (o *outbox) due() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.bufs) > 0 && o.owe()
+}
+
+func (o *outbox) owe() bool {
+	if o.writing || o.owed {
+		return false
+	}
+	o.owed = true
+	return true
+}
+
+// offer writes as much of what is queued as the peer takes at once, and leaves the
+// rest to a goroutine of writers. It does not wait for the peer.
+func (o *outbox) offer(writers *sync.WaitGroup) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.writing || len(o.bufs) == 0 {
-		return false
+		o.owed = false
+		return
 	}
 	o.writing = true
-	return true
+	if len(o.bufs) == 1 && o.raw != nil {
+		o.attempt()
+	}
+	if len(o.bufs) > 0 {
+		writers.Go(o.run)
+		return
+	}
+	o.writing = false
+	o.ready.Broadcast()
+}
+
+// attempt writes what the peer takes of the only one of bufs, and puts the rest
+// back. It is called with mu held and writing true.
+func (o *outbox) attempt() {
+	all := o.take()[0]
+	o.mu.Unlock()
+	n, err := writeNow(o.raw, all)
+	o.mu.Lock()
+	switch {
+	case err != nil:
+		o.fail(err)
+	case o.err != nil:
+	case n < len(all):
+		o.bufs = slices.Insert(o.bufs, 0, all[n:])
+		o.size += len(all) - n
+		return // all is in use
+	}
+	o.keep(all)
+}
+
+// writeNow writes as much as there is room for.
+func writeNow(raw syscall.RawConn, b []byte) (n int, err error) {
+	closed := raw.Write(func(fd uintptr) bool {
+		for {
+			n, err = syscall.Write(int(fd), b)
+			if err != syscall.EINTR {
+				return true
+			}
+		}
+	})
+	if err == syscall.EAGAIN {
+		err = nil
+	}
+	return max(n, 0), cmp.Or(closed, err)
 }
 
 func encode(dst []byte, t wire.Type, args [][]byte) []byte {
@@ -126,7 +192,7 @@ func (o *outbox) flush() error {
 	return o.err
 }
 
-// run writes what is queued, for the caller of push or start that is to do so.
+// run writes what offer has left.
 func (o *outbox) run() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -155,20 +221,31 @@ func (o *outbox) full() bool {
 // write is called with mu held and writing true.
 func (o *outbox) write() {
 	for len(o.bufs) > 0 && o.err == nil {
-		bufs := o.bufs
-		o.bufs, o.size, o.open = nil, 0, false
+		bufs := o.take()
 		o.mu.Unlock()
 		err := writeAll(o.nc, bufs)
 		o.mu.Lock()
-		if first := bufs[0]; cap(first) <= keepBuffer && o.spare == nil {
-			o.spare = first[:0]
-		}
+		o.keep(bufs[0])
 		if err != nil {
 			o.fail(err)
 		}
 	}
 	o.writing = false
 	o.ready.Broadcast()
+}
+
+// take takes all that is queued.
+func (o *outbox) take() net.Buffers {
+	bufs := o.bufs
+	o.bufs, o.size, o.open, o.owed = nil, 0, false, false
+	return bufs
+}
+
+// keep keeps a buffer that is written for what is queued next.
+func (o *outbox) keep(b []byte) {
+	if cap(b) <= keepBuffer && o.spare == nil {
+		o.spare = b[:0]
+	}
 }
 
 func writeAll(nc net.Conn, bufs net.Buffers) error {
@@ -187,7 +264,7 @@ func (o *outbox) fail(err error) {
 		o.err = err
 		o.nc.Close()
 	}
-	o.bufs, o.size, o.open = nil, 0, false
+	o.bufs, o.size, o.open, o.owed = nil, 0, false, false
 }
 
 // cause returns why the outbox broke, if it did before err came.

@@ -20,7 +20,7 @@ const (
 // A queue is the state of a server: jobs, functions, and what each connection
 // announced or waits for. Its methods are called with mu held, unless they say
 // otherwise; they never block, for what they send to a connection is only
-// queued there.
+// queued there, and delivered after unlock.
 type queue struct {
 	mu     sync.Mutex
 	prefix string // of handles
@@ -38,6 +38,7 @@ type queue struct {
 	closed    bool
 	keeper    *keeper // nil without a store
 	tally     tally
+	sent      []*conn // to which something is to be delivered
 
 	// In a shutdown.
 	empty  func() // called when no job is left but those parked; nil before
@@ -66,6 +67,42 @@ var (
 	errQueueFull = &refusal{"QUEUE_ERROR", "Job queue is full"}
 	errFunctions = &refusal{"QUEUE_ERROR", "Too many functions"}
 )
+
+// unlock unlocks mu. What was sent to connections is delivered at once or, when
+// its caller is the goroutine that reads from by, after the last request that by
+// has read.
+func (q *queue) unlock(by *conn) {
+	if by != nil {
+		by.errands = append(by.errands, q.sent...)
+		clear(q.sent)
+		q.sent = q.sent[:0]
+		q.mu.Unlock()
+		return
+	}
+	sent := q.sent
+	q.sent = nil
+	q.mu.Unlock()
+	deliver(sent)
+}
+
+// notify sends c what it did not ask for just now.
+func (q *queue) notify(c *conn, t wire.Type, args ...[]byte) {
+	q.send(c, t, args, nil)
+}
+
+func (q *queue) send(c *conn, t wire.Type, args [][]byte, encoded []byte) {
+	if c.out.push(t, args, encoded) {
+		q.sent = append(q.sent, c)
+	}
+}
+
+// post has the answers that are queued for c delivered, when its own goroutine
+// does not do so.
+func (q *queue) post(c *conn) {
+	if c.out.due() {
+		q.sent = append(q.sent, c)
+	}
+}
 
 // submit makes a job of s, or finds the one s coalesces with, and answers c
 // with its handle, or has its keeper do so.
@@ -205,7 +242,7 @@ func (q *queue) wake(f *function) {
 	for f.asleep.front != nil {
 		w := f.asleep.front.of.worker
 		w.rise()
-		w.notify(wire.Noop)
+		q.notify(w, wire.Noop)
 	}
 }
 
@@ -282,7 +319,7 @@ func (q *queue) expire(l *lease) {
 	}
 	log := j.worker.log
 	q.putBack(j)
-	q.mu.Unlock()
+	q.unlock(nil)
 	handle := appendHandle(nil, q.prefix, j.number)
 	log.Warn("job server: job timed out and is put back", "job", string(handle), "function", j.function.name)
 }
@@ -344,7 +381,7 @@ func (q *queue) findUnique(unique []byte) *job {
 func (q *queue) cancel(j *job) {
 	var handle [maxHandle]byte
 	for c := range j.clients() {
-		c.notify(wire.WorkFail, appendHandle(handle[:0], q.prefix, j.number))
+		q.notify(c, wire.WorkFail, appendHandle(handle[:0], q.prefix, j.number))
 	}
 	if j.worker == nil {
 		q.end(j)

@@ -51,7 +51,7 @@ func (q *queue) handle(c *conn, p wire.Packet) *refusal {
 		return q.finish(c, p)
 	}
 	q.mu.Lock()
-	defer q.mu.Unlock()
+	defer q.unlock(c)
 	return q.request(c, p)
 }
 
@@ -65,7 +65,7 @@ func (q *queue) handleSubmit(c *conn, s submission) *refusal {
 	q.mu.Lock()
 	refused := q.tally.refusal(q.submit(c, s))
 	full := c.group != nil && c.group.size > maxGroup
-	q.mu.Unlock()
+	q.unlock(c)
 	if full {
 		c.settle()
 	}
@@ -235,7 +235,7 @@ func (q *queue) grab(c *conn, t wire.Type) {
 func (q *queue) progress(c *conn, p wire.Packet) *refusal {
 	shared := share(p)
 	q.mu.Lock()
-	defer q.mu.Unlock()
+	defer q.unlock(c)
 	j := q.holding(c, p.Args[0])
 	switch {
 	case j == nil && p.Type == wire.WorkStatus:
@@ -246,7 +246,7 @@ func (q *queue) progress(c *conn, p wire.Packet) *refusal {
 		j.numerator, j.denominator = count(p.Args[1]), count(p.Args[2])
 	}
 	for client := range j.clients() {
-		client.send(p.Type, p.Args, shared)
+		q.send(client, p.Type, p.Args, shared)
 	}
 	return nil
 }
@@ -257,7 +257,7 @@ func (q *queue) finish(c *conn, p wire.Packet) *refusal {
 	shared := share(p)
 	handle := word(p.Args[0])
 	q.mu.Lock()
-	defer q.mu.Unlock()
+	defer q.unlock(c)
 	j := q.holding(c, handle)
 	switch {
 	case j == nil && p.Type == wire.WorkException:
@@ -270,9 +270,9 @@ func (q *queue) finish(c *conn, p wire.Packet) *refusal {
 	for client := range j.clients() {
 		switch {
 		case p.Type == wire.WorkException && !client.exceptions, p.Type == wire.WorkFail:
-			client.notify(wire.WorkFail, handle)
+			q.notify(client, wire.WorkFail, handle)
 		default:
-			client.send(p.Type, p.Args, shared)
+			q.send(client, p.Type, p.Args, shared)
 		}
 	}
 	q.tally.result(p.Type)

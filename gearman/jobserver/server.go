@@ -208,10 +208,11 @@ func (s *Server) serveConn(c *conn, nc net.Conn) error {
 	defer s.leave(c)
 	err := c.out.cause(s.serve(c))
 	c.settle()
+	c.deliver()
 	s.queue.mu.Lock()
 	s.queue.leave(c)
 	s.queue.tally.ended(err)
-	s.queue.mu.Unlock()
+	s.queue.unlock(nil)
 	switch {
 	case s.closed():
 		err = ErrServerClosed
