@@ -110,8 +110,9 @@ func (l *Load) await(r *wire.Reader) error {
 }
 
 // Work is a worker that does nothing for the jobs of function, through a bare
-// socket and with so many of them asked for ahead. It returns when the connection
-// ends, with that error.
+// socket. It asks for one job when it is woken and, while there are jobs, for one
+// more with each, up to so many ahead: a worker that once found the queue empty is
+// soon as far ahead again. It returns when the connection ends, with that error.
 func Work(addr, function string, ahead int) error {
 	nc, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -137,12 +138,17 @@ func Work(addr, function string, ahead int) error {
 		}
 		switch p.Type {
 		case wire.Noop:
-			for ; asked < ahead; asked++ {
+			if asked == 0 {
 				say(wire.GrabJob)
+				asked++
 			}
 		case wire.JobAssign:
 			say(wire.WorkComplete, p.Args[0], nil)
 			say(wire.GrabJob)
+			if asked < ahead {
+				say(wire.GrabJob)
+				asked++
+			}
 		case wire.NoJob:
 			if asked--; asked == 0 {
 				say(wire.PreSleep)
