@@ -135,6 +135,14 @@ func Uncompress(ctx context.Context, root string, paths []string, o atomicfile.O
 	return result.Removed, nil
 }
 
+// Variants reports of files below root, by their slash paths, whether they are
+// variants that Compress made.
+func Variants(root string) (func(path string) bool, error) {
+	c := newCompressing(root, nil, atomicfile.Options{})
+	err := c.read()
+	return func(path string) bool { _, ok := c.list.Variants[path]; return ok }, err
+}
+
 func newCompressing(root string, codings []string, o atomicfile.Options) *compressing {
 	o.Root, o.NoFollow, o.MaxSize = root, true, -1
 	return &compressing{root: root, wanted: codings, options: o, result: &Compressed{}}

@@ -122,8 +122,12 @@ func readInto(buf []byte, name string) ([]byte, error) {
 		return nil, err
 	}
 	// One byte more than the file has, so that its end is seen without growing.
-	buf = slices.Grow(buf[:0], int(info.Size())+1)
-	for {
+	return readAllInto(slices.Grow(buf[:0], int(info.Size())+1), f)
+}
+
+// readAllInto reads f to its end into buf, or into a larger one.
+func readAllInto(buf []byte, f io.Reader) ([]byte, error) {
+	for buf = buf[:0]; ; {
 		n, err := f.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
 		if err == io.EOF {

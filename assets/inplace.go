@@ -107,7 +107,7 @@ func (p *InPlace) Rewrite(ctx context.Context, docs []Document) ([]Rewritten, er
 			return nil, err
 		}
 	}
-	run := &rewriting{InPlace: p, site: config, all: all}
+	run := &rewriting{InPlace: p, all: all}
 	if err := run.do(ctx); err != nil {
 		return nil, err
 	}
@@ -120,7 +120,6 @@ func (p *InPlace) Rewrite(ctx context.Context, docs []Document) ([]Rewritten, er
 // rewriting is one call of Rewrite.
 type rewriting struct {
 	*InPlace
-	site *siteConfig
 	all  []Rewritten
 	done atomic.Int64
 }
@@ -252,7 +251,7 @@ func (c *commit) add(d *Rewritten) {
 	}
 	is := f.Stat()
 	d.before = identity{is.Dev, is.Ino, is.Size, is.Mtime, is.Ctime}.at(now)
-	out, err := c.rewrite(d, f.Data())
+	out, err := c.Site.replace(d, f.Data(), c.memory.take)
 	if err != nil || bytes.Equal(out, f.Data()) {
 		d.Err = errors.Join(err, f.Close())
 		c.memory.used = used
@@ -264,37 +263,37 @@ func (c *commit) add(d *Rewritten) {
 	c.pending = append(c.pending, pending{d, f})
 }
 
-// rewrite is Site.Rewrite that notes in d what its references are, where they are in
-// what it returns.
-func (c *commit) rewrite(d *Rewritten, src []byte) (out []byte, err error) {
+// replace is Rewrite, of a site that is ready, that notes in d what its references
+// are, where they are in what it returns. That lies in memory, or is src.
+func (s *Site) replace(d *Rewritten, src []byte, memory func(size int64) []byte) (out []byte, err error) {
 	kind, why := d.readable(src)
 	if d.Skipped = why; why != "" {
 		return src, nil
 	}
-	if out, err = c.splice(d, kind, src); err != nil {
+	if out, err = s.config.replace(d, kind, src, memory); err != nil {
 		return nil, fmt.Errorf("references of %q: %w", d.Name, err)
 	}
-	if c.Site.Strict && len(d.Missing) > 0 {
+	if s.Strict && len(d.Missing) > 0 {
 		return nil, &MissingError{References: d.Missing}
 	}
 	return out, nil
 }
 
-func (c *commit) splice(d *Rewritten, kind Kind, src []byte) ([]byte, error) {
-	found, err := c.site.collectFrom(d.Document, kind, src)
+func (s *siteConfig) replace(d *Rewritten, kind Kind, src []byte, memory func(size int64) []byte) ([]byte, error) {
+	c, err := s.collectFrom(d.Document, kind, src)
 	if err != nil {
 		return nil, err
 	}
-	defer found.release()
-	e, err := c.site.edits(found)
+	defer c.release()
+	e, err := s.edits(c)
 	if err != nil {
 		return nil, err
 	}
-	out := splice(src, e.patches, c.memory.take)
-	shift(found.missing, e.patches)
-	d.Missing = locate(d.Name, out, found.missing)
-	d.Mismatched, err = c.site.mismatched(d.Name, out, e.wrong, e.patches)
-	d.References, d.looked, d.hashed = len(found.refs), found.lookups(), len(found.sums) > 0
+	out := splice(src, e.patches, memory)
+	shift(c.missing, e.patches)
+	d.Missing = locate(d.Name, out, c.missing)
+	d.Mismatched, err = s.mismatched(d.Name, out, e.wrong, e.patches)
+	d.References, d.looked, d.hashed = len(c.refs), c.lookups(), len(c.sums) > 0
 	return out, err
 }
 
@@ -322,7 +321,7 @@ func (c *commit) do(ctx context.Context) {
 // alone rewrites one file, as it is now.
 func (c *commit) alone(ctx context.Context, d *Rewritten) {
 	d.Changed, d.Err = atomicfile.Replace(ctx, d.Name, c.options(d.Name), func(old []byte) ([]byte, error) {
-		return c.rewrite(d, old)
+		return c.Site.replace(d, old, c.memory.take)
 	})
 	if ctx.Err() != nil {
 		d.Err = nil // the context's error is told for all

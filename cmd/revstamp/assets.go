@@ -37,7 +37,11 @@ type assetSite struct {
 	attributes                                     []string
 	given                                          func(flag string) bool
 
-	ledger *assets.Ledger // of fingerprinted copies; nil when there can be none
+	into string // directory that is written in the place of the root; "" for none
+
+	// Ledgers of fingerprinted copies, nil when there can be none: of those that are
+	// written, and of those in the root.
+	ledger, copies *assets.Ledger
 }
 
 func (s *assetSite) flags(cmd *cobra.Command) {
@@ -175,17 +179,32 @@ func (s *assetSite) check() error {
 	return nil
 }
 
-// openLedger opens that of the copies under fingerprinted names, if there are any
+// openLedger opens those of the copies under fingerprinted names, if there are any
 // or will be.
 func (s *assetSite) openLedger(site *assets.Site) (err error) {
-	_, err = os.Stat(filepath.Join(s.root, assets.LedgerName))
-	if site.Style != assets.ByName && errors.Is(err, fs.ErrNotExist) {
-		return nil
+	byName := site.Style == assets.ByName
+	if s.copies, err = ledgerIn(s.root, byName && s.into == ""); err != nil {
+		return err
 	}
-	if s.ledger, err = assets.OpenLedger(s.root); err == nil {
-		site.Written = s.ledger.Wrote
+	if s.ledger = s.copies; s.into != "" {
+		if s.ledger, err = ledgerIn(s.into, byName); err != nil {
+			return err
+		}
 	}
-	return err
+	if s.ledger != nil || s.copies != nil {
+		site.Written = func(path string) bool {
+			return s.copies != nil && s.copies.Wrote(path) || s.ledger != nil && s.ledger.Wrote(path)
+		}
+	}
+	return nil
+}
+
+// ledgerIn opens the ledger in a directory, if it is there or wanted.
+func ledgerIn(dir string, wanted bool) (*assets.Ledger, error) {
+	if _, err := os.Stat(filepath.Join(dir, assets.LedgerName)); errors.Is(err, fs.ErrNotExist) && !wanted {
+		return nil, nil
+	}
+	return assets.OpenLedger(dir)
 }
 
 // rewritten reports of an asset whether the configuration says that it is

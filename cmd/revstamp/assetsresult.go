@@ -17,6 +17,10 @@ type rewriteResult struct {
 	Skipped    []skipped          `json:"skipped,omitempty"`
 	Unseen     string             `json:"unseen,omitempty"` // the document because of which no module has a version
 	Diff       string             `json:"diff,omitempty"`   // with --dry-run
+
+	// With --out.
+	Out     string   `json:"out,omitempty"`
+	Written []string `json:"written,omitempty"` // all files in it that are new, or hold something else
 }
 
 // skipped is a file that was not looked into.
@@ -82,6 +86,9 @@ func warnAll[T any](a *app, all []T, what string, line func(T) string) {
 
 // summary is one line of text.
 func (s *rewriteResult) summary(did string) string {
+	if s.Out != "" && len(s.Written) > 0 {
+		return fmt.Sprintf("wrote %s to %s: %s in %s", count(len(s.Written), "file"), s.Out, count(s.References, "reference"), count(s.Files, "document"))
+	}
 	if len(s.Changed) == 0 {
 		return fmt.Sprintf("nothing to do: %s in %s", count(s.References, "reference"), count(s.Files, "file"))
 	}

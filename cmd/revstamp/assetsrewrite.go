@@ -67,18 +67,24 @@ get versions only if every page and script under the asset root that imports one
 rewritten, and has no import map with a prefix, which hides URLs; --modules all or none
 says so instead. A version that such a URL has already is kept up to date with none, too.
 
+With --out the files under the root stay as they are, and are written to a directory
+of their own, rewritten or copied, all of them made before the first is put in place.
+What holds there what it should is not touched, and what is not under the root stays.
+
 With --style name each asset has a copy beside it, whose name holds its digest, and
 references lead there. Copies that no page refers to any more stay for as many
 changes as assets.keep says, or five, since old pages are still open somewhere.`,
 		Example: `  revstamp assets rewrite --root public --rev 42 'public/**/*.html' templates
   revstamp assets rewrite -n
-  revstamp assets rewrite -l page.html`,
+  revstamp assets rewrite -l page.html
+  revstamp assets rewrite --root public --version digest --out dist`,
 		RunE: func(cmd *cobra.Command, args []string) error { return r.run(cmd.Context(), args) },
 	}
 	r.flags(cmd)
 	f := cmd.Flags()
 	f.BoolVarP(&r.dry, "dry-run", "n", false, "show the difference, write nothing")
 	f.BoolVarP(&r.list, "list", "l", false, "list the references, write nothing")
+	f.StringVar(&r.into, "out", "", "write the asset root, rewritten, into a `directory`, and leave it as it is")
 	f.StringSliceVar(&r.codings, "compress", nil, "make precompressed variants of what is text: `gzip,brotli,zstd`")
 	f.BoolVar(&r.noCache, "no-cache", false, "read every file, and remember nothing")
 	return cmd
@@ -148,7 +154,7 @@ func (r *rewriting) take(cfg *config.Config) {
 }
 
 func (r *rewriting) documents(ctx context.Context, cfg *config.Config, args []string) ([]assets.Document, error) {
-	d := &documents{root: r.root, base: r.base, state: r.state, copies: r.ledger, seen: r.seen}
+	d := &documents{root: r.root, base: r.base, state: r.state, copies: r.copies, seen: r.seen}
 	switch {
 	case len(args) > 0:
 		return d.find(ctx, args)
@@ -163,6 +169,9 @@ func (r *rewriting) run(ctx context.Context, args []string) error {
 		return &usageError{msg: "-n and -l are one too many", hint: "-n shows the difference, -l the references; neither writes"}
 	}
 	site, docs, err := r.prepare(ctx, args)
+	if err == nil && r.into != "" {
+		err = r.checkOut(docs)
+	}
 	if err != nil {
 		return err
 	}
@@ -183,6 +192,9 @@ func (r *rewriting) run(ctx context.Context, args []string) error {
 	if r.lax {
 		files.Owner = atomicfile.OwnerBestEffort
 	}
+	if r.into != "" {
+		return r.output(ctx, site, docs, files)
+	}
 	show, over := r.progress(len(docs))
 	all, err := r.rewrite(ctx, site, docs, &assets.InPlace{Files: files, Cache: r.openCache(site, args), Progress: show})
 	over()
@@ -190,15 +202,15 @@ func (r *rewriting) run(ctx context.Context, args []string) error {
 		return err
 	}
 	if len(r.codings) > 0 {
-		if err := r.compress(ctx, files); err != nil {
+		if err := r.compress(ctx, r.root, files); err != nil {
 			return errors.Join(r.tell(site, all), err)
 		}
 	}
 	return r.tell(site, all)
 }
 
-// compress makes the precompressed variants.
-func (r *rewriting) compress(ctx context.Context, files atomicfile.Options) error {
+// compress makes the precompressed variants below root.
+func (r *rewriting) compress(ctx context.Context, root string, files atomicfile.Options) error {
 	for i, c := range r.codings {
 		if c == "brotli" {
 			r.codings[i] = "br"
@@ -206,12 +218,12 @@ func (r *rewriting) compress(ctx context.Context, files atomicfile.Options) erro
 	}
 	r.out.Progress("compress", 0, 1)
 	defer r.out.Progress("compress", 1, 1)
-	made, err := assets.Compress(ctx, r.root, r.codings, files)
+	made, err := assets.Compress(ctx, root, r.codings, files)
 	if err != nil {
 		return err
 	}
 	for _, name := range made.Foreign {
-		r.out.Warn("%s is not of revstamp's making, and stays as it is", shown(filepath.Join(r.root, name)))
+		r.out.Warn("%s is not of revstamp's making, and stays as it is", shown(filepath.Join(root, name)))
 	}
 	if len(made.Written)+len(made.Removed) > 0 {
 		r.out.Info("compressed: %d new, %d removed, %d as they were", len(made.Written), len(made.Removed), made.Kept)
@@ -221,13 +233,22 @@ func (r *rewriting) compress(ctx context.Context, files atomicfile.Options) erro
 
 // check reads all documents and finds out whether a reference of one names no file.
 func (r *rewriting) check(ctx context.Context, site *assets.Site, docs []assets.Document) error {
+	return r.inMemory(ctx, site, docs, func(assets.File) {})
+}
+
+// inMemory rewrites documents and writes none. It hands on each that there is a
+// result of, and returns what was wrong with any.
+func (r *rewriting) inMemory(ctx context.Context, site *assets.Site, docs []assets.Document, see func(assets.File)) error {
 	var errs []error
-	for _, err := range site.Files(ctx, docs, nil) {
+	for f, err := range site.Files(ctx, docs, nil) {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		if err != nil {
 			errs = append(errs, told(err)...)
+		}
+		if f.Result != nil {
+			see(f)
 		}
 	}
 	return errors.Join(errs...)
@@ -236,14 +257,8 @@ func (r *rewriting) check(ctx context.Context, site *assets.Site, docs []assets.
 // rewrite writes the copies under fingerprinted names, if the site has such, and
 // the documents as in says.
 func (r *rewriting) rewrite(ctx context.Context, site *assets.Site, docs []assets.Document, in *assets.InPlace) ([]assets.Rewritten, error) {
-	if site.Style == assets.ByName {
-		copies, err := site.Copies(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := r.ledger.Write(ctx, copies); err != nil {
-			return nil, err
-		}
+	if err := r.writeCopies(ctx, site); err != nil {
+		return nil, err
 	}
 	in.Site, in.Root, in.Base = site, r.root, r.base
 	all, err := in.Rewrite(ctx, docs)
@@ -253,17 +268,32 @@ func (r *rewriting) rewrite(ctx context.Context, site *assets.Site, docs []asset
 	if err := r.uncompress(ctx, all, in.Files); err != nil {
 		return nil, err
 	}
-	if r.ledger != nil {
-		if _, err := r.ledger.Clean(ctx, assets.Retention{Releases: r.keep}); err != nil {
-			r.out.Warn("copies of old assets are not removed: %v", err)
-		}
-	}
+	r.cleanCopies(ctx)
 	if in.Cache != nil {
 		if err := in.Cache.Save(ctx, atomicfile.Options{Record: in.Files.Record}); err != nil {
 			r.out.Warn("what was found is not remembered: %v", err)
 		}
 	}
 	return all, nil
+}
+
+// writeCopies writes the copies under fingerprinted names, if the site has such.
+func (r *rewriting) writeCopies(ctx context.Context, site *assets.Site) error {
+	copies, err := site.Copies(ctx)
+	if err == nil && site.Style == assets.ByName {
+		_, err = r.ledger.Write(ctx, copies)
+	}
+	return err
+}
+
+// cleanCopies removes copies that only old pages refer to.
+func (r *rewriting) cleanCopies(ctx context.Context) {
+	if r.ledger == nil {
+		return
+	}
+	if _, err := r.ledger.Clean(ctx, assets.Retention{Releases: r.keep}); err != nil {
+		r.out.Warn("copies of old assets are not removed: %v", err)
+	}
 }
 
 // uncompress removes the precompressed variants of documents that have changed, which
@@ -326,7 +356,11 @@ func (a *app) progress(n int) (show func(done int), over func()) {
 
 // tell tells what became of the documents. Its error is theirs.
 func (r *rewriting) tell(site *assets.Site, all []assets.Rewritten) error {
-	result := &rewriteResult{Changed: []string{}, Unseen: r.unseen(site)}
+	return r.tellAll(site, all, &rewriteResult{Changed: []string{}})
+}
+
+func (r *rewriting) tellAll(site *assets.Site, all []assets.Rewritten, result *rewriteResult) error {
+	result.Unseen = r.unseen(site)
 	var errs []error
 	for _, d := range all {
 		result.add(d)
@@ -381,23 +415,16 @@ func (e *referenceError) Position() (file string, line, column int) { return e.F
 // showDiff shows what would be written.
 func (r *rewriting) showDiff(ctx context.Context, site *assets.Site, docs []assets.Document) error {
 	result := &rewriteResult{Changed: []string{}}
-	var errs []error
-	for f, err := range site.Files(ctx, docs, nil) {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if err != nil {
-			errs = append(errs, told(err)...)
-		}
-		if f.Result == nil {
-			continue
-		}
+	wrong := r.inMemory(ctx, site, docs, func(f assets.File) {
 		diff := release.Diff(strings.TrimPrefix(shown(f.Name), "/"), f.Source, f.Out, 3)
 		result.Diff += string(diff)
 		result.add(assets.Rewritten{
 			Document: f.Document, Changed: len(diff) > 0, References: len(f.References),
 			Missing: f.Missing, Mismatched: f.Mismatched, Skipped: f.Skipped,
 		})
+	})
+	if ctx.Err() != nil {
+		return wrong
 	}
 	result.Unseen = r.unseen(site)
 	if !r.strict {
@@ -405,32 +432,25 @@ func (r *rewriting) showDiff(ctx context.Context, site *assets.Site, docs []asse
 	}
 	if !r.json && len(result.Changed) > 0 {
 		r.out.Info("%s", result.summary("would rewrite"))
-		return errors.Join(append(errs, r.out.Diff([]byte(result.Diff)))...)
+		return errors.Join(wrong, r.out.Diff([]byte(result.Diff)))
 	}
 	err := r.out.Result(result, func(w io.Writer) error {
 		_, err := fmt.Fprintln(w, result.summary(""))
 		return err
 	})
-	return errors.Join(append(errs, err)...)
+	return errors.Join(wrong, err)
 }
 
 // showReferences lists the references.
 func (r *rewriting) showReferences(ctx context.Context, site *assets.Site, docs []assets.Document) error {
 	result := &rewriteResult{Changed: []string{}}
 	references := []assets.Reference{}
-	var errs []error
-	for f, err := range site.Files(ctx, docs, nil) {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if err != nil {
-			errs = append(errs, told(err)...)
-		}
-		if f.Result == nil {
-			continue
-		}
+	wrong := r.inMemory(ctx, site, docs, func(f assets.File) {
 		references = append(references, named(f.References)...)
 		result.add(assets.Rewritten{Document: f.Document, Missing: f.Missing, Mismatched: f.Mismatched, Skipped: f.Skipped})
+	})
+	if ctx.Err() != nil {
+		return wrong
 	}
 	result.Unseen = r.unseen(site)
 	if !r.strict {
@@ -444,5 +464,5 @@ func (r *rewriting) showReferences(ctx context.Context, site *assets.Site, docs 
 		}
 		return nil
 	})
-	return errors.Join(append(errs, err)...)
+	return errors.Join(wrong, err)
 }
