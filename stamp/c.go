@@ -109,7 +109,7 @@ func cIsType(tokens []cToken) bool {
 	})
 }
 
-func (cLang) scan(src string, found sink) error {
+func (cLang) scan(src string, _ seam, found sink) error {
 	l := cLexer{src: src, tokens: make([]cToken, 0, len(src)/8)}
 	if err := l.run(); err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -98,6 +97,7 @@ type edit struct {
 type splice struct {
 	start, end int
 	text       string
+	of         int // in named
 }
 
 // newEdit reads src once for as many of the requests, from the first on, as
@@ -150,7 +150,7 @@ func (b *edit) replace(i int, r request) error {
 		return at(err, l.start)
 	}
 	line, column := position(b.src, l.start)
-	b.splices = append(b.splices, splice{l.start, l.end, text})
+	b.splices = append(b.splices, splice{l.start, l.end, text, i})
 	b.changes = append(b.changes, Change{r.File, r.selector(), line, column, strings.Clone(l.text), r.value})
 	return nil
 }
@@ -161,6 +161,15 @@ func (b *edit) apply() ([]byte, error) {
 		return b.src, nil
 	}
 	slices.SortFunc(b.splices, func(x, y splice) int { return cmp.Compare(x.start, y.start) })
+	out := b.spliced()
+	if err := b.verify(out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// spliced returns the text with the new bytes.
+func (b *edit) spliced() []byte {
 	size := len(b.src)
 	for _, s := range b.splices {
 		size += len(s.text) - (s.end - s.start)
@@ -170,11 +179,7 @@ func (b *edit) apply() ([]byte, error) {
 		out = append(append(out, b.src[end:s.start]...), s.text...)
 		end = s.end
 	}
-	out = append(out, b.src[end:]...)
-	if err := b.verify(out); err != nil {
-		return nil, err
-	}
-	return out, nil
+	return append(out, b.src[end:]...)
 }
 
 // at gives an error a place when it has none.
@@ -183,78 +188,6 @@ func at(err error, offset int) error {
 		e.at = offset
 	}
 	return err
-}
-
-// verify reads the changed text and compares: the same keys, the wanted values
-// at the named ones, and at all the others what was there.
-func (b *edit) verify(out []byte) error {
-	lang := b.requests[0].lang
-	first := slices.Min(slices.Collect(maps.Keys(b.by)))
-	if p, ok := lang.(replacer); ok {
-		if err := p.verify(out, b.count, len(b.by)); err != nil {
-			return b.locate(first, err)
-		}
-		return nil
-	}
-	v := verification{edit: b, src: view(out), first: first}
-	if err := lang.scan(v.src, &v); err != nil {
-		v.wrong(first, "%v", err)
-	} else if v.count != b.count {
-		v.wrong(first, "%d keys became %d", b.count, v.count)
-	}
-	return v.err
-}
-
-// locate tells where the value is, and the target that names it, in an error.
-func (b *edit) locate(i int, err error) error {
-	return b.by[i].locate(b.src, at(err, b.named[i].start))
-}
-
-// verification is the second reading, of the changed text.
-type verification struct {
-	*edit
-	src   string
-	count int
-	next  int   // of named
-	first int   // of those that change: to blame for what cannot be told
-	err   error // what is wrong first
-}
-
-func (v *verification) add(now *literal) {
-	n := v.count
-	v.count++
-	named := v.next < len(v.named) && v.named[v.next].nth == n
-	i := v.next
-	if named {
-		v.next++
-	}
-	r, changed := v.by[i]
-	switch {
-	case v.err != nil || n >= v.edit.count:
-	case !named || !changed:
-		if v.marks.mark(v.src, now) != v.marks.nth(n) {
-			v.wrong(v.first, "another value changed too, %s", now.key)
-		}
-	case now.key != v.named[i].key:
-		v.wrong(i, "key %s became %s", v.named[i].key, now.key)
-	default:
-		kind := v.named[i].kind
-		if r.Type == "string" {
-			kind = "string"
-		}
-		if now.text != r.value || now.kind != kind || now.refused != "" {
-			v.wrong(i, "%s %q was read as %s %q", kind, r.value, now.kind, now.text)
-		}
-	}
-}
-
-func (v *verification) again() { v.count, v.next, v.err = 0, 0, nil }
-
-func (v *verification) wrong(i int, format string, args ...any) {
-	if v.err == nil {
-		e := refuse(BadSelector, -1, "the value cannot be written here so that it is read back: "+format, args...)
-		v.err = v.locate(i, e)
-	}
 }
 
 // replacer is a language whose values have no key afterwards.

@@ -19,8 +19,15 @@ func (env) selector(key string) (selector, error) {
 	return func(k string) bool { return k == key }, nil
 }
 
-func (env) scan(src string, found sink) error {
-	for at := bomLen(src); at < len(src); {
+// scan has a seam at each line.
+func (env) scan(src string, from seam, found sink) error {
+	at := max(from.at, bomLen(src))
+	for due := at + 1; at < len(src); {
+		if at >= due {
+			if due = found.seam(seam{at: at}); due < 0 {
+				return nil
+			}
+		}
 		start := at + envLeading(src[at:], " \t")
 		name, exported := start, false
 		if rest, ok := strings.CutPrefix(src[start:], "export"); ok && envLeading(rest, " \t") > 0 {

@@ -102,8 +102,7 @@ func compareINI(t *testing.T, name, src string, answer iniAnswer) (php, python i
 	if err != nil {
 		return 0, 0
 	}
-	var r iniReader
-	r.look(src)
+	r := iniLookAt(src).iniReader
 	times := map[string]int{}
 	for _, l := range all {
 		times[l.key]++

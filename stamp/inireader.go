@@ -23,41 +23,103 @@ func (r *iniReader) notPHP(python bool) {
 // quotes reports whether the reader takes quotes off, and so reads as PHP does.
 func (r iniReader) quotes() bool { return (r.double || r.single) && !r.plain }
 
-// look collects what the lines show, and returns how many have a key.
-func (r *iniReader) look(src string) (keys int) {
-	last := -1 // indentation of the last key, whose value can go on; -1 without
+// iniEvidence is what the lines show.
+type iniEvidence struct {
+	iniReader
+	headers uint64 // a mark of them all
+}
+
+// iniLook collects what the lines show, one after the other.
+type iniLook struct {
+	iniEvidence
+	last  int  // indentation of the last key, whose value can go on; -1 without
+	ahead bool // it looked at what follows
+}
+
+func newIniLook() iniLook { return iniLook{last: -1} }
+
+// iniWhole is what all lines show.
+type iniWhole struct {
+	iniEvidence
+	repeated map[uint64]bool // by the marks of their names, sections with several headers
+}
+
+func iniLookAt(src string) *iniWhole {
+	look := newIniLook()
+	w := &iniWhole{repeated: map[uint64]bool{}}
+	seen := make(map[uint64]bool, min(strings.Count(src, "["), len(src)/16))
+	header := func(mark uint64) {
+		if seen[mark] {
+			w.repeated[mark] = true
+		}
+		seen[mark] = true
+	}
+	var indented []uint64 // marks of what are headers to some readers
 	for at := bomLen(src); at < len(src); {
 		l := iniNextLine(src, at)
 		at = l.next
-		text := src[l.start:l.end]
-		switch {
-		case iniNothing(text):
-		case text[0] == '#':
-			r.odd(text, src[l.end:])
-		case last >= 0 && l.indent > last:
-			if text[0] != '[' && !strings.Contains(text, "=") {
-				r.notPHP(true)
-			}
-			r.odd(text, src[l.end:])
-		case text[0] == '[':
-			last = -1
-		default:
-			last = l.indent
-			keys++
-			r.option(text, src[l.end:])
+		switch mark, below := look.line(src, l); {
+		case below && mark != 0:
+			indented = append(indented, mark)
+		case mark != 0:
+			header(mark)
 		}
 	}
-	return keys
+	if w.iniEvidence = look.iniEvidence; w.quotes() {
+		for _, mark := range indented {
+			header(mark)
+		}
+	}
+	return w
+}
+
+// line looks at a line. It returns the mark of a header's name, and whether it is
+// indented like more of the value before.
+func (k *iniLook) line(src string, l iniText) (header uint64, below bool) {
+	text := src[l.start:l.end]
+	switch {
+	case iniNothing(text):
+	case text[0] == '#':
+		k.odd(text, src[l.end:])
+	case k.last >= 0 && l.indent > k.last:
+		if text[0] != '[' && !strings.Contains(text, "=") {
+			k.notPHP(true)
+		}
+		k.odd(text, src[l.end:])
+		return k.header(text), true
+	case text[0] == '[':
+		k.last = -1
+		return k.header(text), false
+	default:
+		k.last = l.indent
+		k.option(text, src[l.end:])
+	}
+	return 0, false
+}
+
+// header returns the mark of the name in a header, or 0 when the line is none.
+func (k *iniLook) header(text string) (mark uint64) {
+	end := strings.IndexByte(text, ']')
+	if text[0] != '[' || end < 0 {
+		return 0
+	}
+	mark = mix(markSeed, text[1:end])
+	k.headers = k.headers*sumFactor + mark
+	return mark
 }
 
 // odd looks at a line in which PHP finds a key and others none, or another.
-func (r *iniReader) odd(text, rest string) {
-	if _, value, ok := strings.Cut(text, "="); ok && iniShapeOf(value).foreign(rest) {
-		r.notPHP(false)
+func (k *iniLook) odd(text, rest string) {
+	if _, value, ok := strings.Cut(text, "="); ok {
+		v := iniShapeOf(value)
+		k.ahead = k.ahead || v.unclosed
+		if v.foreign(rest) {
+			k.notPHP(false)
+		}
 	}
 }
 
-func (r *iniReader) option(text, rest string) {
+func (k *iniLook) option(text, rest string) {
 	delimiter, colon := iniDelimiter(text)
 	if delimiter < 0 {
 		return
@@ -65,27 +127,28 @@ func (r *iniReader) option(text, rest string) {
 	value := text[delimiter+1:]
 	switch {
 	case !colon:
-		r.value(value[iniBlanks(value):], rest)
+		k.value(value[iniBlanks(value):], rest)
 	case !strings.Contains(value, "=") && iniLone(text[:delimiter]) && (value == "" || iniBlanks(value) > 0):
-		r.notPHP(true)
+		k.notPHP(true)
 	default:
-		r.odd(text, rest)
+		k.odd(text, rest)
 	}
 }
 
-func (r *iniReader) value(value, rest string) {
+func (k *iniLook) value(value, rest string) {
 	v := iniShapeOf(value)
+	k.ahead = k.ahead || v.unclosed
 	switch {
 	case v.foreign(rest):
-		r.notPHP(false)
+		k.notPHP(false)
 	case v.unclosed:
 	case v.quote == '"':
-		r.double = true
+		k.double = true
 	case v.quote == '\'':
-		r.single = true
+		k.single = true
 	}
 	if v.quote == 0 && v.classes&iniOdd != 0 && iniInterpolated(value[:v.comment]) {
-		r.notPHP(true)
+		k.notPHP(true)
 	}
 }
 

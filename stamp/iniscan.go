@@ -1,28 +1,44 @@
 package stamp
 
 import (
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-func (ini) scan(src string, found sink) error {
-	if nul := strings.IndexByte(src, 0); nul >= 0 {
-		return refuse(ParseError, nul, "a NUL byte: the file is not text, or UTF-16")
+// scan reads a file twice, for what a line is can depend on all others: first it
+// collects what the whole shows. Its seams are at lines that begin with a key or a
+// header, which no value goes on in.
+func (ini) scan(src string, from seam, found sink) error {
+	if nul := strings.IndexByte(src[from.at:], 0); nul >= 0 {
+		return refuse(ParseError, from.at+nul, "a NUL byte: the file is not text, or UTF-16")
 	}
-	var r iniReader
-	keys := r.look(src)
-	s := iniScanner{src: src, reader: r, last: -1, found: make([]literal, 0, keys)}
-	for at := bomLen(src); at < len(src); {
+	s := iniScanner{src: src, found: found}
+	at := max(from.at, bomLen(src))
+	if state, ok := from.state.(iniState); ok {
+		s.iniState = state
+	} else {
+		s.iniState = iniState{whole: iniLookAt(src), seen: newIniLook()}
+	}
+	for due := at + 1; at < len(src); {
+		if at >= due && s.firm(src[at]) {
+			s.flush()
+			if due = found.seam(seam{at, s.iniState}); due < 0 {
+				return nil
+			}
+		}
 		l := iniNextLine(src, at)
+		s.seen.line(src, l)
 		if err := s.line(l); err != nil {
 			return err
 		}
 		at = l.next
 	}
-	s.refuseRepeated()
-	s.found.handTo(found)
+	s.flush()
+	if s.seen.iniEvidence != s.whole.iniEvidence {
+		found.again() // a text that shows something else than the one of the seam
+		return ini{}.scan(src, seam{}, found)
+	}
 	return nil
 }
 
@@ -85,19 +101,45 @@ func iniDelimiter(text string) (at int, colon bool) {
 
 // iniScanner reads the lines for a reader.
 type iniScanner struct {
+	iniState
 	src     string
-	reader  iniReader
-	found   literals
-	section string // what its keys begin with
-	indent  int    // of the last key
-	last    int    // index in found of that key, or -1 below a header
-	headers []iniHeader
+	held    literal // that of the last key, as long as its value can go on
+	heldKey []byte
+	holds   bool   // there is one
+	indent  int    // of its line
+	keyBuf  []byte // of what is read
+	found   sink
 }
 
-// iniHeader is a header and the index of the first key below it.
-type iniHeader struct {
-	section string
-	first   int
+// iniState is what the lines before a seam leave behind.
+type iniState struct {
+	whole   *iniWhole
+	seen    iniLook
+	section string // what keys begin with
+	twice   bool   // the section has several headers
+}
+
+// firm reports whether what is held is complete before a line that begins so,
+// and all that was looked at is before it.
+func (s *iniScanner) firm(c byte) bool {
+	return c > ' ' && c < utf8.RuneSelf && c != ';' && c != '#' && !s.seen.ahead
+}
+
+// flush hands on what is held.
+func (s *iniScanner) flush() {
+	if s.holds {
+		s.add(&s.held)
+		s.holds = false
+	}
+}
+
+// add hands on a literal. PHP keeps the last of several sections of one name,
+// Python refuses the file, others read them as one.
+func (s *iniScanner) add(l *literal) {
+	if s.twice {
+		l.refuse("in a section that begins more than once")
+	}
+	s.found.add(l)
 }
 
 func (s *iniScanner) line(l iniText) error {
@@ -109,20 +151,27 @@ func (s *iniScanner) line(l iniText) error {
 		return refuse(ParseError, l.start, "the line begins with a blank that is none to some readers")
 	case text[0] == '#':
 		return s.hash(text, l)
-	case s.last >= 0 && l.indent > s.indent && !s.reader.quotes():
+	case s.holds && l.indent > s.indent && !s.whole.quotes():
 		return s.more(text, l)
-	case text[0] == '[':
+	}
+	s.flush()
+	if text[0] == '[' {
 		return s.header(text, l)
 	}
 	s.indent = l.indent
-	s.last = len(s.found)
-	return s.option(text, l)
+	v, err := s.option(text, l)
+	if err == nil && v.key != "" {
+		s.heldKey = append(s.heldKey[:0], v.key...)
+		v.key = view(s.heldKey)
+		s.held, s.holds = v, true
+	}
+	return err
 }
 
 // hash reads a comment. PHP, for which it is none, can find the beginning of a
 // text of several lines in it.
 func (s *iniScanner) hash(text string, l iniText) error {
-	if _, value, ok := strings.Cut(text, "="); ok && !s.reader.plain && s.opens(iniShapeOf(value), l.end) {
+	if _, value, ok := strings.Cut(text, "="); ok && !s.whole.plain && s.opens(iniShapeOf(value), l.end) {
 		return refuse(ParseError, l.start, "a quote is not closed in this line, which is no comment to PHP")
 	}
 	return nil
@@ -131,27 +180,26 @@ func (s *iniScanner) hash(text string, l iniText) error {
 // opens reports whether the value that ends at the offset begins a text in
 // quotes that goes on in other lines.
 func (s *iniScanner) opens(v iniShape, end int) bool {
+	s.seen.ahead = s.seen.ahead || v.unclosed
 	return v.unclosed && strings.IndexByte(s.src[end:], v.quote) >= 0
 }
 
 // more reads a line that is indented more than the last key: Python goes on with
 // the value there, PHP finds another key or a header.
 func (s *iniScanner) more(text string, l iniText) error {
-	s.found[s.last].refuse(severalLines)
-	if s.reader.python {
+	s.held.refuse(severalLines)
+	if s.whole.python {
 		return nil
 	}
 	if text[0] == '[' {
 		return refuse(ParseError, l.start, "a header that is indented more than the key before it, which some readers take for more of the value there")
 	}
-	n := len(s.found)
-	if err := s.option(text, l); err != nil {
-		return err
+	v, err := s.option(text, l)
+	if err == nil && v.key != "" {
+		v.refuse("indented more than the key before it, and so more of the value there to some readers")
+		s.add(&v)
 	}
-	for i := range s.found[n:] {
-		s.found[n+i].refuse("indented more than the key before it, and so more of the value there to some readers")
-	}
-	return nil
+	return err
 }
 
 func (s *iniScanner) header(text string, l iniText) error {
@@ -164,51 +212,29 @@ func (s *iniScanner) header(text string, l iniText) error {
 		return refuse(ParseError, l.start, "the line is no [section]")
 	}
 	s.section = iniQuoted(name) + "."
-	s.last = -1
-	s.headers = append(s.headers, iniHeader{s.section, len(s.found)})
+	s.twice = s.whole.repeated[mix(markSeed, name)]
 	return nil
 }
 
-// refuseRepeated refuses the values of sections that have several headers: PHP
-// keeps the last of them, Python refuses the file, others read them as one.
-func (s *iniScanner) refuseRepeated() {
-	times := make(map[string]int, len(s.headers))
-	for _, h := range s.headers {
-		times[h.section]++
-	}
-	if len(times) == len(s.headers) {
-		return
-	}
-	end := len(s.found)
-	for _, h := range slices.Backward(s.headers) {
-		if times[h.section] > 1 {
-			for i := h.first; i < end; i++ {
-				s.found[i].refuse("in a section that begins more than once")
-			}
-		}
-		end = h.first
-	}
-}
-
-// option reads a line with a key.
-func (s *iniScanner) option(text string, l iniText) error {
+// option reads a line with a key. Without one, that of the literal is empty.
+func (s *iniScanner) option(text string, l iniText) (v literal, err error) {
 	delimiter, colon := iniDelimiter(text)
 	if delimiter < 0 {
 		return s.lone(text, l)
 	}
 	name := iniTrimmed(text[:delimiter])
 	if name == "" {
-		return refuse(ParseError, l.start, "a name is missing")
+		return v, refuse(ParseError, l.start, "a name is missing")
 	}
 	start := l.start + delimiter + 1
 	start += iniBlanks(s.src[start:l.end])
-	v := literal{key: s.key(name), start: start, end: l.end}
+	v = literal{key: s.key(name), start: start, end: l.end}
 	value := s.src[start:l.end]
 	shape := iniShapeOf(value)
 	switch {
 	case s.opens(shape, l.end):
-		return refuse(ParseError, start, "a quote is not closed in this line")
-	case colon && !s.reader.python:
+		return v, refuse(ParseError, start, "a quote is not closed in this line")
+	case colon && !s.whole.python:
 		v.refuse("after a colon, which is part of the name to some readers")
 	case strings.IndexByte(name, ';') >= 0, strings.IndexByte(name, '#') >= 0 && (strings.Contains(name, " #") || strings.Contains(name, "\t#")):
 		v.refuse("in a comment to some readers")
@@ -217,34 +243,33 @@ func (s *iniScanner) option(text string, l iniText) error {
 	default:
 		s.bare(&v, value, shape, colon)
 	}
-	s.found = append(s.found, v)
-	return nil
+	return v, nil
 }
 
 // lone reads a line without a value: a switch, or what other programs than the
 // one that reads the file are told.
-func (s *iniScanner) lone(text string, l iniText) error {
+func (s *iniScanner) lone(text string, l iniText) (v literal, err error) {
 	word, _, _ := strings.Cut(text, " ")
 	switch word {
 	case "!include", "!includedir", "%include", "%unset":
-		s.last = -1
-		return nil
+		return v, nil
 	}
 	if !iniLone(text) {
-		return refuse(ParseError, l.start, "the line is no [section] and no key = value")
+		return v, refuse(ParseError, l.start, "the line is no [section] and no key = value")
 	}
-	v := literal{key: s.key(text), start: l.end}
+	v = literal{key: s.key(text), start: l.end}
 	v.refuse("missing: the line has no =")
-	s.found = append(s.found, v)
-	return nil
+	return v, nil
 }
 
+// key returns the key of a name, until the next one.
 func (s *iniScanner) key(name string) string {
 	name = iniName(name)
 	if iniNeedsQuotes(name) {
 		return s.section + `"` + iniEscaped(name) + `"`
 	}
-	return s.section + name
+	s.keyBuf = append(append(s.keyBuf[:0], s.section...), name...)
+	return view(s.keyBuf)
 }
 
 // refuse makes it no literal, for the first reason that there is.
@@ -260,16 +285,16 @@ func (s *iniScanner) quoted(l *literal, value string, shape iniShape) {
 	switch {
 	case shape.escaped:
 		l.refuse("a text with a quote in it, which readers read differently")
-	case shape.comment < len(value) && (s.reader.plain || shape.comment == shape.end):
+	case shape.comment < len(value) && (s.whole.plain || shape.comment == shape.end):
 		l.refuse(iniCommented)
-	case shape.quote == '"' && strings.Contains(text, "${"), s.reader.python && iniInterpolated(text):
+	case shape.quote == '"' && strings.Contains(text, "${"), s.whole.python && iniInterpolated(text):
 		l.refuse("interpolated")
 	default:
-		if shape.quote == '"' && !s.reader.plain && strings.Contains(text, `\\`) {
+		if shape.quote == '"' && !s.whole.plain && strings.Contains(text, `\\`) {
 			text = strings.ReplaceAll(text, `\\`, `\`)
 		}
 		l.end = l.start + shape.end
-		l.style, l.kind, l.text, l.ways = shape.quote, "string", text, s.reader.inQuotes(shape.quote)
+		l.style, l.kind, l.text, l.ways = shape.quote, "string", text, s.whole.inQuotes(shape.quote)
 	}
 }
 
@@ -277,7 +302,7 @@ const iniCommented = "followed by what is a comment to some readers, and more of
 
 // bare reads a value without quotes. That of PHP ends at a comment.
 func (s *iniScanner) bare(l *literal, value string, shape iniShape, colon bool) {
-	if c := shape.comment; c < len(value) && s.reader.quotes() && (c == 0 || value[c-1] == ' ' || value[c-1] == '\t') {
+	if c := shape.comment; c < len(value) && s.whole.quotes() && (c == 0 || value[c-1] == ' ' || value[c-1] == '\t') {
 		value = iniTrimmed(value[:c])
 		shape.comment = len(value)
 		if value == "" { // it goes before the blanks
@@ -290,15 +315,15 @@ func (s *iniScanner) bare(l *literal, value string, shape iniShape, colon bool) 
 		l.refuse(iniCommented)
 	case shape.quotes:
 		l.refuse("partly in quotes")
-	case shape.classes&iniEvaluated != 0 && !s.reader.plain:
+	case shape.classes&iniEvaluated != 0 && !s.whole.plain:
 		l.refuse("an expression to some readers")
-	case value != "" && l.end < len(s.src) && s.src[l.end] != '\n' && !s.reader.plain && strings.Trim(s.src[l.end:], " \t") == "":
+	case value != "" && l.end < len(s.src) && s.src[l.end] != '\n' && !s.whole.plain && strings.Trim(s.src[l.end:], " \t") == "":
 		l.refuse("before blanks at the end of the file, which are part of it to PHP")
 	case shape.classes&iniOdd != 0:
 		l.refuse(s.odd(value))
 	}
 	if l.refused == "" {
-		l.kind, l.text, l.ways = "string", value, s.reader.withoutQuotes(shape.equals || shape.apostrophe, colon)
+		l.kind, l.text, l.ways = "string", value, s.whole.withoutQuotes(shape.equals || shape.apostrophe, colon)
 	}
 }
 
@@ -310,7 +335,7 @@ func (s *iniScanner) odd(value string) string {
 		return iniCommented
 	case strings.Contains(value, "${"), iniInterpolated(value):
 		return "interpolated"
-	case strings.TrimSpace(value) != value && !s.reader.quotes():
+	case strings.TrimSpace(value) != value && !s.whole.quotes():
 		return "between blanks that some readers take off"
 	case strings.HasSuffix(value, `\`):
 		return "continued in the next line, to some readers"

@@ -24,7 +24,7 @@ import "strings"
 // passed to a call has no key.
 type js struct{ ts bool }
 
-func (lang js) scan(src string, found sink) error {
+func (lang js) scan(src string, _ seam, found sink) error {
 	s := newJSScanner(src, lang.ts)
 	s.program()
 	if s.err != nil {

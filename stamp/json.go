@@ -1,6 +1,9 @@
 package stamp
 
-import "strings"
+import (
+	"encoding/binary"
+	"strings"
+)
 
 // jsonLang is JSON (RFC 8259), strictly, or with comments and trailing commas
 // as in the configuration of editors and compilers (jsonc). Of several members
@@ -10,9 +13,17 @@ type jsonLang struct{ comments bool }
 
 func (jsonLang) selector(key string) (selector, error) { return pathSelector(key) }
 
-func (lang jsonLang) scan(src string, found sink) error {
-	s := jsonScanner{cursor: cursor{src, bomLen(src)}, comments: lang.comments, found: found}
-	if err := s.file(); err != nil {
+func (lang jsonLang) scan(src string, from seam, found sink) error {
+	s := jsonScanner{cursor: cursor{src, from.at}, comments: lang.comments, found: found}
+	var err *Error
+	if from.at > 0 {
+		s.resume(from.state.(string))
+		err = s.members()
+	} else {
+		s.at = bomLen(src)
+		err = s.file()
+	}
+	if err != nil {
 		return err
 	}
 	return nil
@@ -25,10 +36,19 @@ const jsonDepth = 10000
 type jsonScanner struct {
 	cursor
 	comments bool
-	depth    int
+	open     []jsonOpen
 	path     []byte // of the value that is read
 	last     literal
+	due      int // where a seam is wanted
 	found    sink
+}
+
+// jsonOpen is an array or an object that is not closed yet.
+type jsonOpen struct {
+	at   int  // its bracket
+	end  byte // the one that closes it
+	n    int  // its members
+	path int  // how much of jsonScanner.path is its own
 }
 
 func (s *jsonScanner) file() *Error {
@@ -41,13 +61,33 @@ func (s *jsonScanner) file() *Error {
 	if err := s.value(); err != nil {
 		return err
 	}
-	if err := s.space(); err != nil {
-		return err
+	return s.members()
+}
+
+// state is what a scan needs that begins at a comma.
+func (s *jsonScanner) state() string {
+	var b []byte
+	for _, o := range s.open {
+		b = append(b, o.end)
+		b = binary.AppendUvarint(b, uint64(o.n))
+		b = binary.AppendUvarint(b, uint64(o.path))
 	}
-	if s.at < len(s.src) {
-		return s.wrong("%q after the end of the value", s.next())
+	return string(b) + "\x00" + string(s.path)
+}
+
+// resume goes back to a state. Where brackets were opened is not in it: an error
+// that tells of one tells the place of the seam.
+func (s *jsonScanner) resume(state string) {
+	b := []byte(state)
+	for b[0] != 0 {
+		o := jsonOpen{at: s.at, end: b[0]}
+		for _, field := range []*int{&o.n, &o.path} {
+			v, n := binary.Uvarint(b[1:])
+			*field, b = int(v), b[n:]
+		}
+		s.open, b = append(s.open, o), b[1:]
 	}
-	return nil
+	s.path = b[1:]
 }
 
 // space skips blanks and comments.
@@ -105,19 +145,18 @@ func (s *jsonScanner) lineComment(text string) *Error {
 	return nil
 }
 
-// value reads a value, which begins here unless it is missing.
+// value reads a value, which begins here unless it is missing. Of an array or an
+// object it reads the bracket.
 func (s *jsonScanner) value() *Error {
 	l := &s.last
 	*l = literal{start: s.at, end: s.at}
 	switch s.byte() {
 	case '{':
 		l.refused = "an object"
-		s.add()
-		return s.members('}')
+		return s.begin('}')
 	case '[':
 		l.refused = "an array"
-		s.add()
-		return s.members(']')
+		return s.begin(']')
 	case '"':
 		text, err := s.str()
 		if err != nil {
@@ -141,62 +180,85 @@ func (s *jsonScanner) add() {
 	s.found.add(&s.last)
 }
 
-// members reads an object or an array.
-func (s *jsonScanner) members(end byte) *Error {
-	open := s.at
-	if s.depth++; s.depth > jsonDepth {
+func (s *jsonScanner) begin(end byte) *Error {
+	s.add()
+	if len(s.open) == jsonDepth {
 		return s.wrong("it is nested deeper than %d", jsonDepth)
 	}
-	for n := 0; ; n++ {
-		comma := s.at
-		s.at++ // the bracket, or the comma
-		if err := s.space(); err != nil {
-			return err
-		}
-		if s.byte() == end {
-			if n > 0 && !s.comments {
-				s.at = comma
-				return s.wrong("nothing follows the comma").hint(jsoncHint)
-			}
-			break
-		}
-		if err := s.member(n, end, open); err != nil {
-			return err
-		}
-		if s.byte() == end {
-			break
-		}
-		if s.byte() != ',' {
-			return s.notMember(end, open, "a comma is missing")
-		}
-	}
+	s.open = append(s.open, jsonOpen{s.at, end, 0, len(s.path)})
 	s.at++
-	s.depth--
 	return nil
 }
 
-// member reads an object's or array's nth member, and on to what follows it.
-func (s *jsonScanner) member(n int, end byte, open int) *Error {
-	mark := len(s.path)
-	if end == ']' {
-		s.path = appendIndex(s.path, n)
-	} else if err := s.name(open); err != nil {
+// members reads what is left of all that is open, and then nothing may follow.
+func (s *jsonScanner) members() *Error {
+	for len(s.open) > 0 {
+		o := &s.open[len(s.open)-1]
+		s.path = s.path[:o.path]
+		if closed, err := s.toMember(o); err != nil {
+			return err
+		} else if closed {
+			continue
+		}
+		if o.end == ']' {
+			s.path = appendIndex(s.path, o.n)
+		} else if err := s.name(o); err != nil {
+			return err
+		}
+		o.n++
+		if s.at == len(s.src) {
+			return s.notMember(o, "")
+		}
+		if err := s.value(); err != nil {
+			return err
+		}
+	}
+	if err := s.space(); err != nil {
 		return err
 	}
-	if s.at == len(s.src) {
-		return s.notMember(end, open, "")
+	if s.at < len(s.src) {
+		return s.wrong("%q after the end of the value", s.next())
 	}
-	if err := s.value(); err != nil {
-		return err
+	return nil
+}
+
+// toMember goes to the next member, or past the bracket that closes o.
+func (s *jsonScanner) toMember(o *jsonOpen) (closed bool, _ *Error) {
+	if err := s.space(); err != nil {
+		return false, err
 	}
-	s.path = s.path[:mark]
-	return s.space()
+	if o.n > 0 && s.byte() != o.end {
+		comma := s.at
+		if s.byte() != ',' {
+			return false, s.notMember(o, "a comma is missing")
+		}
+		if comma >= s.due {
+			if s.due = s.found.seam(seam{comma, s.state()}); s.due < 0 {
+				s.open, s.at = nil, len(s.src)
+				return true, nil
+			}
+		}
+		s.at++
+		if err := s.space(); err != nil {
+			return false, err
+		}
+		if s.byte() == o.end && !s.comments {
+			s.at = comma
+			return false, s.wrong("nothing follows the comma").hint(jsoncHint)
+		}
+	}
+	if s.byte() != o.end {
+		return false, nil
+	}
+	s.at++
+	s.open = s.open[:len(s.open)-1]
+	return true, nil
 }
 
 // name reads a member's name and colon, up to its value.
-func (s *jsonScanner) name(open int) *Error {
+func (s *jsonScanner) name(o *jsonOpen) *Error {
 	if s.byte() != '"' {
-		return s.notMember('}', open, "a name in double quotes is missing")
+		return s.notMember(o, "a name in double quotes is missing")
 	}
 	name, err := s.str()
 	if err != nil {
@@ -207,20 +269,20 @@ func (s *jsonScanner) name(open int) *Error {
 		return err
 	}
 	if s.byte() != ':' {
-		return s.notMember('}', open, "a colon is missing")
+		return s.notMember(o, "a colon is missing")
 	}
 	s.at++
 	return s.space()
 }
 
 // notMember says why there is no more of what was opened.
-func (s *jsonScanner) notMember(end byte, open int, missing string) *Error {
+func (s *jsonScanner) notMember(o *jsonOpen, missing string) *Error {
 	switch c := s.byte(); {
 	case s.at == len(s.src):
-		s.at = open
-		return s.wrong("the %c is never closed", s.src[open])
-	case (c == '}' || c == ']') && c != end:
-		return s.wrong("a %c is missing before the %c", end, c)
+		s.at = o.at
+		return s.wrong("the %c is never closed", o.end-2)
+	case (c == '}' || c == ']') && c != o.end:
+		return s.wrong("a %c is missing before the %c", o.end, c)
 	}
 	return s.wrong("%s", missing)
 }

@@ -2,6 +2,7 @@ package stamp
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"unsafe"
@@ -28,9 +29,10 @@ const severalLines = "a text of several lines"
 type language interface {
 	// scan hands everything that has a key to found, each key in the one
 	// spelling that is compared and that selector reads too, in an order that
-	// the text alone decides. Its error is an *Error of kind ParseError; what
-	// was found until then means nothing.
-	scan(src string, found sink) error
+	// the text alone decides. It begins at a seam that found was told, or at the
+	// zero seam, which is the beginning. Its error is an *Error of kind
+	// ParseError; what was found until then means nothing.
+	scan(src string, from seam, found sink) error
 	// selector reads a key as people write it. Its error is an *Error of kind
 	// BadSelector.
 	selector(key string) (selector, error)
@@ -58,7 +60,29 @@ type sink interface {
 	add(l *literal)
 	// again forgets them all, when the text is read anew from its beginning.
 	again()
+	// seam tells of a seam. The scanner needs to tell none before next; when
+	// that is negative, it ends where it is, without error.
+	seam(s seam) (next int)
 }
+
+// seam is a place between two literals, and not at 0. A scanner tells of one only
+// when
+//
+//   - all that it handed on before, and state, follow from the bytes before the
+//     place and the one byte behind it, and
+//   - all that it hands on behind follows from state and the bytes behind.
+//
+// So two texts that are the same up to a seam have it both, and what follows a
+// seam of the same state in both is found alike as far as the bytes are. What
+// the whole text has to say about each value may be in state, too: a scanner
+// that was given it makes sure of it before the end, or begins again.
+type seam struct {
+	at    int
+	state any // to be compared with ==
+}
+
+// never is behind every place where a seam could be.
+const never = math.MaxInt
 
 // spare hands literals to a sink from one place in memory.
 type spare struct {
@@ -82,6 +106,8 @@ func (all *literals) add(l *literal) {
 
 func (all *literals) again() { *all = nil }
 
+func (*literals) seam(seam) int { return never }
+
 // handTo gives them to another sink.
 func (all literals) handTo(found sink) {
 	for i := range all {
@@ -92,7 +118,7 @@ func (all literals) handTo(found sink) {
 // collect returns what has a key in src, in the order of the file.
 func collect(lang language, src string) ([]literal, error) {
 	var all literals
-	if err := lang.scan(src, &all); err != nil {
+	if err := lang.scan(src, seam{}, &all); err != nil {
 		return nil, err
 	}
 	slices.SortStableFunc(all, byStart)

@@ -22,10 +22,11 @@ func (php) selector(key string) (selector, error) {
 		return nil, refuse(BadSelector, -1, "key %q: %s", key, what).
 			hint(`write $config['svn'], return['assets']['rev'], NAME or App\Build::REV`)
 	}
-	s, err := newPHPScanner("<?php " + key)
+	tokens, err := lexPHP("<?php "+key, true)
 	if err != nil {
 		return bad("it is no PHP")
 	}
+	s := phpScanner{src: "<?php " + key, phpTokens: tokens}
 	if s.len() == 0 {
 		return bad("a name is missing")
 	}
@@ -52,16 +53,23 @@ func (php) selector(key string) (selector, error) {
 	}, nil
 }
 
-func (php) scan(src string, found sink) error {
-	s, err := newPHPScanner(src)
-	if err != nil {
-		return err
+// scan reads some statements at a time. Its seams are behind the ; of one in no
+// brackets, where nothing is left of the scan but the namespace.
+func (php) scan(src string, from seam, found sink) error {
+	l := phpLexer{src: src, at: from.at, codeOnly: true, inCode: from.at > 0}
+	s := phpScanner{src: src, phpTokens: &l.tokens, found: spare{found: found}}
+	s.namespace, _ = from.state.(string)
+	for due := l.at + seamDistance; l.at < len(src); {
+		if err := l.statements(min(due, l.at+seamDistance)); err != nil {
+			return err
+		}
+		s.statements()
+		if l.at >= due && l.inCode {
+			if due = found.seam(seam{l.at, s.namespace}); due < 0 {
+				return nil
+			}
+		}
 	}
-	s.found.found = found
-	for i := 0; i < s.len(); {
-		i = s.step(i)
-	}
-	phpUsed.Put(s.phpTokens)
 	return nil
 }
 
@@ -77,13 +85,12 @@ type phpScanner struct {
 	head      int      // the token that ends the head of a for loop; what precedes it is no statement
 }
 
-func newPHPScanner(src string) (*phpScanner, error) {
-	tokens, err := lexPHP(src, true)
-	if err != nil {
-		return nil, err
+// statements goes over the tokens of whole statements.
+func (s *phpScanner) statements() {
+	s.frames, s.pending, s.head = s.frames[:0], phpFrame{}, 0
+	for i := 1; i < s.len(); {
+		i = s.step(i)
 	}
-	s := &phpScanner{src: src, phpTokens: tokens}
-	return s, tokens.pair()
 }
 
 func (s *phpScanner) text(i int) string { return s.src[s.start(i):s.end(i)] }

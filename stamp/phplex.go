@@ -3,7 +3,6 @@ package stamp
 import (
 	"math"
 	"strings"
-	"sync"
 )
 
 // phpKind is what a token is. Blanks are no tokens.
@@ -25,9 +24,9 @@ const (
 	phpOp // an operator or punctuation; all bytes above it are such of one character
 )
 
-// phpTokens are tokens. There are as many as a fifth of the bytes of a
-// configuration, and touching memory for the first time is most of what a
-// process of some milliseconds does: so they are small.
+// phpTokens are tokens, of some statements. There are as many as a fifth of the
+// bytes of a configuration, and touching memory for the first time is most of
+// what a process of some milliseconds does: so they are few, and small.
 type phpTokens struct {
 	what  []byte   // of each: an operator of one character, phpArrow, or a phpKind
 	spans []uint64 // of each: where it begins and, in the upper half, where it ends
@@ -74,8 +73,7 @@ func (t *phpTokens) end(i int) int {
 	return int(t.spans[i] >> 32)
 }
 
-// partner returns the other one of the bracket i, once pair was called, or -1
-// when it is none.
+// partner returns the other one of the bracket i, or -1 when it is none.
 func (t *phpTokens) partner(i int) int {
 	if phpBracket(t.what[i]) {
 		return int(t.spans[i] >> 32) // which is where others have their end
@@ -84,30 +82,6 @@ func (t *phpTokens) partner(i int) int {
 }
 
 func phpBracket(what byte) bool { return phpClasses[what] == phpBrackets }
-
-// pair finds the partner of each bracket.
-func (t *phpTokens) pair() error {
-	var open []int32
-	for i, what := range t.what {
-		switch what {
-		case '(', '[', '{':
-			open = append(open, int32(i))
-		case ')', ']', '}':
-			last := len(open) - 1
-			if last < 0 || t.what[open[last]] != phpOpening(what) {
-				return refuse(ParseError, t.start(i), "%q closes nothing", what)
-			}
-			other := int(open[last])
-			t.spans[i], t.spans[other] = phpSpan(t.start(i), other), phpSpan(t.start(other), i)
-			open = open[:last]
-		}
-	}
-	if len(open) > 0 {
-		i := int(open[len(open)-1])
-		return refuse(ParseError, t.start(i), "%q is never closed", t.what[i])
-	}
-	return nil
-}
 
 func phpOpening(closing byte) byte {
 	switch closing {
@@ -124,37 +98,79 @@ func phpOpening(closing byte) byte {
 type phpLexer struct {
 	src      string
 	at       int
-	codeOnly bool // leave out comments, <?php and what lies outside of <?php ?>
-	property bool // the last token was -> or ?->, after which a b begins no string and #[ no attribute
-	tokens   *phpTokens
+	codeOnly bool    // leave out comments, <?php and what lies outside of <?php ?>, and pair brackets
+	inCode   bool    // at is inside of <?php ?>
+	quoted   int     // in so many strings, of which it is the code
+	property bool    // the last token was -> or ?->, after which a b begins no string and #[ no attribute
+	paused   bool    // by statements, in code
+	open     []int32 // brackets that are not closed yet
+	enough   int     // where it may pause
+	tokens   phpTokens
 }
-
-// phpUsed are tokens that are not used any more, for the second reading of a
-// file.
-var phpUsed sync.Pool
 
 // lexPHP returns the tokens of src, or only those that are code. Unterminated
 // strings and comments are parse errors.
 func lexPHP(src string, codeOnly bool) (*phpTokens, error) {
-	if len(src) > math.MaxInt32 {
-		return nil, refuse(ParseError, -1, "the file is larger than 2 GB")
-	}
 	l := phpLexer{src: src, codeOnly: codeOnly}
-	if used, ok := phpUsed.Get().(*phpTokens); ok {
-		l.tokens = used
-		used.cut(0)
-	} else {
-		l.tokens = &phpTokens{make([]byte, 0, len(src)/4+16), make([]uint64, 0, len(src)/4+16)}
+	err := l.read(never)
+	return &l.tokens, err
+}
+
+// statements reads the tokens of whole statements, up to the first that ends at
+// the offset or behind, after a ; that stands for what precedes them. It forgets
+// those that it read before.
+func (l *phpLexer) statements(end int) error {
+	l.tokens.cut(0)
+	l.tokens.add(';', l.at, l.at)
+	return l.read(end)
+}
+
+// read reads tokens, up to the first ; in no brackets that is at the offset or
+// behind, or all.
+func (l *phpLexer) read(end int) error {
+	if len(l.src) > math.MaxInt32 {
+		return refuse(ParseError, -1, "the file is larger than 2 GB")
 	}
-	for l.at < len(src) {
-		if err := l.html(); err != nil {
-			return nil, err
+	l.enough = end
+	for l.at < len(l.src) {
+		if !l.inCode {
+			l.inCode = true
+			if err := l.html(); err != nil {
+				return err
+			}
 		}
 		if _, err := l.code(0); err != nil {
-			return nil, err
+			return err
 		}
+		if l.paused {
+			l.paused = false
+			return nil
+		}
+		l.inCode = false
 	}
-	return l.tokens, nil
+	if n := len(l.open); n > 0 {
+		i := int(l.open[n-1])
+		return refuse(ParseError, l.tokens.start(i), "%q is never closed", l.tokens.what[i])
+	}
+	return nil
+}
+
+// bracket finds the partner of the bracket that is the last token.
+func (l *phpLexer) bracket() error {
+	t, last := &l.tokens, len(l.open)-1
+	i := t.len() - 1
+	what := t.what[i]
+	if what == '(' || what == '[' || what == '{' {
+		l.open = append(l.open, int32(i))
+		return nil
+	}
+	if last < 0 || t.what[l.open[last]] != phpOpening(what) {
+		return refuse(ParseError, t.start(i), "%q closes nothing", what)
+	}
+	other := int(l.open[last])
+	t.spans[i], t.spans[other] = phpSpan(t.start(i), other), phpSpan(t.start(other), i)
+	l.open = l.open[:last]
+	return nil
 }
 
 func (l *phpLexer) emit(kind phpKind, end int) {
@@ -165,7 +181,7 @@ func (l *phpLexer) emit(kind phpKind, end int) {
 	l.at = end
 }
 
-func (l *phpLexer) emitOp(length int) {
+func (l *phpLexer) emitOp(length int) error {
 	end := l.at + length
 	op := max(l.src[l.at], byte(phpOp)) // a control character is none that matters
 	l.property = false
@@ -179,6 +195,10 @@ func (l *phpLexer) emitOp(length int) {
 	}
 	l.tokens.add(op, l.at, end)
 	l.at = end
+	if phpBracket(op) && l.codeOnly && l.quoted == 0 {
+		return l.bracket()
+	}
+	return nil
 }
 
 func (l *phpLexer) has(text string) bool { return strings.HasPrefix(l.src[l.at:], text) }
@@ -284,6 +304,12 @@ func (l *phpLexer) code(closer byte) (closed bool, err error) {
 			case c == closer && depth == 0 && closer != 0:
 				l.at++
 				return true, nil
+			case c == ';':
+				l.emit(phpKind(c), l.at+1)
+				if l.at >= l.enough && len(l.open) == 0 && closer == 0 {
+					l.paused = true
+					return false, nil
+				}
 			default:
 				switch c {
 				case '{':
@@ -354,8 +380,7 @@ func (l *phpLexer) punctuation(c byte) error {
 	case '\\':
 		return l.word(c)
 	}
-	l.emitOp(phpOpLen(l.src[l.at:]))
-	return nil
+	return l.emitOp(phpOpLen(l.src[l.at:]))
 }
 
 // phpOpLen returns the length of the operator that s begins with. Those of more
@@ -441,8 +466,7 @@ func (l *phpLexer) word(c byte) error {
 	}
 	n := phpNameLen(l.src[l.at:])
 	if n == 0 { // a backslash before no name
-		l.emitOp(1)
-		return nil
+		return l.emitOp(1)
 	}
 	name := l.src[l.at : l.at+n]
 	l.emit(phpName, l.at+n)
@@ -509,7 +533,9 @@ func (l *phpLexer) halt() error {
 		if l.at == len(l.src) || l.src[l.at] != op {
 			return refuse(ParseError, l.at, "__halt_compiler without ();")
 		}
-		l.emitOp(1)
+		if err := l.emitOp(1); err != nil {
+			return err
+		}
 	}
 	if l.at < len(l.src) {
 		l.emit(phpData, len(l.src))
@@ -579,7 +605,9 @@ func (l *phpLexer) interpolation() (bool, error) {
 		return n > 0, nil
 	}
 	start := l.at
+	l.quoted++
 	closed, err := l.code('}')
+	l.quoted--
 	if err == nil && !closed {
 		err = refuse(ParseError, start, "the interpolation is never closed")
 	}

@@ -42,7 +42,7 @@ func wholeText(text string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 }
 
-func (wholeFile) scan(src string, found sink) error {
+func (wholeFile) scan(src string, _ seam, found sink) error {
 	if strings.HasPrefix(src, "\xff\xfe") || strings.HasPrefix(src, "\xfe\xff") {
 		return refuse(ParseError, 0, "the file is in UTF-16, and would no longer be")
 	}
@@ -63,7 +63,7 @@ type match struct{ re *regexp.Regexp }
 
 func (match) selector(string) (selector, error) { return nil, nil }
 
-func (m match) scan(src string, found sink) error {
+func (m match) scan(src string, _ seam, found sink) error {
 	skipped := bomLen(src)
 	text := src[skipped:]
 	var returns []int // where in the text a CR was taken out
@@ -108,7 +108,7 @@ type placeholder string
 
 func (placeholder) selector(string) (selector, error) { return nil, nil }
 
-func (p placeholder) scan(src string, found sink) error {
+func (p placeholder) scan(src string, _ seam, found sink) error {
 	for at := 0; ; {
 		i := strings.Index(src[at:], string(p))
 		if i < 0 {

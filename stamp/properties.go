@@ -23,9 +23,15 @@ func (properties) selector(key string) (selector, error) {
 	return func(k string) bool { return k == key }, nil
 }
 
-func (properties) scan(src string, found sink) error {
-	at := bomLen(src)
-	for {
+// scan has a seam at each line's end.
+func (properties) scan(src string, from seam, found sink) error {
+	at := max(from.at, bomLen(src))
+	for due := at + 1; ; {
+		if at >= due && at < len(src) {
+			if due = found.seam(seam{at: at}); due < 0 {
+				return nil
+			}
+		}
 		if at = propertyBlanks(src, at); at == len(src) {
 			return nil
 		}

@@ -36,7 +36,7 @@ func (python) selector(key string) (selector, error) {
 	return func(k string) bool { return k == want }, nil
 }
 
-func (python) scan(src string, found sink) error {
+func (python) scan(src string, _ seam, found sink) error {
 	l, err := newPyLexer(src)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package stamp
 import (
 	"fmt"
 	"hash/maphash"
+	"math/bits"
 	"slices"
 	"strings"
 )
@@ -15,9 +16,32 @@ type reading struct {
 	requests []request
 	wanted   []selector // by request
 	named    []named    // in the order of the scan
-	marks    marks
-	count    int
+	seams    []stage    // the first is the beginning
+	tally    tally      // of all
 }
+
+// tally is what is kept of literals: how many they are, and a sum of their
+// marks, in their order.
+type tally struct {
+	count int
+	sum   uint64
+}
+
+func (t *tally) add(mark uint64) { *t = tally{t.count + 1, t.sum*sumFactor + mark} }
+
+const sumFactor = 0x9e3779b97f4a7c15 // odd, so that no mark is ever shifted out
+
+// stage is a seam and what a scan has handed on before it.
+type stage struct {
+	seam
+	tally
+	named int
+}
+
+// seamDistance is about how many bytes are between two seams: so few that reading
+// them once more costs little, and so many that seams cost nothing. It is a
+// variable for tests, which want all that there are.
+var seamDistance = 8 << 10
 
 // named is a literal that a request names.
 type named struct {
@@ -32,7 +56,7 @@ func newReading(src []byte, requests []request) (*reading, error) {
 		return nil, err
 	}
 	lang, text := requests[0].lang, view(src)
-	r := &reading{src: src, text: text, requests: requests}
+	r := &reading{src: src, text: text, requests: requests, seams: make([]stage, 1, 8+len(src)/seamDistance)}
 	for _, q := range requests {
 		wanted := q.named
 		if c, ok := lang.(conditional); ok {
@@ -44,7 +68,7 @@ func newReading(src []byte, requests []request) (*reading, error) {
 		}
 		r.wanted = append(r.wanted, wanted)
 	}
-	return r, lang.scan(text, r)
+	return r, lang.scan(text, seam{}, r)
 }
 
 func (r *reading) add(l *literal) {
@@ -52,15 +76,19 @@ func (r *reading) add(l *literal) {
 		if wanted(l.key) {
 			kept := *l
 			kept.key = strings.Clone(l.key)
-			r.named = append(r.named, named{kept, r.count, i})
+			r.named = append(r.named, named{kept, r.tally.count, i})
 			break
 		}
 	}
-	r.marks.keep(r.marks.mark(r.text, l))
-	r.count++
+	r.tally.add(l.mark(r.text))
 }
 
-func (r *reading) again() { r.named, r.marks, r.count = nil, marks{}, 0 }
+func (r *reading) again() { r.named, r.seams, r.tally = nil, r.seams[:1], tally{} }
+
+func (r *reading) seam(s seam) (next int) {
+	r.seams = append(r.seams, stage{s, r.tally, len(r.named)})
+	return s.at + seamDistance
+}
 
 // find returns which of named the nth request names, in the order of the file.
 // Its error is an *Error.
@@ -113,36 +141,35 @@ func (q request) notFound(src []byte) *Error {
 	return e
 }
 
-// marks stand for literals: two are equal when, but for odds that nobody meets,
-// their keys, types and values are, and the bytes that these are written in.
-type marks struct {
-	chunks [][]uint64 // by literal, in the order of the scan; each of marksChunk
-	buf    []byte
+// mark stands for the literal in src: two are equal when, but for odds that
+// nobody meets, their keys, types and values are, and the bytes that these are
+// written in.
+func (l *literal) mark(src string) uint64 {
+	m := mix(markSeed, l.key)
+	m = mix(m, l.kind)
+	m = mix(m, l.refused)
+	m = mix(m, l.text)
+	return mix(m, src[l.start:l.end])
 }
 
-const marksChunk = 4096
+var markSeed = maphash.Comparable(maphash.MakeSeed(), 0)
 
-func (m *marks) keep(mark uint64) {
-	last := len(m.chunks) - 1
-	if last < 0 || len(m.chunks[last]) == marksChunk {
-		m.chunks = append(m.chunks, make([]uint64, 0, marksChunk))
-		last++
+// mix makes one mark of a mark and a text. There are so many short texts that
+// calling maphash for each took as long as finding them.
+func mix(mark uint64, s string) uint64 {
+	mark ^= uint64(len(s))
+	for ; len(s) >= 8; s = s[8:] {
+		mark = fold(mark ^ (uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56))
 	}
-	m.chunks[last] = append(m.chunks[last], mark)
+	rest := uint64(0)
+	for i := range len(s) {
+		rest = rest<<8 | uint64(s[i])
+	}
+	return fold(mark ^ rest)
 }
 
-// nth is the mark that was kept as the nth.
-func (m *marks) nth(n int) uint64 { return m.chunks[n/marksChunk][n%marksChunk] }
-
-var markSeed = maphash.MakeSeed()
-
-// mark is that of a literal in src.
-func (m *marks) mark(src string, l *literal) uint64 {
-	b := append(m.buf[:0], l.key...)
-	b = append(append(b, 0), l.kind...)
-	b = append(append(b, 0), l.refused...)
-	b = append(append(b, 0), l.text...)
-	b = append(append(b, 0), src[l.start:l.end]...)
-	m.buf = b
-	return maphash.Bytes(markSeed, b)
+func fold(m uint64) uint64 {
+	high, low := bits.Mul64(m, sumFactor)
+	return high ^ low
 }

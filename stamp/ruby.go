@@ -64,7 +64,7 @@ func (s *rbScanner) selected() (key string, ok bool) {
 	return key, next == len(s.tokens)
 }
 
-func (ruby) scan(src string, found sink) error {
+func (ruby) scan(src string, _ seam, found sink) error {
 	l, err := lexRuby(src)
 	if err != nil {
 		return err

@@ -13,7 +13,7 @@ type tomlLang struct{}
 
 func (tomlLang) selector(key string) (selector, error) { return pathSelector(key) }
 
-func (tomlLang) scan(src string, found sink) error {
+func (tomlLang) scan(src string, _ seam, found sink) error {
 	if !utf8.ValidString(src) {
 		return refuse(ParseError, invalidUTF8([]byte(src)), "the file is not UTF-8, as TOML must be")
 	}

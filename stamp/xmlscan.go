@@ -58,7 +58,7 @@ type xmlSibling struct {
 	name   string
 }
 
-func (xmlLang) scan(src string, found sink) error {
+func (xmlLang) scan(src string, _ seam, found sink) error {
 	s := xmlScanner{src: src, siblings: map[xmlSibling]int{}}
 	most := strings.Count(src, "<") - strings.Count(src, "</")
 	s.elements = make([]xmlElement, 0, most)

@@ -35,8 +35,10 @@ func yamlKey(doc int, p path) string {
 	return fmt.Sprintf("doc[%d]:%s", doc, p)
 }
 
-func (yamlLang) scan(src string, found sink) error {
-	if yamlScan(src, found) {
+// scan has seams at the entries of a document that is a block mapping, unless
+// there are anchors before.
+func (yamlLang) scan(src string, from seam, found sink) error {
+	if yamlScan(src, from, found) {
 		return nil
 	}
 	found.again()

@@ -13,16 +13,30 @@ import (
 // Like yaml.v3, and libyaml before it, it takes the column of a collection's
 // first entry for the collection's indentation. Rules are named by section of
 // the YAML 1.2.2 specification.
-func yamlScan(src string, found sink) (ok bool) {
-	s := yamlScanner{src: src, found: spare{found: found}}
-	return yamlTidy(src) && s.documents()
+func yamlScan(src string, from seam, found sink) (ok bool) {
+	s := yamlScanner{src: src, found: spare{found: found}, due: 1}
+	s.at = max(from.at, bomLen(src))
+	s.tidied = s.at
+	if from.at > 0 {
+		ok = s.resume(from.state.(int))
+	} else {
+		ok = s.token(s.at)
+	}
+	return ok && s.documents() && s.tidy(len(src))
 }
 
-// yamlTidy reports whether src is of characters that are no line breaks to one
-// reader and none to another, and allowed (5.1). A directive it leaves to
-// yaml.v3, even in a text.
+// tidy reports whether what was read up to a line's beginning is tidy.
+func (s *yamlScanner) tidy(line int) bool {
+	from := s.tidied
+	s.tidied = line
+	return yamlTidy(s.src[from:line])
+}
+
+// yamlTidy reports whether src, which are lines, is of characters that are no
+// line breaks to one reader and none to another, and allowed (5.1). A directive
+// it leaves to yaml.v3, even in a text.
 func yamlTidy(src string) bool {
-	for i := bomLen(src); i < len(src); i++ {
+	for i := 0; i < len(src); i++ {
 		c := src[i]
 		switch {
 		case c >= ' ' && c < 0x7f || c == '\n' || c == '\t':
@@ -54,7 +68,10 @@ type yamlScanner struct {
 	comment bool // a comment was passed
 
 	found   spare
-	doc     string // the prefix of the document's keys
+	due     int    // where a seam is wanted; none is at 0, which is the beginning
+	tidied  int    // what is before is tidy
+	nth     int    // of the documents, the one that is read
+	doc     string // the prefix of its keys
 	keys    []byte // what is read has a key that these begin with
 	anchors map[string]bool
 	depth   int
@@ -147,12 +164,8 @@ func (s *yamlScanner) blank(at int) bool {
 
 // documents reads all. The first document may go without "---" before it.
 func (s *yamlScanner) documents() bool {
-	if !s.token(bomLen(s.src)) {
-		return false
-	}
-	for doc := 0; s.at < len(s.src); doc++ {
-		s.doc = yamlKey(doc, "")
-		s.keys = append(s.keys[:0], s.doc...)
+	for ; s.at < len(s.src); s.nth++ {
+		s.document(s.nth)
 		marked := s.column < 0
 		if marked {
 			if s.src[s.at] != '-' {
@@ -164,14 +177,57 @@ func (s *yamlScanner) documents() bool {
 		}
 		if marked && s.column < 0 {
 			s.empty(s.doc, s.at, false)
-		} else if !s.node(s.doc, s.at, -1) || s.column >= 0 {
+		} else if !s.node(s.doc, s.at, -1) {
 			return false
 		}
-		for s.at < len(s.src) && s.src[s.at] == '.' {
-			if s.at += 3; !s.next() || s.column >= 0 {
-				return false
-			}
+		if !s.ended() {
+			return false
 		}
+	}
+	return true
+}
+
+// document begins the nth document.
+func (s *yamlScanner) document(n int) {
+	s.nth, s.doc = n, yamlKey(n, "")
+	s.keys = append(s.keys[:0], s.doc...)
+}
+
+// ended goes on from the end of a document.
+func (s *yamlScanner) ended() bool {
+	if s.column >= 0 {
+		return false
+	}
+	for s.at < len(s.src) && s.src[s.at] == '.' {
+		if s.at += 3; !s.next() || s.column >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// resume reads the rest of the document that a seam is in.
+func (s *yamlScanner) resume(nth int) bool {
+	s.document(nth)
+	if !s.token(s.at) || !s.entries(s.doc) || !s.ended() {
+		return false
+	}
+	s.nth++
+	return true
+}
+
+// seam tells of one at the entry that begins the line at s.at, whose first byte
+// is then known to begin no marker.
+func (s *yamlScanner) seam() bool {
+	if c := s.src[s.at]; c == '-' || c == '.' || s.anchors != nil {
+		return true
+	}
+	if !s.tidy(s.at) {
+		return false
+	}
+	s.due = s.found.found.seam(seam{s.at, s.nth})
+	if s.due < 0 {
+		s.at, s.column, s.tidied = len(s.src), -1, len(s.src)
 	}
 	return true
 }
@@ -199,11 +255,22 @@ const yamlDepth = 100
 // mapping reads a block mapping from its first key on (8.2.2).
 func (s *yamlScanner) mapping(key string, start int) bool {
 	s.add(key, start, "a mapping")
+	return s.entries(key)
+}
+
+// entries reads those of a mapping.
+func (s *yamlScanner) entries(key string) bool {
 	if s.depth++; s.depth > yamlDepth {
 		return false
 	}
 	column := s.column
 	for s.column == column {
+		if column == 0 && s.depth == 1 && s.at >= s.due && !s.seam() {
+			return false
+		}
+		if s.column < 0 {
+			break
+		}
 		name, end := s.name()
 		if end < 0 {
 			return false

@@ -35,7 +35,7 @@ func agree(t *testing.T, name string, src []byte) bool {
 // scannedYAML returns what our own scanner finds.
 func scannedYAML(src string) ([]literal, bool) {
 	var all literals
-	ok := yamlScan(src, &all)
+	ok := yamlScan(src, seam{}, &all)
 	return all, ok
 }
 
