@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"revstamp/stamp/atomicfile"
 )
 
 // Find returns the values that the target names, in the order of the file: one,
@@ -174,7 +176,7 @@ func (b *edit) spliced() []byte {
 	for _, s := range b.splices {
 		size += len(s.text) - (s.end - s.start)
 	}
-	out, end := make([]byte, 0, size), 0
+	out, end := atomicfile.Buffer(size), 0
 	for _, s := range b.splices {
 		out = append(append(out, b.src[end:s.start]...), s.text...)
 		end = s.end

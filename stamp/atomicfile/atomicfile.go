@@ -142,7 +142,7 @@ func (o *Options) maxSize() int64 {
 
 func (o *Options) memory(size int64) []byte {
 	if o.Memory == nil {
-		return make([]byte, size)
+		return Buffer(int(size))[:size]
 	}
 	return o.Memory(size)[:size]
 }
