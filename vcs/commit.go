@@ -51,10 +51,10 @@ func commitAll(ctx context.Context, dir, message, author string, when time.Time)
 	if err != nil {
 		return id, err
 	}
-	if tree == s.tree() || s.commit == nil && len(a.index.Entries) == 0 {
+	if tree == s.tree() || s.commit == nil && len(a.tracked) == 0 {
 		return id, errors.New("nothing has changed")
 	}
-	slices.SortFunc(a.index.Entries, func(x, y gitdir.IndexEntry) int { return strings.Compare(x.Path, y.Path) })
+	slices.SortFunc(a.tracked, func(x, y gitdir.IndexEntry) int { return strings.Compare(x.Path, y.Path) })
 	text := fmt.Sprintf("tree %s\n", tree)
 	if s.commit != nil {
 		text += fmt.Sprintf("parent %s\n", s.commit.ID)
@@ -80,7 +80,7 @@ func commitAll(ctx context.Context, dir, message, author string, when time.Time)
 	if err := s.SetRef(branch, id, s.head.ID, who, "commit: "+subject); err != nil {
 		return id, err
 	}
-	return id, s.SetIndex(a.index.Encode(cacheTree))
+	return id, s.SetIndex(gitdir.EncodeIndex(slices.Values(a.tracked), len(a.tracked), cacheTree))
 }
 
 // adder stores the files of a directory.
@@ -88,7 +88,7 @@ type adder struct {
 	s       *gitState
 	dir     string
 	ignored gitignore.Matcher
-	index   gitdir.Index
+	tracked []gitdir.IndexEntry
 }
 
 // tree stores what is in a directory, whose path is empty or ends in a slash,
@@ -153,6 +153,6 @@ func (a *adder) file(path string) (gitdir.Entry, error) {
 	if e.ID, err = a.s.objects.Put(gitdir.KindBlob, content); err != nil {
 		return e, err
 	}
-	a.index.Entries = append(a.index.Entries, gitdir.IndexEntry{Path: path, Entry: e, Stat: gitdir.StatOf(&st)})
+	a.tracked = append(a.tracked, gitdir.IndexEntry{Path: path, Tracked: gitdir.Tracked{Entry: e, Stat: gitdir.StatOf(&st)}})
 	return e, nil
 }

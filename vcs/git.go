@@ -98,6 +98,7 @@ type gitState struct {
 	commit  *gitdir.Commit // of head; nil before the first commit
 	objects *gitdir.Objects
 	cut     map[gitdir.ID]bool // where a shallow clone ends
+	indexes []*gitdir.Index    // to close
 }
 
 func (g *gitCopy) look(ctx context.Context) (_ *gitState, err error) {
@@ -135,7 +136,21 @@ func (g *gitCopy) look(ctx context.Context) (_ *gitState, err error) {
 	return s, s.explain(err)
 }
 
-func (s *gitState) close() { s.objects.Close() } // only read
+func (s *gitState) close() { // only read
+	s.objects.Close()
+	for _, x := range s.indexes {
+		x.Close()
+	}
+}
+
+// index opens the index as it is now, until s is closed.
+func (s *gitState) index() (*gitdir.Index, error) {
+	x, err := s.Index()
+	if err == nil {
+		s.indexes = append(s.indexes, x)
+	}
+	return x, err
+}
 
 // tree is the one that HEAD has.
 func (s *gitState) tree() gitdir.ID {

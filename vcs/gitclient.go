@@ -231,15 +231,15 @@ func (g *gitClient) checkout(ctx context.Context, s *gitState, tree gitdir.ID, p
 }
 
 func (g *gitClient) checkoutTo(ctx context.Context, s *gitState, tree gitdir.ID, paths []string, dir string) error {
-	var index gitdir.Index
+	var entries []gitdir.IndexEntry
 	err := s.objects.Files(tree, func(path string, e gitdir.Entry) {
-		index.Entries = append(index.Entries, gitdir.IndexEntry{Path: path, Entry: e})
+		entries = append(entries, gitdir.IndexEntry{Path: path, Tracked: gitdir.Tracked{Entry: e}})
 	})
 	if err != nil {
 		return err
 	}
 	file := filepath.Join(dir, "index")
-	if err := os.WriteFile(file, index.Encode(nil), 0o600); err != nil {
+	if err := os.WriteFile(file, gitdir.EncodeIndex(slices.Values(entries), len(entries), nil), 0o600); err != nil {
 		return err
 	}
 	out := filepath.Join(dir, "files")

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -95,11 +94,17 @@ func readRegular(file string) ([]byte, error) {
 type diskTree struct {
 	root string
 	open []openDir // root, then ever deeper
+	name []byte    // of the last file, with a NUL at its end
+	info unix.Stat_t
 }
 
 type openDir struct {
 	path string // below root, with a slash at the end; "" for root
 	fd   int
+}
+
+func (d *openDir) leadsTo(path []byte) bool {
+	return len(path) >= len(d.path) && string(path[:len(d.path)]) == d.path
 }
 
 func (t *diskTree) close() {
@@ -112,25 +117,32 @@ func (t *diskTree) close() {
 // lstat never fails: what cannot be looked at is not there, which makes it a
 // foreign change of a tracked file.
 func (t *diskTree) lstat(path string) diskFile {
-	d := diskFile{root: t.root, path: path}
-	slash := strings.LastIndexByte(path, '/') + 1
+	there := t.stat([]byte(path))
+	return diskFile{root: t.root, path: path, there: there, info: t.info}
+}
+
+// stat does so for a path that is used no longer, and puts what it sees in
+// t.info: nothing is allocated.
+func (t *diskTree) stat(path []byte) (there bool) {
+	t.info = unix.Stat_t{}
+	slash := bytes.LastIndexByte(path, '/') + 1
 	fd, ok := t.dir(path[:slash])
 	if !ok {
-		return d
+		return false
 	}
+	t.name = append(append(t.name[:0], path[slash:]...), 0)
 	for {
-		err := unix.Fstatat(fd, path[slash:], &d.info, unix.AT_SYMLINK_NOFOLLOW)
+		err := fstatat(fd, t.name, &t.info)
 		if err != unix.EINTR {
-			d.there = err == nil
-			return d
+			return err == nil
 		}
 	}
 }
 
 // dir opens a directory, given with its final slash, by way of those that are
 // open.
-func (t *diskTree) dir(path string) (fd int, ok bool) {
-	for i := len(t.open) - 1; i > 0 && !strings.HasPrefix(path, t.open[i].path); i-- {
+func (t *diskTree) dir(path []byte) (fd int, ok bool) {
+	for i := len(t.open) - 1; i > 0 && !t.open[i].leadsTo(path); i-- {
 		unix.Close(t.open[i].fd)
 		t.open = t.open[:i]
 	}
@@ -140,11 +152,11 @@ func (t *diskTree) dir(path string) (fd int, ok bool) {
 	for {
 		last := t.open[len(t.open)-1]
 		rest := path[len(last.path):]
-		if rest == "" {
+		if len(rest) == 0 {
 			return last.fd, true
 		}
-		name, _, _ := strings.Cut(rest, "/")
-		if !t.enter(last.fd, name, last.path+name+"/") {
+		name, _, _ := bytes.Cut(rest, []byte("/"))
+		if !t.enter(last.fd, string(name), last.path+string(name)+"/") {
 			return -1, false
 		}
 	}

@@ -107,9 +107,12 @@ func (g *gitCopy) ContentIDs(ctx context.Context) (map[string]string, error) {
 		}
 	}
 	// An index that cannot be read is not needed.
-	if index, err := s.Index(); err == nil && index.Tree == s.commit.Tree {
-		for i := range index.Entries {
-			add(index.Entries[i].Path, index.Entries[i].Entry)
+	if index, err := s.index(); err == nil && index.Tree == s.commit.Tree {
+		for e, err := range index.All() {
+			if err != nil {
+				return nil, err
+			}
+			add(e.Path, e.Entry)
 		}
 		return ids, nil
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"revstamp/vcs/internal/gitdir"
@@ -80,8 +79,12 @@ func (g *gitCopy) judgeScan(ctx context.Context, s *gitState, found *scan, err e
 		if err != nil {
 			return nil, err
 		}
+		tracked, err := l.index.ByPath()
+		if err != nil {
+			return nil, err
+		}
 		for _, c := range asked.foreign {
-			if i, ok := find(l.index, c.path); ok && l.index.Entries[i].Mode == gitdir.ModeGitlink {
+			if tracked[c.path].Mode == gitdir.ModeGitlink {
 				l.foreign = append(l.foreign, c)
 			}
 		}
@@ -100,12 +103,6 @@ func (g *gitCopy) ask(ctx context.Context, feature string) (*gitLocal, error) {
 		l.foreign = append(l.foreign, localChange{path: name, note: "modified"})
 	}
 	return l, nil
-}
-
-func find(x *gitdir.Index, path string) (int, bool) {
-	return slices.BinarySearchFunc(x.Entries, path, func(e gitdir.IndexEntry, p string) int {
-		return strings.Compare(e.Path, p)
-	})
 }
 
 // judge reads the suspects and keeps the foreign changes.

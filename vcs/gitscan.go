@@ -1,11 +1,13 @@
 package vcs
 
 import (
+	"errors"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"revstamp/vcs/internal/gitdir"
 )
@@ -28,14 +30,11 @@ type scan struct {
 	submodules bool // one is checked out, which is git's to look at
 }
 
-// leastPart is how many files are worth a goroutine of their own.
-const leastPart = 500
-
 // scan looks at every tracked file, or at those of c.only, at what is staged, and
 // at what the index does not know for sure. It waits for little but system calls,
 // so the processors share it, as git's do.
 func (g *gitCopy) scan(s *gitState, c *comparison) (*scan, error) {
-	index, err := s.Index()
+	index, err := s.index()
 	if err != nil {
 		return nil, err
 	}
@@ -47,22 +46,27 @@ func (g *gitCopy) scanIndex(s *gitState, index *gitdir.Index, c *comparison) (*s
 	if err != nil {
 		return nil, err
 	}
-	entries := index.Entries
-	size := max(leastPart, (len(entries)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
-	var parts []*scan
+	whole := &scan{index: index}
+	var next atomic.Int32 // block
+	var merge sync.Mutex
 	var all sync.WaitGroup
-	for part := range slices.Chunk(entries, size) {
-		found := new(scan)
-		parts = append(parts, found)
-		all.Go(func() { g.scanPart(s, found, index, part, changed, c) })
+	for range min(runtime.GOMAXPROCS(0), index.Blocks()) {
+		all.Go(func() {
+			found := &scan{index: index}
+			failed := g.scanBlocks(s, found, &next, changed, c)
+			merge.Lock()
+			defer merge.Unlock()
+			err = errors.Join(err, failed)
+			whole.suspects = append(whole.suspects, found.suspects...)
+			whole.conflicts = append(whole.conflicts, found.conflicts...)
+			whole.submodules = whole.submodules || found.submodules
+		})
 	}
 	all.Wait()
-	whole := &scan{index: index}
-	for _, p := range parts {
-		whole.suspects = append(whole.suspects, p.suspects...)
-		whole.conflicts = append(whole.conflicts, p.conflicts...)
-		whole.submodules = whole.submodules || p.submodules
+	if err != nil {
+		return nil, err
 	}
+	slices.Sort(whole.conflicts)
 	whole.conflicts = slices.Compact(whole.conflicts)
 	dirs := diskTree{root: g.dir}
 	defer dirs.close()
@@ -85,7 +89,7 @@ func (g *gitCopy) scanAhead(s *gitState) func() (*scan, error) {
 	var err error
 	var all sync.WaitGroup
 	all.Go(func() {
-		if index, err = s.Index(); err == nil && index.Tree == s.tree() {
+		if index, err = s.index(); err == nil && index.Tree == s.tree() {
 			found, err = g.scanIndex(s, index, &comparison{})
 		}
 	})
@@ -98,44 +102,57 @@ func (g *gitCopy) scanAhead(s *gitState) func() (*scan, error) {
 	}
 }
 
-func (g *gitCopy) scanPart(s *gitState, found *scan, index *gitdir.Index, entries []gitdir.IndexEntry,
-	changed map[string]gitdir.Entry, c *comparison) {
+// scanBlocks adds to found what it finds in one block of its index after
+// another, as long as next has any.
+func (g *gitCopy) scanBlocks(s *gitState, found *scan, next *atomic.Int32, changed map[string]gitdir.Entry, c *comparison) error {
+	index := found.index
 	dirs := diskTree{root: g.dir}
 	defer dirs.close()
 	sparse := s.sparse()
 	trustCtime := s.config.Bool("core.trustctime", true)
-	for i := range entries {
-		e := &entries[i]
+	look := func(path []byte, e *gitdir.Tracked) {
 		if e.Stage > 0 {
-			found.conflicts = append(found.conflicts, e.Path)
-			continue
+			found.conflicts = append(found.conflicts, string(path))
+			return
 		}
-		head, staged := changed[e.Path]
+		head, staged := changed[string(path)]
 		if !staged {
 			head, staged = e.Entry, e.IntentToAdd
 		}
-		if c.only != nil && !c.only[e.Path] && !staged && !e.Stat.Racy(index.Written) {
-			continue
+		if c.only != nil && !c.only[string(path)] && !staged && !e.Stat.Racy(index.Written) {
+			return
 		}
 		if e.Mode == gitdir.ModeGitlink && !staged {
-			found.submodules = found.submodules || marked(filepath.Join(g.dir, e.Path), ".git")
-			continue
+			found.submodules = found.submodules || marked(filepath.Join(g.dir, string(path)), ".git")
+			return
 		}
-		d := dirs.lstat(e.Path)
+		there := dirs.stat(path)
+		d := diskFile{there: there, info: dirs.info}
 		stat := d.stat()
 		if !trustCtime {
 			stat.CtimeSec, stat.CtimeNsec = e.Stat.CtimeSec, e.Stat.CtimeNsec
 		}
 		if !staged {
-			_, judged := c.others[e.Path]
+			_, judged := c.others[string(path)]
 			// Of a sparse checkout git looks at the files that are there after all.
 			skipped := e.SkipWorktree && !(sparse && d.there)
 			trusted := (e.AssumeValid || skipped) && !judged
 			if trusted || e.Stat.Same(stat) && s.sameMode(e.Mode, d.mode()) && !e.Stat.Racy(index.Written) {
-				continue
+				return
 			}
 		}
-		found.suspects = append(found.suspects, suspect{e.Path, head, e.Entry, d, stat, staged})
+		d.root, d.path = g.dir, string(path)
+		found.suspects = append(found.suspects, suspect{d.path, head, e.Entry, d, stat, staged})
+	}
+	var b gitdir.IndexBuffer
+	for {
+		block := int(next.Add(1)) - 1
+		if block >= index.Blocks() {
+			return nil
+		}
+		if err := index.Visit(block, &b, look); err != nil {
+			return err
+		}
 	}
 }
 
@@ -146,7 +163,7 @@ func (s *gitState) staged(index *gitdir.Index) (changed, gone map[string]gitdir.
 	if index.Tree == s.tree() && !index.Tree.IsZero() {
 		return nil, nil, nil
 	}
-	gone = make(map[string]gitdir.Entry, len(index.Entries))
+	gone = make(map[string]gitdir.Entry, index.Len())
 	if s.commit != nil {
 		err := s.objects.Files(s.tree(), func(path string, e gitdir.Entry) { gone[path] = e })
 		if err != nil {
@@ -154,7 +171,10 @@ func (s *gitState) staged(index *gitdir.Index) (changed, gone map[string]gitdir.
 		}
 	}
 	changed = make(map[string]gitdir.Entry)
-	for _, e := range index.Entries {
+	for e, err := range index.All() {
+		if err != nil {
+			return nil, nil, err
+		}
 		head := gone[e.Path]
 		delete(gone, e.Path)
 		if head != e.Entry {

@@ -209,58 +209,59 @@ func (j *gitUpdate) settle(ctx context.Context) error {
 // newer index would make it look proven.
 func (j *gitUpdate) writeIndex(context.Context) error {
 	old := j.local.index
-	x := &gitdir.Index{Entries: make([]gitdir.IndexEntry, 0, len(old.Entries))}
-	err := j.targetFiles(func(path string, e gitdir.Entry, was *gitdir.IndexEntry) {
-		entry := gitdir.IndexEntry{Path: path, Entry: e}
-		if was != nil {
-			entry.AssumeValid, entry.SkipWorktree = was.AssumeValid, was.SkipWorktree
-			if was.Entry == e && !was.Stat.Racy(old.Written) {
-				entry.Stat = was.Stat
-			}
-		}
-		if stat, ok := j.local.fresh[path]; ok {
-			entry.Stat = stat
-		}
-		if stat, ok := j.stats[path]; ok {
-			entry.Stat = stat
-		}
-		x.Entries = append(x.Entries, entry)
-	})
-	if err != nil {
-		return err
-	}
 	cacheTree, err := j.s.objects.CacheTree(j.commit.Tree, old)
 	if err != nil {
 		return err
 	}
-	return j.s.SetIndex(x.Encode(cacheTree))
+	var failed error
+	entries := func(yield func(gitdir.IndexEntry) bool) {
+		failed = j.targetFiles(func(path string, e gitdir.Entry, was gitdir.IndexEntry) {
+			entry := gitdir.IndexEntry{Path: path}
+			entry.Entry, entry.AssumeValid, entry.SkipWorktree = e, was.AssumeValid, was.SkipWorktree
+			if was.Entry == e && !was.Stat.Racy(old.Written) {
+				entry.Stat = was.Stat
+			}
+			if stat, ok := j.local.fresh[path]; ok {
+				entry.Stat = stat
+			}
+			if stat, ok := j.stats[path]; ok {
+				entry.Stat = stat
+			}
+			yield(entry)
+		})
+	}
+	data := gitdir.EncodeIndex(entries, old.Len(), cacheTree)
+	if failed != nil {
+		return failed
+	}
+	return j.s.SetIndex(data)
 }
 
 // targetFiles visits the files of the target's tree, in order, each with what
-// the index had of it, or nil. Where the index is that of HEAD's tree, nothing
+// the index had of it, or the zero entry. Where the index is that of HEAD's tree, nothing
 // but the touched files differs, and no tree is read.
-func (j *gitUpdate) targetFiles(visit func(path string, e gitdir.Entry, was *gitdir.IndexEntry)) error {
+func (j *gitUpdate) targetFiles(visit func(path string, e gitdir.Entry, was gitdir.IndexEntry)) error {
 	old := j.local.index
 	if old.Tree.IsZero() || old.Tree != j.s.tree() {
-		return j.s.objects.Files(j.commit.Tree, func(path string, e gitdir.Entry) {
-			if i, ok := find(old, path); ok {
-				visit(path, e, &old.Entries[i])
-			} else {
-				visit(path, e, nil)
-			}
-		})
+		was, err := old.ByPath()
+		if err != nil {
+			return err
+		}
+		return j.s.objects.Files(j.commit.Tree, func(path string, e gitdir.Entry) { visit(path, e, was[path]) })
 	}
 	rest := j.touched
-	next := func(was *gitdir.IndexEntry) {
+	next := func(was gitdir.IndexEntry) {
 		if t := rest[0]; t.entry != (gitdir.Entry{}) {
 			visit(t.path, t.entry, was)
 		}
 		rest = rest[1:]
 	}
-	for i := range old.Entries {
-		was := &old.Entries[i]
+	for was, err := range old.All() {
+		if err != nil {
+			return err
+		}
 		for len(rest) > 0 && rest[0].path < was.Path {
-			next(nil)
+			next(gitdir.IndexEntry{})
 		}
 		switch {
 		case len(rest) > 0 && rest[0].path == was.Path:
@@ -270,7 +271,7 @@ func (j *gitUpdate) targetFiles(visit func(path string, e gitdir.Entry, was *git
 		}
 	}
 	for len(rest) > 0 {
-		next(nil)
+		next(gitdir.IndexEntry{})
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ func main() { os.Exit(run()) }
 // run runs the command line and returns the exit status. The first SIGINT or
 // SIGTERM cancels what is being done, a second one kills.
 func run() int {
+	collectLater()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
