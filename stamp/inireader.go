@@ -136,6 +136,13 @@ func (k *iniLook) option(text, rest string) {
 }
 
 func (k *iniLook) value(value, rest string) {
+	classes := byte(0)
+	for i := range len(value) {
+		classes |= iniClasses[value[i]]
+	}
+	if classes&(iniShapes|iniOdd) == 0 {
+		return
+	}
 	v := iniShapeOf(value)
 	k.ahead = k.ahead || v.unclosed
 	switch {
@@ -183,7 +190,14 @@ type iniShape struct {
 
 func iniShapeOf(value string) iniShape {
 	v := iniShape{comment: len(value)}
-	for i := 0; i < len(value); i++ {
+	i := 0
+	for ; i < len(value) && v.classes&iniShapes == 0; i++ {
+		v.classes |= iniClasses[value[i]]
+	}
+	if v.classes&iniShapes == 0 {
+		return v
+	}
+	for i--; i < len(value); i++ {
 		class := iniClasses[value[i]]
 		v.classes |= class
 		if class&iniShapes == 0 {

@@ -349,7 +349,7 @@ func (l *phpLexer) comment() error {
 		return nil
 	}
 	end := l.at
-	for end < len(l.src) && l.src[end] != '\n' && l.src[end] != '\r' && !strings.HasPrefix(l.src[end:], "?>") {
+	for end < len(l.src) && l.src[end] != '\n' && l.src[end] != '\r' && (l.src[end] != '?' || !strings.HasPrefix(l.src[end:], "?>")) {
 		end++
 	}
 	l.emit(phpComment, end)

@@ -27,7 +27,9 @@ func (php) encode(old literal, value string, asString bool) (string, error) {
 // phpDecode returns the value of a string in its quotes, perhaps after a b,
 // without interpolation.
 func phpDecode(text string) string {
-	text = strings.TrimLeft(text, "bB")
+	if text[0] == 'b' || text[0] == 'B' {
+		text = text[1:]
+	}
 	quote, body := text[0], text[1:len(text)-1]
 	if strings.IndexByte(body, '\\') < 0 {
 		return body

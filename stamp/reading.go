@@ -159,14 +159,21 @@ var markSeed = maphash.Comparable(maphash.MakeSeed(), 0)
 func mix(mark uint64, s string) uint64 {
 	mark ^= uint64(len(s))
 	for ; len(s) >= 8; s = s[8:] {
-		mark = fold(mark ^ (uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56))
+		mark = fold(mark ^ (four(s) | four(s[4:])<<32))
 	}
-	rest := uint64(0)
-	for i := range len(s) {
-		rest = rest<<8 | uint64(s[i])
+	rest, n := uint64(0), len(s)
+	switch {
+	case n >= 4:
+		rest = four(s) | four(s[n-4:])<<32
+	case n > 0:
+		rest = uint64(s[0]) | uint64(s[n/2])<<8 | uint64(s[n-1])<<16
 	}
 	return fold(mark ^ rest)
+}
+
+// four are the first four bytes of s.
+func four(s string) uint64 {
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24
 }
 
 func fold(m uint64) uint64 {
