@@ -25,7 +25,11 @@ func run() int {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	a := &app{}
-	root := newRoot(a)
+	word := ""
+	if len(os.Args) > 1 {
+		word = os.Args[1]
+	}
+	root := newRoot(a, word)
 	err := root.ExecuteContext(ctx)
 	return a.end(err)
 }
@@ -43,7 +47,9 @@ type app struct {
 	started bool // flags were understood, a command has begun
 }
 
-func newRoot(a *app) *cobra.Command {
+// newRoot makes the command line: with the one command that the first word names,
+// or with all. The flags of all take longer to make than most commands to run.
+func newRoot(a *app, word string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "revstamp",
 		Short: "Put a web site live, stamped with its revision",
@@ -67,15 +73,24 @@ configuration; 3 failed and rolled back; 4 failed and needs resume or abort;
 	flags.BoolVar(&a.json, "json", false, "write JSON lines to standard output")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "only errors and results")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more, such as which clients are run")
-	root.AddCommand(
-		newRelease(a), newPlan(a), newRollback(a), newResume(a), newAbort(a),
-		newStatus(a), newHistory(a), newShow(a), newFollow(a),
-		newCheck(a), newLock(a), newRevision(a), newStamp(a), newBackups(a), newInit(a),
-		newJob(a), newWorker(a), newJobServer(a),
-		newAssets(a), newHelper(a), newConf(a),
-		newDemo(a), newVersion(a),
-	)
+	if make, ok := commands[word]; ok {
+		root.AddCommand(make(a))
+		return root
+	}
+	for _, make := range commands {
+		root.AddCommand(make(a))
+	}
 	return root
+}
+
+// commands are all, by name.
+var commands = map[string]func(*app) *cobra.Command{
+	"release": newRelease, "plan": newPlan, "rollback": newRollback, "resume": newResume, "abort": newAbort,
+	"status": newStatus, "history": newHistory, "show": newShow, "follow": newFollow,
+	"check": newCheck, "lock": newLock, "revision": newRevision, "stamp": newStamp, "backups": newBackups, "init": newInit,
+	"job": newJob, "worker": newWorker, "jobserver": newJobServer,
+	"assets": newAssets, "helper": newHelper, "conf": newConf,
+	"demo": newDemo, "version": newVersion,
 }
 
 // open makes the output as the flags want it.
