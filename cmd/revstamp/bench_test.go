@@ -254,14 +254,13 @@ sed "s/'[^']*'; # rev/'$rev'; # rev/" config.php >config.php.new
 mv config.php.new config.php
 `
 
-// benchTree is a repository of n files, of which one can be changed, with
-// clones of it.
+// benchTree is a repository of n files, of which one can be changed.
 type benchTree struct {
 	dir, work string
 	n, times  int
 }
 
-func newBenchTree(b *testing.B, n int, conf string, clones ...string) *benchTree {
+func newBenchTree(b *testing.B, n int, conf string) *benchTree {
 	b.Helper()
 	dir := b.TempDir()
 	t := &benchTree{dir: dir, work: filepath.Join(dir, "work"), n: n}
@@ -277,10 +276,18 @@ func newBenchTree(b *testing.B, n int, conf string, clones ...string) *benchTree
 	t.git(b, t.work, "add", ".")
 	t.git(b, t.work, "commit", "-q", "-m", "one")
 	t.git(b, t.work, "repack", "-adq")
-	for _, clone := range clones {
-		t.git(b, dir, "clone", "-q", t.work, clone)
-	}
 	return t
+}
+
+// clone makes new clones beside the repository.
+func (t *benchTree) clone(b *testing.B, names ...string) {
+	b.Helper()
+	for _, name := range names {
+		if err := os.RemoveAll(filepath.Join(t.dir, name)); err != nil {
+			b.Fatal(err)
+		}
+		t.git(b, t.dir, "clone", "-q", t.work, name)
+	}
 }
 
 func (t *benchTree) write(b *testing.B, name, text string) {
@@ -310,28 +317,30 @@ func (t *benchTree) change(b *testing.B) {
 	t.git(b, t.work, "commit", "-q", "-a", "-m", "next")
 }
 
-// BenchmarkRelease releases a site of n files over and over, with nothing to do
-// and with one changed file, beside the script.
+// BenchmarkRelease releases a site of n files in place, beside the script: for the
+// first time, in a fresh clone, then with nothing to do, and after one file changed.
 func BenchmarkRelease(b *testing.B) {
 	need.Program(b, "git", "sh", "sed")
 	program := buildCommand(b)
 	const conf = "site: bench\njobs: { follow: 0s }\nstamp: [{ file: config.php, key: \"$config['rev']\" }]\n"
 	for _, n := range []int{2000, 20000} {
-		t := newBenchTree(b, n, conf, "ours", "theirs")
+		t := newBenchTree(b, n, conf)
 		release := runIn(filepath.Join(t.dir, "ours"), program, "release")
 		script := runIn(filepath.Join(t.dir, "theirs"), "sh", "-c", shellScript)
-		if err := release(); err != nil {
-			b.Fatal(err)
-		}
-		for _, change := range []bool{false, true} {
-			b.Run(fmt.Sprintf("files=%d/changed=%v", n, change), func(b *testing.B) {
+		for _, situation := range []struct {
+			name   string
+			before func()
+		}{
+			{"first", func() { t.clone(b, "ours", "theirs") }},
+			{"nothing", func() {}},
+			{"one", func() { t.change(b) }},
+		} {
+			b.Run(fmt.Sprintf("files=%d/%s", n, situation.name), func(b *testing.B) {
 				watch := stopwatch{}
 				for b.Loop() {
-					if change {
-						b.StopTimer()
-						t.change(b)
-						b.StartTimer()
-					}
+					b.StopTimer()
+					situation.before()
+					b.StartTimer()
 					watch.time(b, "revstamp", release)
 					watch.time(b, "shell", script)
 				}
