@@ -45,7 +45,7 @@ func (s *Site) Inspect(ctx context.Context, remedy func(error) string) []Finding
 	i.space()
 	i.files()
 	i.exposed()
-	i.webServer(nginxDir)
+	i.webServer(nginxConf)
 	i.hooks()
 	i.jobs(ctx)
 	return i.found
