@@ -58,7 +58,8 @@ func writeStatus(w io.Writer, site string, live, newest *release.Release) error 
 }
 
 func newHistory(a *app) *cobra.Command {
-	return &cobra.Command{
+	var most int
+	cmd := &cobra.Command{
 		Use:   "history",
 		Short: "List the releases, newest first",
 		Args:  cobra.NoArgs,
@@ -67,13 +68,18 @@ func newHistory(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			all, err := s.History()
+			if most < 0 {
+				return &usageError{msg: fmt.Sprintf("--limit %d is less than 0", most), hint: "leave it out to list all releases"}
+			}
+			all, err := s.History(most)
 			if err != nil {
 				return err
 			}
 			return a.out.Result(all, func(w io.Writer) error { return writeHistory(w, all) })
 		},
 	}
+	cmd.Flags().IntVarP(&most, "limit", "n", 0, "list the newest `NUMBER` of them; 0 is all")
+	return cmd
 }
 
 func writeHistory(w io.Writer, all []*release.Release) error {
@@ -112,7 +118,7 @@ func newShow(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r, err := s.Find(optional(args))
+			r, err := s.Show(optional(args))
 			if err != nil {
 				return err
 			}

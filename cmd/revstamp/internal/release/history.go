@@ -19,6 +19,7 @@ const (
 	Running    Status = "running"     // a process is at it now
 	Unfinished Status = "interrupted" // it was killed or stopped before it was live
 	Live       Status = "live"        // complete
+	Replaced   Status = "replaced"    // complete, and another is live by now: only History and Show say so
 	Failed     Status = "failed"      // it changed nothing, or was undone
 	Aborted    Status = "aborted"     // undone by hand after an interruption
 )
@@ -168,14 +169,35 @@ func (r *Release) undecided() bool {
 	})
 }
 
-// History reads every release of the site, newest first.
-func (s *Site) History() ([]*Release, error) {
+// History reads the releases of the site, newest first: the newest most of them,
+// or all when that is 0.
+func (s *Site) History(most int) ([]*Release, error) {
 	var all []*Release
+	replaced := false
 	err := s.walkBack(func(r *Release) bool {
-		all = append(all, s.watched(r))
-		return true
+		if all = append(all, s.watched(r)); r.Status == Live {
+			if replaced {
+				r.Status = Replaced
+			}
+			replaced = true
+		}
+		return len(all) != most
 	})
 	return all, err
+}
+
+// Show reads release id, or the newest one when id is empty.
+func (s *Site) Show(id string) (*Release, error) {
+	r, err := s.Find(id)
+	if err != nil || r.Status != Live {
+		return r, err
+	}
+	if live, err := s.Current(); err != nil {
+		return nil, err
+	} else if live.ID != r.ID {
+		r.Status = Replaced
+	}
+	return r, nil
 }
 
 // NotFoundError says that there is no such release.
@@ -188,7 +210,7 @@ func (e *NotFoundError) Error() string {
 	return fmt.Sprintf("there is no release %q", e.ID)
 }
 
-// Find reads release id, or the newest one when id is empty.
+// Find is Show, and takes every complete release for Live.
 func (s *Site) Find(id string) (*Release, error) {
 	if id == "" {
 		r, err := s.newest(func(*Release) bool { return true })

@@ -14,7 +14,11 @@ import (
 // are still at it. It removes nothing that a journal does not name.
 // The release is live: what goes wrong here is a warning.
 func (s *Site) prune(ctx context.Context) {
-	all, err := s.History()
+	var all []*Release
+	err := s.walkBack(func(r *Release) bool {
+		all = append(all, r)
+		return true
+	})
 	if err != nil {
 		s.observer().Warn("old releases are not removed: %v", err)
 		return
