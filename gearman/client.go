@@ -92,10 +92,14 @@ func (c *Client) do(ctx context.Context, t Task) (Result, error) {
 	err := c.inOrder(ctx, t.Unique, func(server string, patient bool) error {
 		return c.with(ctx, server, patient, func(x *session) error {
 			task := newForeground(server, &t)
-			err := x.request(ctx, func(x *session) error { return x.submitForeground(task, &t) })
-			if err == nil {
-				result, err = task.wait(ctx, t.OnEvent)
+			v, err := x.request(ctx, func(x *session) error { return x.submitForeground(task, &t) })
+			if err != nil {
+				return err
 			}
+			if v != nil {
+				v.read(ctx, func() bool { return len(task.wake) > 0 })
+			}
+			result, err = task.wait(ctx, t.OnEvent)
 			return err
 		})
 	})
@@ -205,7 +209,7 @@ type query struct {
 }
 
 func (q *query) answer(_ int, p wire.Packet, err error) error {
-	defer close(q.done)
+	defer func() { q.done <- struct{}{} }()
 	if err != nil {
 		q.err = err
 		return nil
@@ -218,9 +222,13 @@ func (q *query) answer(_ int, p wire.Packet, err error) error {
 // for the answer.
 func (c *Client) ask(ctx context.Context, server string, patient bool, q *query, send func(*session) error) error {
 	return c.with(ctx, server, patient, func(x *session) error {
-		q.done = make(chan struct{})
-		if err := x.request(ctx, send); err != nil {
+		q.done = make(chan struct{}, 1)
+		v, err := x.request(ctx, send)
+		if err != nil {
 			return err
+		}
+		if v != nil {
+			v.read(ctx, func() bool { return len(q.done) > 0 })
 		}
 		select {
 		case <-q.done:

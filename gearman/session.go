@@ -42,7 +42,7 @@ type session struct {
 
 	answered atomic.Int64 // answers ever received
 
-	// The reading goroutine's own.
+	// Of who reads.
 	turn []pending // requests taken over, in order
 	at   int       // the next of them to be answered
 	jobs map[string]*watchers
@@ -58,6 +58,7 @@ type watchers struct {
 func newSession(server string, s *stream) *session {
 	x := &session{stream: s, server: server, jobs: map[string]*watchers{}}
 	s.owed = func() bool { return x.asked != x.answered.Load() }
+	s.quiet = func() bool { return !s.owed() && len(x.jobs) == 0 }
 	return x
 }
 
@@ -70,15 +71,14 @@ func (x *session) run(lost func(error)) {
 	})
 }
 
-// request lets send queue a request, with mu held.
-func (x *session) request(ctx context.Context, send func(*session) error) error {
+// request lets send queue a request, with mu held, and has it sent. If the caller is
+// to read the answer by himself, he gets the right to.
+func (x *session) request(ctx context.Context, send func(*session) error) (*visit, error) {
 	if err := x.lock(ctx); err != nil {
-		return x.unsent(ctx, err)
+		return nil, x.unsent(ctx, err)
 	}
 	err := send(x)
-	x.mu.Unlock()
-	x.signal()
-	return err
+	return x.leave(err == nil && x.asked-x.answered.Load() == 1), err
 }
 
 // requestAll lets queue queue n requests, as many at a time as are worth a write:
@@ -98,8 +98,7 @@ func (x *session) requestAll(ctx context.Context, to receiver, n int, queue func
 				to.answer(at, wire.Packet{}, err)
 			}
 		}
-		x.mu.Unlock()
-		x.signal()
+		x.leave(false)
 	}
 }
 

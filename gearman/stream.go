@@ -1,14 +1,19 @@
 package gearman
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"revstamp/gearman/wire"
@@ -26,9 +31,14 @@ const (
 
 	dialTimeout = 10 * time.Second
 
+	restLimit = 100 * time.Millisecond // how long nobody reads, at least
+
 	writeChunk = 256 << 10 // the deadline is renewed after so many bytes
 	highWater  = 1 << 20   // senders wait while more is queued
 )
+
+// errHungUp is the end of a stream whose peer closed it while nothing was to come.
+var errHungUp = fmt.Errorf("read: %w", io.EOF)
 
 // errStreamClosed is the end of a stream that was closed from this side.
 var errStreamClosed = errors.New("connection closed")
@@ -73,30 +83,56 @@ func (d dialer) connect(ctx context.Context, server string) (net.Conn, error) {
 // another reads packets and hands them to receive. Both have ended when done is
 // closed.
 //
+// Who is alone writes by himself, which is sooner done than to wake the one that
+// gathers, and reads by himself: while nothing is to come the reading goroutine
+// lets go of the connection, for the next who is alone. After a moment without
+// requests it is back, to see the connection end.
+//
 // It ends on the first error of reading, writing or receive, and counts the
 // bytes that left, so that afterwards each request knows whether any of it did.
 type stream struct {
 	nc   net.Conn
-	wake chan struct{} // capacity 1: there is something to write
+	raw  syscall.RawConn // nc's, if it is a plain TCP connection
+	wake chan struct{}   // capacity 1: there is something to write
 	done chan struct{}
+
+	writing sync.Mutex // held by who writes; mu may be taken under it
+	spare   []byte     // who writes exchanges it for out
+
+	// Of who reads.
+	reader  *wire.Reader
+	receive func(wire.Packet) error
+	back    chan struct{} // capacity 1: the reading goroutine is to read again
 
 	mu      sync.Mutex
 	out     []byte
 	queued  int64         // bytes ever put into out
 	written int64         // bytes ever written; settled once done is closed
 	owed    func() bool   // whether the server owes an answer; called with mu
+	since   time.Time     // when it last had nothing to answer, or answered
+	armed   bool          // there is a deadline for reading
+	quiet   func() bool   // whether nothing is to come; called by who reads, with mu
+	vacant  bool          // nobody reads
+	guest   *visit        // who reads instead of the reading goroutine
 	room    chan struct{} // closed when out was taken; nil when nobody waits
 	err     error         // why it ends
 }
 
 // newStream returns a stream that does nothing before start.
 func newStream(nc net.Conn) *stream {
-	return &stream{
-		nc:   nc,
-		wake: make(chan struct{}, 1),
-		done: make(chan struct{}),
-		owed: func() bool { return false },
+	s := &stream{
+		nc:    nc,
+		wake:  make(chan struct{}, 1),
+		done:  make(chan struct{}),
+		back:  make(chan struct{}, 1),
+		owed:  func() bool { return false },
+		quiet: func() bool { return false },
 	}
+	s.reader = wire.NewReader(renewing{s})
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		s.raw, _ = tcp.SyscallConn()
+	}
+	return s
 }
 
 // start runs the stream. receive is called from one goroutine for every packet,
@@ -104,6 +140,7 @@ func newStream(nc net.Conn) *stream {
 // ends with it. ended is called once, after the last receive and the last write,
 // with the error that fail got first.
 func (s *stream) start(receive func(wire.Packet) error, ended func(error)) {
+	s.receive = receive
 	writer := make(chan struct{})
 	go func() {
 		defer close(writer)
@@ -111,8 +148,10 @@ func (s *stream) start(receive func(wire.Packet) error, ended func(error)) {
 	}()
 	go func() {
 		defer close(s.done)
-		s.fail(s.read(receive))
+		s.fail(s.read())
 		<-writer
+		s.writing.Lock() // for who is alone
+		s.writing.Unlock()
 		ended(s.failure())
 	}()
 }
@@ -127,6 +166,7 @@ func (s *stream) fail(err error) {
 			close(s.room)
 			s.room = nil
 		}
+		s.recall()
 	}
 	s.mu.Unlock()
 	if first {
@@ -150,6 +190,11 @@ func (s *stream) lock(ctx context.Context) error {
 		if s.err != nil {
 			defer s.mu.Unlock()
 			return s.err
+		}
+		if s.vacant && s.hungUp() {
+			s.mu.Unlock()
+			s.fail(errHungUp)
+			continue
 		}
 		if len(s.out) < highWater {
 			return nil
@@ -198,55 +243,107 @@ func (s *stream) signal() {
 
 // write writes what gathers in out until the stream fails.
 func (s *stream) write() {
-	var batch []byte
 	for range s.wake {
-		for {
+		for more := true; more; {
 			// Let those who can run add theirs first: with 128 callers this
 			// makes few writes of many and took 108,000 requests a second to
 			// 180,000.
 			runtime.Gosched()
-			var ok bool
-			if batch, ok = s.take(batch); !ok {
+			s.writing.Lock()
+			n, err := s.writeAll()
+			s.writing.Unlock()
+			if err != nil {
 				return
 			}
-			if len(batch) == 0 {
-				break
-			}
-			if err := s.writeBatch(batch); err != nil {
-				s.fail(fmt.Errorf("write: %w", err))
-				return
-			}
+			more = n > 0
 		}
 	}
 }
 
-// take exchanges out for spare, a buffer already written. ok is false once the
-// stream has failed.
-func (s *stream) take(spare []byte) (batch []byte, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.err != nil {
-		return nil, false
+// leave unlocks mu, under which something was queued, and has it written: at once,
+// if it is alone and nobody writes. If it is alone and nobody reads, the caller is
+// to do so, by v.
+func (s *stream) leave(alone bool) (v *visit) {
+	switch {
+	case alone && s.vacant:
+		v = &visit{s: s}
+		s.vacant, s.guest = false, v
+	case s.owed():
+		s.recall()
 	}
+	s.dispatch(alone)
+	return v
+}
+
+// dispatch does leave's writing.
+func (s *stream) dispatch(alone bool) {
+	if !alone || s.raw == nil || len(s.out) > writeChunk || !s.writing.TryLock() {
+		s.mu.Unlock()
+		s.signal()
+		return
+	}
+	batch := s.take()
+	s.mu.Unlock()
+	n, err := s.writeNow(batch)
+	if err != nil {
+		s.fail(fmt.Errorf("write: %w", err))
+	} else if rest := batch[n:]; len(rest) > 0 {
+		s.putBack(rest)
+	}
+	s.writing.Unlock()
+	s.mu.Lock()
+	more := len(s.out) > 0
+	s.mu.Unlock()
+	if more {
+		s.signal()
+	}
+}
+
+// writeAll writes what is in out, with writing held, and returns how much that
+// was. The stream has failed when there is an error.
+func (s *stream) writeAll() (n int, err error) {
+	s.mu.Lock()
+	if s.err != nil {
+		defer s.mu.Unlock()
+		return 0, s.err
+	}
+	batch := s.take()
+	s.mu.Unlock()
+	if err := s.writeBatch(batch); err != nil {
+		s.fail(fmt.Errorf("write: %w", err))
+		return 0, err
+	}
+	return len(batch), nil
+}
+
+// take exchanges out for spare, with writing and mu held. What it returns becomes
+// spare: it is valid as long as writing is held.
+func (s *stream) take() []byte {
 	if s.room != nil {
 		close(s.room)
 		s.room = nil
 	}
-	if cap(spare) > 2*highWater {
-		spare = nil
+	if cap(s.spare) > 2*highWater {
+		s.spare = nil
 	}
-	batch, s.out = s.out, spare[:0]
-	return batch, true
+	s.out, s.spare = s.spare[:0], s.out
+	return s.spare
+}
+
+// putBack puts what was not written back before the rest.
+func (s *stream) putBack(rest []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.out = slices.Concat(rest, s.out)
 }
 
 func (s *stream) writeBatch(batch []byte) error {
 	for len(batch) > 0 {
-		s.renew()
-		s.nc.SetWriteDeadline(time.Now().Add(answerTimeout))
-		n, err := s.nc.Write(batch[:min(len(batch), writeChunk)])
-		s.mu.Lock()
-		s.written += int64(n)
-		s.mu.Unlock()
+		chunk := batch[:min(len(batch), writeChunk)]
+		n, err := s.writeNow(chunk)
+		if n == 0 && err == nil {
+			n, err = s.writeSoon(chunk)
+		}
 		if err != nil {
 			return err
 		}
@@ -255,39 +352,216 @@ func (s *stream) writeBatch(batch []byte) error {
 	return nil
 }
 
-// renew gives the server its time to answer, or all the time it wants when it
-// owes nothing. It is called before bytes leave and before more are read, never
-// after a write: the answer could have been read by then.
+// writeNow writes what the connection has room for, without waiting.
+func (s *stream) writeNow(b []byte) (n int, err error) {
+	if s.raw == nil {
+		return 0, nil
+	}
+	s.renew()
+	closed := s.raw.Write(func(fd uintptr) bool {
+		for {
+			n, err = syscall.Write(int(fd), b)
+			if err != syscall.EINTR {
+				return true
+			}
+		}
+	})
+	if err == syscall.EAGAIN {
+		err = nil
+	}
+	n = max(n, 0)
+	s.count(n)
+	return n, cmp.Or(closed, err)
+}
+
+// writeSoon writes b, for which the server has its time.
+func (s *stream) writeSoon(b []byte) (n int, err error) {
+	s.renew()
+	s.nc.SetWriteDeadline(time.Now().Add(answerTimeout))
+	n, err = s.nc.Write(b)
+	s.nc.SetWriteDeadline(time.Time{}) // one that has passed would be writeNow's
+	s.count(n)
+	return n, err
+}
+
+func (s *stream) count(written int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.written += int64(written)
+}
+
+// renew gives the server its time to answer anew. It is called before bytes leave
+// and before more are read, never after a write: the answer could have been read by
+// then.
+//
+// A deadline that is set stays: to move it for each request costs more than the
+// request. When it has passed, expired says what it means.
 func (s *stream) renew() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var deadline time.Time
-	if s.owed() {
-		deadline = time.Now().Add(answerTimeout)
+	s.since = time.Now()
+	if !s.armed && s.owed() {
+		s.arm(s.since.Add(answerTimeout))
 	}
+}
+
+// arm sets the deadline for reading, or none when it is zero, with mu held.
+func (s *stream) arm(deadline time.Time) {
+	s.armed = !deadline.IsZero()
 	s.nc.SetReadDeadline(deadline)
 }
 
-func (s *stream) read(receive func(wire.Packet) error) error {
-	r := wire.NewReader(renewing{s})
+// expired reports, when the deadline for reading has passed, whether the server
+// had its time. If not, there is another deadline, or none while it owes nothing.
+func (s *stream) expired() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	deadline := s.since.Add(answerTimeout)
+	switch {
+	case s.guest != nil && s.guest.kicked:
+		return true
+	case !s.owed():
+		s.arm(time.Time{})
+	case time.Now().Before(deadline):
+		s.arm(deadline)
+	default:
+		return true
+	}
+	return false
+}
+
+// read is the reading goroutine's.
+func (s *stream) read() error {
 	for {
-		p, err := r.Next()
-		if err != nil {
-			return fmt.Errorf("read: %w", err)
-		}
-		if p.Magic != wire.Response {
-			return fmt.Errorf("%s came as a request", p.Type)
-		}
-		if err := receive(p); err != nil {
+		if err := s.next(); err != nil {
 			return err
+		}
+		s.mu.Lock()
+		s.vacant = s.mayRest()
+		vacant := s.vacant
+		s.mu.Unlock()
+		if vacant {
+			s.rest()
+			if err := s.failure(); err != nil {
+				return err
+			}
 		}
 	}
 }
 
-// renewing reads from a stream's connection, whose deadline it renews first.
+// next reads a packet and hands it to receive.
+func (s *stream) next() error {
+	p, err := s.reader.Next()
+	if err != nil {
+		return fmt.Errorf("read: %w", err)
+	}
+	if p.Magic != wire.Response {
+		return fmt.Errorf("%s came as a request", p.Type)
+	}
+	return s.receive(p)
+}
+
+// mayRest reports, to who reads and with mu held, whether nobody needs to.
+func (s *stream) mayRest() bool {
+	return s.raw != nil && s.err == nil && s.reader.Buffered() == 0 && s.quiet()
+}
+
+// rest returns when the reading goroutine is to read again.
+func (s *stream) rest() {
+	t := time.NewTimer(restLimit)
+	defer t.Stop()
+	for {
+		select {
+		case <-s.back:
+			return
+		case <-t.C:
+		}
+		s.mu.Lock()
+		over := s.vacant && time.Since(s.since) >= restLimit
+		if over {
+			s.vacant = false
+		}
+		s.mu.Unlock()
+		if over {
+			return
+		}
+		t.Reset(restLimit)
+	}
+}
+
+// recall has the reading goroutine read, if nobody does. mu is held.
+func (s *stream) recall() {
+	if s.vacant {
+		s.vacant = false
+		s.back <- struct{}{}
+	}
+}
+
+// hungUp reports whether the peer has closed the connection, from which nobody
+// reads. mu is held.
+func (s *stream) hungUp() (yes bool) {
+	err := s.raw.Control(func(fd uintptr) {
+		var b [1]byte
+		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		yes = n == 0 && err == nil || err != nil && err != syscall.EAGAIN && err != syscall.EINTR
+	})
+	return yes || err != nil
+}
+
+// A visit is the right to read, of a caller who is alone.
+type visit struct {
+	s      *stream
+	kicked bool // its context is done; guarded by mu
+}
+
+// read reads until until says so, ctx is done or the stream fails, and then gives
+// the right back.
+func (v *visit) read(ctx context.Context, until func() bool) {
+	s := v.s
+	if ctx.Done() != nil {
+		defer context.AfterFunc(ctx, v.kick)()
+	}
+	var err error
+	for err == nil && !until() {
+		err = s.next()
+	}
+	if err != nil && !v.over(err) {
+		s.fail(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.guest, s.vacant = nil, true
+	if !s.mayRest() {
+		s.recall()
+	}
+}
+
+// over reports whether err says no more than that v was kicked.
+func (v *visit) over(err error) bool {
+	v.s.mu.Lock()
+	defer v.s.mu.Unlock()
+	return v.kicked && errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// kick ends the read that v is waiting in.
+func (v *visit) kick() {
+	v.s.mu.Lock()
+	defer v.s.mu.Unlock()
+	if v.s.guest == v {
+		v.kicked = true
+		v.s.arm(time.Unix(1, 0))
+	}
+}
+
+// renewing reads from a stream's connection, for which the server has its time.
 type renewing struct{ s *stream }
 
 func (r renewing) Read(p []byte) (int, error) {
 	r.s.renew()
-	return r.s.nc.Read(p)
+	for {
+		n, err := r.s.nc.Read(p)
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || r.s.expired() {
+			return n, err
+		}
+	}
 }

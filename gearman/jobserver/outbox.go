@@ -27,7 +27,7 @@ var errSlow = errors.New("peer does not read what is sent to it")
 // to that one. Its methods are safe for concurrent use.
 type outbox struct {
 	nc    net.Conn
-	raw   syscall.RawConn // nc's, nil if it has none
+	raw   syscall.RawConn // nc's, if it is a plain TCP connection
 	limit int
 
 	mu      sync.Mutex
@@ -44,8 +44,8 @@ type outbox struct {
 func newOutbox(nc net.Conn, limit int) *outbox {
 	o := &outbox{nc: nc, limit: limit}
 	o.ready.L = &o.mu
-	if sc, ok := nc.(syscall.Conn); ok {
-		o.raw, _ = sc.SyscallConn()
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		o.raw, _ = tcp.SyscallConn()
 	}
 	return o
 }
