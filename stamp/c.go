@@ -110,7 +110,7 @@ func cIsType(tokens []cToken) bool {
 }
 
 func (cLang) scan(src string, _ seam, found sink) error {
-	l := cLexer{src: src, tokens: make([]cToken, 0, len(src)/8)}
+	l := cLexer{src: src, tokens: usedCTokens.slice(len(src) / 8), macros: usedLiterals.slice(0)}
 	if err := l.run(); err != nil {
 		return err
 	}
@@ -119,5 +119,8 @@ func (cLang) scan(src string, _ seam, found sink) error {
 		return err
 	}
 	p.found.handTo(found)
+	usedCTokens.keep(l.tokens)
 	return nil
 }
+
+var usedCTokens used[cToken]

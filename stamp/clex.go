@@ -116,7 +116,7 @@ func (l *cLexer) run() error {
 		if t.kind == cQuote {
 			return cError(t.start, "the quote is never closed")
 		}
-		l.tokens = append(l.tokens, t)
+		l.tokens = twice(l.tokens, t)
 	}
 }
 
@@ -586,6 +586,6 @@ func (l *cLexer) define(start int, tokens []cToken) error {
 	} else {
 		cLiteral(l.src, tokens[1:], &m)
 	}
-	l.macros = append(l.macros, m)
+	l.macros = twice(l.macros, m)
 	return nil
 }

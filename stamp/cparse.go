@@ -489,7 +489,7 @@ func (p *cParser) add(d cDeclarator, i, end int) {
 	case l.kind == "int":
 		l.room = d.bits
 	}
-	p.found = append(p.found, l)
+	p.found = twice(p.found, l)
 	if list {
 		if !d.chars {
 			d.bytes, d.open = 0, false

@@ -22,6 +22,7 @@ func (env) selector(key string) (selector, error) {
 // scan has a seam at each line.
 func (env) scan(src string, from seam, found sink) error {
 	at := max(from.at, bomLen(src))
+	var l literal
 	for due := at + 1; at < len(src); {
 		if at >= due {
 			if due = found.seam(seam{at: at}); due < 0 {
@@ -37,7 +38,7 @@ func (env) scan(src string, from seam, found sink) error {
 		equals := end + envLeading(src[end:], " \t")
 		switch {
 		case end > name && strings.HasPrefix(src[equals:], "="):
-			l := literal{key: src[name:end], start: equals + 1 + envLeading(src[equals+1:], " \t")}
+			l = literal{key: src[name:end], start: equals + 1 + envLeading(src[equals+1:], " \t")}
 			next, err := envValue(src, &l)
 			if err != nil {
 				return err

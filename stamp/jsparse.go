@@ -45,7 +45,7 @@ const (
 func newJSScanner(src string, ts bool) *jsScanner {
 	return &jsScanner{
 		jsLexer: jsLexer{src: src, ts: ts, at: bomLen(src)},
-		found:   make([]literal, 0, len(src)/64),
+		found:   usedLiterals.slice(len(src) / 64),
 		levels:  make([]int32, 0, len(src)/64),
 		ascii:   !utf8.ValidString(src),
 	}

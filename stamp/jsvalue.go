@@ -11,8 +11,7 @@ func (s *jsScanner) add(key string, l literal) int {
 	if l.refused != "" {
 		l.end = l.start
 	}
-	s.found = append(s.found, l)
-	s.levels = append(s.levels, s.level)
+	s.found, s.levels = twice(s.found, l), twice(s.levels, s.level)
 	return len(s.found) - 1
 }
 

@@ -108,11 +108,12 @@ func (all *literals) again() { *all = nil }
 
 func (*literals) seam(seam) int { return never }
 
-// handTo gives them to another sink.
+// handTo gives them to another sink, and is the end of them.
 func (all literals) handTo(found sink) {
 	for i := range all {
 		found.add(&all[i])
 	}
+	usedLiterals.keep(all)
 }
 
 // collect returns what has a key in src, in the order of the file.

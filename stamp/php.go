@@ -57,6 +57,11 @@ func (php) selector(key string) (selector, error) {
 // brackets, where nothing is left of the scan but the namespace.
 func (php) scan(src string, from seam, found sink) error {
 	l := phpLexer{src: src, at: from.at, codeOnly: true, inCode: from.at > 0}
+	l.tokens = phpTokens{usedPHPWhat.slice(64), usedPHPSpans.slice(64)}
+	defer func() {
+		usedPHPWhat.keep(l.tokens.what)
+		usedPHPSpans.keep(l.tokens.spans)
+	}()
 	s := phpScanner{src: src, phpTokens: &l.tokens, found: spare{found: found}}
 	s.namespace, _ = from.state.(string)
 	for due := l.at + seamDistance; l.at < len(src); {
@@ -72,6 +77,11 @@ func (php) scan(src string, from seam, found sink) error {
 	}
 	return nil
 }
+
+var (
+	usedPHPWhat  used[byte]
+	usedPHPSpans used[uint64]
+)
 
 // phpScanner goes over the tokens that are code.
 type phpScanner struct {

@@ -37,8 +37,8 @@ const phpArrow = 0xff // =>
 func (t *phpTokens) len() int { return len(t.what) }
 
 func (t *phpTokens) add(what byte, start, end int) {
-	t.what = append(t.what, what)
-	t.spans = append(t.spans, phpSpan(start, end))
+	t.what = twice(t.what, what)
+	t.spans = twice(t.spans, phpSpan(start, end))
 }
 
 func phpSpan(start, end int) uint64 { return uint64(uint32(start)) | uint64(end)<<32 }

@@ -26,6 +26,7 @@ func (properties) selector(key string) (selector, error) {
 // scan has a seam at each line's end.
 func (properties) scan(src string, from seam, found sink) error {
 	at := max(from.at, bomLen(src))
+	var l literal
 	for due := at + 1; ; {
 		if at >= due && at < len(src) {
 			if due = found.seam(seam{at: at}); due < 0 {
@@ -42,8 +43,8 @@ func (properties) scan(src string, from seam, found sink) error {
 			continue
 		}
 		line := propertyLine(src, at)
-		l, err := line.literal()
-		if err != nil {
+		var err *Error
+		if l, err = line.literal(); err != nil {
 			return err
 		}
 		found.add(&l)

@@ -42,8 +42,13 @@ func (python) scan(src string, _ seam, found sink) error {
 		return err
 	}
 	s := pyScanner{pyLexer: l, found: spare{found: found}, blocks: []pyBlock{{}}}
-	return s.file()
+	s.tokens = usedPyTokens.slice(64)
+	err = s.file()
+	usedPyTokens.keep(s.tokens)
+	return err
 }
+
+var usedPyTokens used[pyToken]
 
 // pyScanner goes over logical lines.
 type pyScanner struct {

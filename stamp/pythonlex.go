@@ -180,7 +180,7 @@ func (l *pyLexer) newline(at int) int {
 }
 
 func (l *pyLexer) emit(kind pyKind, start, end int) {
-	l.tokens = append(l.tokens, pyToken{kind, start, end, -1})
+	l.tokens = twice(l.tokens, pyToken{kind, start, end, -1})
 	l.at = end
 }
 

@@ -27,7 +27,7 @@ func (ruby) selector(key string) (selector, error) {
 	if n == 0 || len(l.others) > 0 || l.tokens[0].start > 0 || int(l.tokens[n-1].end) < len(key) {
 		return bad("it is no Ruby")
 	}
-	s := rbScanner{rbLexer: l}
+	s := rbScanner{rbLexer: l, found: usedLiterals.slice(0)}
 	want, ok := s.selected()
 	if !ok {
 		return bad("it is no name, or what follows the name is no .name, [:key], ['key'] or [0]")
@@ -69,15 +69,18 @@ func (ruby) scan(src string, _ seam, found sink) error {
 	if err != nil {
 		return err
 	}
-	s := rbScanner{rbLexer: l}
+	s := rbScanner{rbLexer: l, found: usedLiterals.slice(0)}
 	s.file()
 	if s.bad != nil {
 		return s.bad
 	}
 	rbAbsolute(s.found)
 	s.found.handTo(found)
+	usedRbTokens.keep(l.tokens)
 	return nil
 }
+
+var usedRbTokens used[rbToken]
 
 // rbAbsolute writes :: before keys that are the end of another one, as REV is
 // of MyApp::REV: they would select that too.
@@ -295,7 +298,7 @@ func (s *rbScanner) refuse(key string, i int, why string) {
 	if i < len(s.tokens) {
 		at = int(s.tokens[i].start)
 	}
-	s.found = append(s.found, literal{key: key, start: at, end: at, refused: why})
+	s.found = twice(s.found, literal{key: key, start: at, end: at, refused: why})
 }
 
 // target returns the key of what is named at token i, and the token after it.

@@ -140,7 +140,7 @@ func lexRuby(src string) (*rbLexer, error) {
 	if l.charset, err = rbCharsetOf(src); err != nil {
 		return nil, err
 	}
-	l.tokens = make([]rbToken, 0, len(src)/6+8)
+	l.tokens = usedRbTokens.slice(len(src)/6 + 8)
 	l.utf8 = l.charset != charsetUTF8 || utf8.ValidString(src)
 	if err := l.code(-1); err != nil {
 		return nil, err
@@ -165,7 +165,7 @@ func (l *rbLexer) has(text string) bool { return strings.HasPrefix(l.src[l.at:],
 
 // emit adds the token from start to end, and goes to its end.
 func (l *rbLexer) emit(kind rbKind, start, end int) *rbToken {
-	l.tokens = append(l.tokens, rbToken{kind: kind, first: l.first, start: int32(start), end: int32(end), pair: -1})
+	l.tokens = twice(l.tokens, rbToken{kind: kind, first: l.first, start: int32(start), end: int32(end), pair: -1})
 	l.first, l.space, l.opened, l.at = false, false, false, end
 	return &l.tokens[len(l.tokens)-1]
 }

@@ -63,7 +63,7 @@ func (s *rbScanner) value(key string, i int, place rbPlace, stop int) {
 	if l.refused != "" {
 		l.end, l.text = l.start, ""
 	}
-	s.found = append(s.found, l)
+	s.found = twice(s.found, l)
 	switch {
 	case l.refused == "an array" && last+1 < len(s.tokens) && s.is(after, ",") && place == rbRight:
 		s.elements(key, i, s.list(i))

@@ -62,7 +62,7 @@ func (xmlLang) scan(src string, _ seam, found sink) error {
 	s := xmlScanner{src: src, siblings: map[xmlSibling]int{}}
 	most := strings.Count(src, "<") - strings.Count(src, "</")
 	s.elements = make([]xmlElement, 0, most)
-	s.found = make([]literal, 0, most+strings.Count(src, "="))
+	s.found = usedLiterals.slice(most + strings.Count(src, "="))
 	s.places = make([]int, 0, cap(s.found))
 	if err := s.document(); err != nil {
 		return err
@@ -130,7 +130,7 @@ func (s *xmlScanner) name() {
 			spans[i] = [2]int{start, len(keys)}
 		}
 	}
-	all := string(keys)
+	all := view(keys)
 	for i, span := range spans {
 		s.found[i].key = all[span[0]:span[1]]
 	}
