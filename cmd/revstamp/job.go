@@ -33,7 +33,7 @@ func newJob(a *app) *cobra.Command {
 
 // client is a client of servers.
 func (j *jobs) client(servers []string) (*gearman.Client, error) {
-	tls, err := j.tls.client()
+	tls, err := j.tls.client(j.app, servers...)
 	if err != nil {
 		return nil, err
 	}

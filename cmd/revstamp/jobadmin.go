@@ -60,18 +60,19 @@ protocol. What it refuses is an error.`,
 
 // admin is the server to ask.
 func (a *jobAdmin) admin() (*gearman.Admin, error) {
-	tls, err := a.tls.client()
+	addr := a.server
+	if addr == "" {
+		servers := a.servers(nil)
+		if len(servers) > 1 {
+			return nil, &usageError{msg: "there are several job servers", hint: "--server is one of " + strings.Join(servers, ", ")}
+		}
+		addr = servers[0]
+	}
+	tls, err := a.tls.client(a.app, addr)
 	if err != nil {
 		return nil, err
 	}
-	if a.server != "" {
-		return &gearman.Admin{Addr: a.server, TLS: tls}, nil
-	}
-	servers := a.servers(nil)
-	if len(servers) > 1 {
-		return nil, &usageError{msg: "there are several job servers", hint: "--server is one of " + strings.Join(servers, ", ")}
-	}
-	return &gearman.Admin{Addr: servers[0], TLS: tls}, nil
+	return &gearman.Admin{Addr: addr, TLS: tls}, nil
 }
 
 // A listing is the answer to a question: what --json shows, and a table of it.

@@ -35,7 +35,7 @@ SIGTERM it finishes what runs and ends.`,
 			if err != nil {
 				return err
 			}
-			if w.TLS, err = tls.client(); err != nil {
+			if w.TLS, err = tls.client(a, w.Servers...); err != nil {
 				return err
 			}
 			w.Logger = a.out.Logger()

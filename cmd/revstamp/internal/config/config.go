@@ -154,6 +154,7 @@ const (
 // Jobs are the post-deploy jobs and those who run them.
 type Jobs struct {
 	Servers []string // host:port; none: the embedded job server
+	TLS     TLS      // for connections to them, with absolute paths
 	Queue   []Job
 	Workers map[string]Worker // by function
 	Follow  time.Duration     // how long a release waits for outcomes; 15 minutes by default, 0 does not wait
@@ -259,6 +260,11 @@ func ParseEnv(path string, data []byte, overlay string, over []byte) (*Config, e
 		}
 	}
 	cfg.Dir = filepath.Dir(cfg.File)
+	for _, file := range []*string{&cfg.Jobs.TLS.CA, &cfg.Jobs.TLS.Cert, &cfg.Jobs.TLS.Key} {
+		if *file != "" && !filepath.IsAbs(*file) {
+			*file = filepath.Join(cfg.Dir, *file)
+		}
+	}
 	return cfg, nil
 }
 

@@ -69,6 +69,7 @@ func TestEverything(t *testing.T) {
 		},
 		Jobs: Jobs{
 			Servers: []string{"127.0.0.1:4730", "[::1]:4731", "jobs.example.com:4730", "[2001:db8::1]:4730"},
+			TLS:     TLS{CA: "/etc/ssl/jobs.pem", Cert: filepath.Join(cfg.Dir, "client.crt"), Key: filepath.Join(cfg.Dir, "client.key")},
 			Queue: []Job{
 				{Function: "warm_cache", Workload: `{"revision":"{{.Revision}}"}`, Priority: Normal, Wait: Background, Attempts: 3, Backoff: 5 * time.Second},
 				{Function: "mail", Workload: "12", Priority: High, Wait: Foreground, Attempts: 1, Backoff: 10 * time.Second},

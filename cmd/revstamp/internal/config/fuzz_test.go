@@ -77,7 +77,15 @@ func write(c *Config) string {
 		put("assets: { root: %s, url: %s, hosts: %s, version: %s, param: %s, rewrite: %s, strict: %t }\n",
 			q(a.Root), q(a.URL), list(a.Hosts), a.Version, q(a.Param), list(a.Rewrite), a.Strict)
 	}
-	put("jobs:\n  follow: %s\n  servers: %s\n  queue: [", c.Jobs.Follow, list(c.Jobs.Servers))
+	put("jobs:\n  follow: %s\n  servers: %s\n", c.Jobs.Follow, list(c.Jobs.Servers))
+	if t := c.Jobs.TLS; t != (TLS{}) {
+		put("  tls: { ")
+		optional("ca", t.CA)
+		optional("cert", t.Cert)
+		optional("key", t.Key)
+		put("}\n")
+	}
+	put("  queue: [")
 	for _, j := range c.Jobs.Queue {
 		put("{ function: %s, workload: %s, priority: %s, wait: %s }, ", q(j.Function), q(j.Workload), j.Priority, j.Wait)
 	}

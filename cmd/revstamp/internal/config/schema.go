@@ -25,7 +25,6 @@ var notYet = map[string]string{
 	"notify":       "notification",
 	"rollout":      "a rollout to several hosts",
 	"source.local": "a choice of what happens to local changes",
-	"jobs.tls":     "TLS to job servers",
 }
 
 // config reads the whole file.
@@ -187,6 +186,7 @@ func (r *reader) jobs(v value, j *Jobs) (functions []value) {
 	j.Workers = map[string]Worker{}
 	r.mapping(v, keys{
 		"servers": r.list(r.server(&j.Servers)),
+		"tls":     func(v value) { r.tls(v, &j.TLS) },
 		"queue": r.list(func(v value) {
 			job := r.job(v)
 			j.Queue = append(j.Queue, job)
@@ -204,10 +204,21 @@ func (r *reader) jobs(v value, j *Jobs) (functions []value) {
 		"follow":     r.duration(&j.Follow),
 		"on_failure": oneOf(r, &j.OnFailure, Rollback, Warn),
 	})
+	if j.TLS != (TLS{}) && len(j.Servers) == 0 {
+		r.fail(child(v, "tls"), "name the job servers in servers", "the embedded job server is in the process: no TLS leads to it")
+	}
 	if j.OnFailure == Rollback && j.Follow == 0 {
 		r.fail(child(v, "on_failure"), "let follow say for how long", "a release that does not wait for its jobs cannot be undone by them")
 	}
 	return functions
+}
+
+// tls reads the files for connections to job servers.
+func (r *reader) tls(v value, t *TLS) {
+	r.mapping(v, keys{"ca": r.text(&t.CA), "cert": r.text(&t.Cert), "key": r.text(&t.Key)})
+	if (t.Cert == "") != (t.Key == "") {
+		r.fail(v, "name both", "cert and key belong together")
+	}
 }
 
 // server reads host:port, the port of which may be left out.

@@ -200,7 +200,7 @@ func (s followStep) limit(ctx context.Context) (context.Context, context.CancelF
 // of their function. A report is acknowledged only once it is journaled. The
 // returned function stops it.
 func (f *followed) collect(ctx context.Context) (stop func()) {
-	w := &gearman.Worker{Servers: f.servers()}
+	w := &gearman.Worker{Servers: f.servers(), TLS: f.hub.client.TLS}
 	w.Handle(gearman.OutcomeFunction(f.release.key()), 0, gearman.HandlerFunc(
 		func(_ context.Context, req *gearman.Request) ([]byte, error) {
 			report, err := gearman.ParseReport(req.Workload)

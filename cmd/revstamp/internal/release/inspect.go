@@ -215,9 +215,14 @@ const serverTime = 3 * time.Second
 
 // jobs asks the job servers whether somebody would do what is queued.
 func (i *inspection) jobs(ctx context.Context) {
+	tls, err := i.cfg.Jobs.TLS.Client()
+	if err != nil {
+		i.add("jobs", Problem, "correct jobs.tls", "%v", err)
+		return
+	}
 	for _, server := range i.cfg.Jobs.Servers {
 		ctx, cancel := context.WithTimeoutCause(ctx, serverTime, fmt.Errorf("no answer in %v", serverTime))
-		functions, err := (&gearman.Admin{Addr: server}).Status(ctx)
+		functions, err := (&gearman.Admin{Addr: server, TLS: tls}).Status(ctx)
 		cancel()
 		if err != nil {
 			i.add("jobs", Problem, "start it, or correct jobs.servers", "job server %s: %v", server, err)

@@ -28,7 +28,11 @@ type hub struct {
 
 func openHub(cfg *config.Config, o Observer) (*hub, error) {
 	if len(cfg.Jobs.Servers) > 0 {
-		c := &gearman.Client{Servers: cfg.Jobs.Servers}
+		tls, err := cfg.Jobs.TLS.Client()
+		if err != nil {
+			return nil, fmt.Errorf("jobs.tls: %w", err)
+		}
+		c := &gearman.Client{Servers: cfg.Jobs.Servers, TLS: tls}
 		return &hub{client: c, close: func(context.Context) error { return c.Close() }}, nil
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
