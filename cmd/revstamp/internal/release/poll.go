@@ -9,26 +9,56 @@ import (
 	"revstamp/gearman"
 )
 
-// poll asks the job servers how the open jobs are doing.
+// poll asks the job servers how the open jobs are doing, each for all of its own
+// at once.
 func (f *followed) poll(ctx context.Context) error {
-	var errs []error
+	open := map[string][]Job{}
 	for _, job := range f.all() {
-		if job.Over() || job.Foreground || job.State == jobIntended {
-			continue
+		if !job.Over() && !job.Foreground && job.State != jobIntended {
+			server := f.hub.server(job.Server)
+			open[server] = append(open[server], job)
 		}
-		if err := f.pollJob(ctx, job); err != nil {
+	}
+	var errs []error
+	for server, jobs := range open {
+		errs = append(errs, f.pollServer(ctx, server, jobs))
+	}
+	return errors.Join(errs...)
+}
+
+// pollServer asks exactly the job server that has the jobs.
+func (f *followed) pollServer(ctx context.Context, server string, jobs []Job) error {
+	var handles []string
+	for _, job := range jobs {
+		if job.Handle != "" {
+			handles = append(handles, job.Handle)
+		}
+	}
+	statuses, err := f.hub.client.StatusAll(ctx, server, handles)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, job := range jobs {
+		var status gearman.Status
+		var err error
+		if job.Handle != "" {
+			status, statuses = statuses[0], statuses[1:]
+		} else {
+			status, err = f.hub.client.StatusUnique(ctx, server, job.Unique)
+		}
+		if err == nil {
+			err = f.polled(ctx, server, job, status)
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("status of %s: %w", job.Function, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (f *followed) pollJob(ctx context.Context, job Job) error {
-	server := f.hub.server(job.Server)
-	status, err := f.status(ctx, server, job)
-	if err != nil {
-		return err
-	}
+// polled notes what the job's server says of it.
+func (f *followed) polled(ctx context.Context, server string, job Job, status gearman.Status) error {
 	if status.Known {
 		delete(f.gone, job.Unique)
 		state := "queued"
@@ -47,14 +77,6 @@ func (f *followed) pollJob(ctx context.Context, job Job) error {
 		return nil
 	}
 	return f.giveUp(ctx, server, job)
-}
-
-// status asks exactly the job server that has the job.
-func (f *followed) status(ctx context.Context, server string, job Job) (gearman.Status, error) {
-	if job.Handle == "" {
-		return f.hub.client.StatusUnique(ctx, server, job.Unique)
-	}
-	return f.hub.client.Status(ctx, server, job.Handle)
 }
 
 // giveUp ends a job that its job server does not know and of which no report
