@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"runtime"
 
 	"github.com/spf13/cobra"
 
@@ -57,22 +55,11 @@ was accepted, completed, failed, retried, dropped and refused.`,
 	return cmd
 }
 
-// leaveProcessors has the process use half of the processors, unless GOMAXPROCS
-// says otherwise. The others are for those who use the server, and each that is
-// not woken for a packet is a packet sooner answered: on two, a job through it
-// takes a third less of the server's time.
-func leaveProcessors() {
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(max(1, runtime.GOMAXPROCS(0)/2))
-	}
-}
-
 func (s *jobServer) run(ctx context.Context) (err error) {
 	config, err := s.tls.server()
 	if err != nil {
 		return err
 	}
-	leaveProcessors()
 	server := &jobserver.Server{Logger: s.out.Logger()}
 	if s.queue != "" {
 		store, err := boltstore.Open(s.queue)
