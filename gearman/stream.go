@@ -151,8 +151,9 @@ func (s *stream) start(receive func(wire.Packet) error, ended func(error)) {
 		s.fail(s.read())
 		<-writer
 		s.writing.Lock() // for who is alone
+		err := s.failure()
 		s.writing.Unlock()
-		ended(s.failure())
+		ended(err)
 	}()
 }
 
