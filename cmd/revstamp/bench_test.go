@@ -327,6 +327,10 @@ func BenchmarkRelease(b *testing.B) {
 		t := newBenchTree(b, n, conf)
 		release := runIn(filepath.Join(t.dir, "ours"), program, "release")
 		script := runIn(filepath.Join(t.dir, "theirs"), "sh", "-c", shellScript)
+		t.clone(b, "ours", "theirs")
+		if err := release(); err != nil {
+			b.Fatal(err)
+		}
 		for _, situation := range []struct {
 			name   string
 			before func()
