@@ -245,7 +245,7 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-// TestIndex reads indexes of all versions, and has git read what Encode wrote.
+// TestIndex reads indexes of all versions, and has git read what EncodeIndex wrote.
 func TestIndex(t *testing.T) {
 	t.Parallel()
 	files := vcstest.Files{"a": "1", "d/e": "1", "d/f/g": "#!1", "é \n": "1", "l": "-> a"}
@@ -590,6 +590,65 @@ func entriesOf(t *testing.T, x *Index) (all []IndexEntry) {
 
 func parseIndex(data []byte) (*Index, error) {
 	return ParseIndex(bytes.NewReader(data), int64(len(data)))
+}
+
+// An index of many blocks tells the same as git, in each version, whether entries
+// end where blocks do or not.
+func TestIndexBlocks(t *testing.T) {
+	t.Parallel()
+	g := vcstest.NewGit(t)
+	const id = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
+	var list strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&list, "100644 %s 0\tdir%03d/%s%d\n", id, i/50, strings.Repeat("x", i%97), i)
+	}
+	add := exec.Command("git", "update-index", "--index-info")
+	add.Dir, add.Stdin = g.Dir, strings.NewReader(list.String())
+	if out, err := add.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	g.Run("update-index", "--skip-worktree", "dir010/"+strings.Repeat("x", 500%97)+"500") // makes it version 3
+	for _, version := range []string{"2", "4"} {
+		g.Run("update-index", "--index-version", version)
+		x, err := OpenIndex(filepath.Join(g.Dir, ".git", "index"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { x.Close() })
+		if x.Blocks() < 3 {
+			t.Errorf("%d blocks are too few to tell of", x.Blocks())
+		}
+		var got strings.Builder
+		for _, e := range entriesOf(t, x) {
+			mark := "H"
+			if e.SkipWorktree {
+				mark = "S"
+			}
+			fmt.Fprintf(&got, "%s %o %s %d\t%s\n", mark, e.Mode, e.ID, e.Stage, e.Path)
+		}
+		if d := cmp.Diff(strings.Split(g.Run("ls-files", "--stage", "-v"), "\n"), strings.Split(strings.TrimSpace(got.String()), "\n")); d != "" {
+			t.Errorf("version %s, -git +got:\n%s", version, d)
+		}
+	}
+}
+
+// A path may be longer than a block.
+func TestIndexLongPath(t *testing.T) {
+	t.Parallel()
+	entries := []IndexEntry{{"a", Tracked{}}, {strings.Repeat("b", 3*blockSize), Tracked{}}, {"c", Tracked{}}}
+	data := EncodeIndex(slices.Values(entries), 3, nil)
+	x, err := parseIndex(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(entries, entriesOf(t, x)); d != "" {
+		t.Error(d)
+	}
+	for _, n := range []int{1, 8, 100, blockSize, 2 * blockSize} {
+		if _, err := parseIndex(data[:len(data)-n]); err == nil {
+			t.Errorf("without its last %d bytes it is read", n)
+		}
+	}
 }
 
 func FuzzParseIndex(f *testing.F) {
