@@ -135,10 +135,10 @@ func newStream(nc net.Conn) *stream {
 	return s
 }
 
-// start runs the stream. receive is called from one goroutine for every packet,
-// whose arguments are valid during the call; when it returns an error the stream
-// ends with it. ended is called once, after the last receive and the last write,
-// with the error that fail got first.
+// start runs the stream. receive is called for every packet, by whoever reads, never
+// by two at once; the packet's arguments are valid during the call. When it returns an
+// error the stream ends with it. ended is called once, after the last receive and the
+// last write, with the error that fail got first.
 func (s *stream) start(receive func(wire.Packet) error, ended func(error)) {
 	s.receive = receive
 	writer := make(chan struct{})

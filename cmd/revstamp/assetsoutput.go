@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"revstamp/assets"
@@ -13,12 +15,14 @@ import (
 // checkOut refuses a directory for --out that would be written into itself, and
 // documents that have no place in it.
 func (r *rewriting) checkOut(docs []assets.Document) error {
-	dir, err := filepath.Abs(r.into)
-	if err != nil {
+	dir, err1 := filepath.Abs(r.into)
+	into, err2 := leadsTo(dir)
+	root, err3 := leadsTo(r.root)
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return err
 	}
 	r.into = dir
-	for _, pair := range [][2]string{{r.root, dir}, {dir, r.root}} {
+	for _, pair := range [][2]string{{root, into}, {into, root}} {
 		if rel, err := filepath.Rel(pair[0], pair[1]); err == nil && filepath.IsLocal(rel) {
 			return &usageError{msg: fmt.Sprintf("%q and the asset root lie in each other", shown(dir)), hint: "name a directory beside the root"}
 		}
@@ -29,6 +33,19 @@ func (r *rewriting) checkOut(docs []assets.Document) error {
 		}
 	}
 	return nil
+}
+
+// leadsTo is where an absolute path leads by way of links. Its end may be missing.
+func leadsTo(path string) (string, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return real, err
+	}
+	if _, lost := os.Lstat(path); lost == nil {
+		return "", err // a link to nothing
+	}
+	dir, err := leadsTo(filepath.Dir(path))
+	return filepath.Join(dir, filepath.Base(path)), err
 }
 
 // output writes the site into a directory of its own.
