@@ -240,7 +240,7 @@ func (g *gitCopy) revision(ctx context.Context, s *gitState, c *gitdir.Commit, m
 	if c == nil {
 		return r, nil
 	}
-	r.ID, r.Short = c.ID.String(), c.ID.String()[:12]
+	r.ID, r.Short = c.ID.String(), Short(c.ID.String())
 	r.Author, r.Date = c.Author, c.Date
 	tags, err := s.Tags(s.objects, more)
 	if err != nil {

@@ -64,7 +64,7 @@ func (g *gitCopy) target(ctx context.Context, s *gitState, f *found) (*Target, e
 		}
 		for _, c := range right {
 			t.Commits = append(t.Commits, Commit{
-				ID: c.ID.String(), Short: c.ID.String()[:12],
+				ID: c.ID.String(), Short: Short(c.ID.String()),
 				Author: c.Author, Subject: c.Subject, Date: c.Date,
 			})
 		}

@@ -297,7 +297,7 @@ func hgUpstream(top, path string) (string, error) {
 // revision describes a changeset, as the working copy will be at it.
 func (s *hgState) revision(c hgChangeset) Revision {
 	r := Revision{
-		System: "hg", ID: c.Node, Short: c.Node[:12], Branch: c.Branch,
+		System: "hg", ID: c.Node, Short: Short(c.Node), Branch: c.Branch,
 		Bookmark: s.bookmark, Phase: c.Phase, URL: publicURL(s.upstream),
 	}
 	if c.Node == nullHg {

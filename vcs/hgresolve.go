@@ -75,7 +75,7 @@ func (s *hgState) commits(ctx context.Context, not, to string) ([]Commit, error)
 	}
 	var commits []Commit
 	for _, c := range list {
-		commits = append(commits, Commit{ID: c.Node, Short: c.Node[:12], Author: c.Author, Subject: c.Subject, Date: c.Date})
+		commits = append(commits, Commit{ID: c.Node, Short: Short(c.Node), Author: c.Author, Subject: c.Subject, Date: c.Date})
 	}
 	return commits, nil
 }

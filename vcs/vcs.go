@@ -179,6 +179,9 @@ type Revision struct {
 	Shallow  bool `json:"shallow,omitempty"`  // git: history is cut off
 }
 
+// Short is what Revision.Short has of an id: its first 12 digits, or all.
+func Short(id string) string { return id[:min(len(id), 12)] }
+
 // Target is what an update would bring, as Resolve found it.
 type Target struct {
 	// Revision is what the working copy will be at.

@@ -41,8 +41,7 @@ func (s *assetSite) byFile(ctx context.Context, site *assets.Site) error {
 			return "", err
 		}
 		path, err := filepath.Rel(top, filepath.Join(root, filepath.FromSlash(name)))
-		id := all[filepath.ToSlash(path)]
-		return id[:min(len(id), 12)], err // as long as a short revision
+		return vcs.Short(all[filepath.ToSlash(path)]), err
 	}
 	return nil
 }

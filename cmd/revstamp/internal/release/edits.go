@@ -153,12 +153,8 @@ func (e *edits) fileVersion(abs string) (string, error) {
 		return "", err
 	}
 	name, err := filepath.Rel(filepath.Join(e.base, filepath.FromSlash(e.cfg.Source.Path)), abs)
-	id := all[filepath.ToSlash(name)]
-	return id[:min(len(id), shortLen)], err
+	return vcs.Short(all[filepath.ToSlash(name)]), err
 }
-
-// shortLen is how many digits of an id a short revision has.
-const shortLen = 12
 
 // targets are what cfg stamps at revision rev. Their files are named as in cfg.
 func targets(cfg *config.Config, rev vcs.Revision) ([]stamp.Target, error) {
