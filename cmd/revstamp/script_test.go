@@ -111,6 +111,7 @@ func setup(e *testscript.Env) error {
 		"GIT_AUTHOR_DATE=2026-01-02T03:04:05Z", "GIT_COMMITTER_DATE=2026-01-02T03:04:05Z",
 		"HGRCPATH=", "HGPLAIN=1", "HGUSER=Ada <ada@example.org>",
 		"BASH_ENV=", "CI=",
+		"GORACE="+os.Getenv("GORACE"),
 	)
 	return nil
 }
