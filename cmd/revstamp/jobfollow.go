@@ -46,7 +46,13 @@ func (j *jobs) follow(ctx context.Context, job gearman.Job, unique string) (err 
 	written := make(chan struct{})
 	if function, ok := gearman.ReportReleases(unique); ok {
 		stop := collect(ctx, c, function, reports, written)
-		defer stop()
+		defer func() {
+			stop()
+			if alone(unique) && (err == nil || errors.As(err, new(*outcomeError))) {
+				// The job server would keep the name for ever.
+				_ = (&gearman.Admin{Addr: job.Server, TLS: c.TLS}).DropFunction(ctx, function)
+			}
+		}()
 	}
 	defer close(written)
 	end, err := j.awaitEnd(ctx, c, job, reports)

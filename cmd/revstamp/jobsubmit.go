@@ -86,13 +86,34 @@ func (s *submission) read(args []string) (err error) {
 		return &usageError{msg: "--at with --priority " + s.priority, hint: "jobs for later have normal priority"}
 	}
 	if s.task.Unique == "" {
-		s.task.Unique = "job/" + strings.ToLower(rand.Text()[:12])
-		if s.background {
-			s.task.Unique += "/1" // has a worker report the outcome, until somebody follows
-		}
+		s.task.Unique = newUnique(s.background)
 	}
 	s.task.Workload, err = s.workload(args[1:])
 	return err
+}
+
+// Of the unique keys that are made here: for a background job with an end by which
+// a worker reports the outcome, until somebody follows.
+const (
+	uniqueSite   = "job/"
+	uniqueRandom = 12 // letters
+	uniqueNumber = "/1"
+)
+
+func newUnique(background bool) string {
+	unique := uniqueSite + strings.ToLower(rand.Text()[:uniqueRandom])
+	if background {
+		unique += uniqueNumber
+	}
+	return unique
+}
+
+// alone reports whether newUnique made the key of a background job: no other job
+// is reported to the same function.
+func alone(unique string) bool {
+	random, ok := strings.CutPrefix(unique, uniqueSite)
+	random, background := strings.CutSuffix(random, uniqueNumber)
+	return ok && background && len(random) == uniqueRandom && strings.Trim(random, "abcdefghijklmnopqrstuvwxyz234567") == ""
 }
 
 func (s *submission) workload(args []string) ([]byte, error) {

@@ -51,14 +51,14 @@ func (s *Site) finish(ctx context.Context, cfg *config.Config, journal *Journal,
 	if len(r.pending()) == 0 && !r.undecided() {
 		return r, false, jobsError(r, true, nil)
 	}
-	hub, err := openHub(cfg, s.observer())
+	hub, err := s.openHub(cfg, r.ID)
 	if err != nil {
 		return r, false, err
 	}
 	defer func() { err = errors.Join(err, hub.close(ctx)) }()
 	f := &followed{
 		site: s, cfg: cfg, journal: journal, hub: hub, release: r, jobs: slices.Clone(r.Jobs),
-		patience: cfg.Jobs.Follow, waits: cfg.Jobs.Follow > 0 || m.insist || hub.embedded != "",
+		patience: cfg.Jobs.Follow, waits: cfg.Jobs.Follow > 0 || m.insist || hub.embedded,
 		changed: make(chan struct{}, 1), gone: map[string]time.Time{},
 	}
 	err = f.run(ctx, m.unlock)
@@ -112,12 +112,12 @@ func (f *followed) run(ctx context.Context, unlock func() error) error {
 // forget drops the function of the reports from the job servers, which
 // otherwise keep its name for ever, once nobody will report to it any more.
 func (f *followed) forget(ctx context.Context) {
-	if f.open() > 0 || f.hub.embedded != "" || ctx.Err() != nil {
+	if f.open() > 0 || f.hub.embedded || ctx.Err() != nil {
 		return
 	}
 	for _, server := range f.servers() {
 		if n, err := f.waiting(ctx, server); err == nil && n == 0 {
-			_ = (&gearman.Admin{Addr: server}).DropFunction(ctx, gearman.OutcomeFunction(f.release.key()))
+			_ = f.hub.admin(server).DropFunction(ctx, gearman.OutcomeFunction(f.release.key()))
 		}
 	}
 }
@@ -200,7 +200,7 @@ func (s followStep) limit(ctx context.Context) (context.Context, context.CancelF
 // of their function. A report is acknowledged only once it is journaled. The
 // returned function stops it.
 func (f *followed) collect(ctx context.Context) (stop func()) {
-	w := &gearman.Worker{Servers: f.servers(), TLS: f.hub.client.TLS}
+	w := &gearman.Worker{Servers: f.servers(), Dial: f.hub.client.Dial, TLS: f.hub.client.TLS}
 	w.Handle(gearman.OutcomeFunction(f.release.key()), 0, gearman.HandlerFunc(
 		func(_ context.Context, req *gearman.Request) ([]byte, error) {
 			report, err := gearman.ParseReport(req.Workload)

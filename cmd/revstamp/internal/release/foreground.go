@@ -38,7 +38,7 @@ func (f *followed) doForeground(ctx context.Context, job Job) error {
 		// have ended in any way. Doing it again could do it twice.
 		return f.outcome(job.Unique, gearman.Unknown, nil)
 	}
-	if err := f.submitted(job.Unique, f.hub.name(f.hub.client.ServerFor(job.Unique)), ""); err != nil {
+	if err := f.submitted(job.Unique, f.hub.client.ServerFor(job.Unique), ""); err != nil {
 		return err
 	}
 	t := task(job)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -15,39 +17,40 @@ import (
 	"revstamp/gearman/jobserver"
 )
 
-// embedded is the name, in the journal, of the job server inside the process.
+// embedded is the name of the job server inside the process, to the journal and
+// to clients.
 const embedded = "embedded"
 
 // hub is where a release's jobs go: the configured job servers, or, when
 // there are none, a job server and workers inside this process.
 type hub struct {
 	client   *gearman.Client
-	embedded string // its address; empty with configured job servers
+	embedded bool
 	close    func(context.Context) error
 }
 
-func openHub(cfg *config.Config, o Observer) (*hub, error) {
+// openHub opens the hub of release id, whose journal this process has.
+func (s *Site) openHub(cfg *config.Config, id string) (*hub, error) {
 	if len(cfg.Jobs.Servers) > 0 {
-		tls, err := cfg.Jobs.TLS.Client()
+		c, err := jobClient(cfg)
 		if err != nil {
-			return nil, fmt.Errorf("jobs.tls: %w", err)
+			return nil, err
 		}
-		c := &gearman.Client{Servers: cfg.Jobs.Servers, TLS: tls}
 		return &hub{client: c, close: func(context.Context) error { return c.Close() }}, nil
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := listenEmbedded(s.state.socket(id))
 	if err != nil {
 		return nil, fmt.Errorf("embedded job server: %w", err)
 	}
-	h := &hub{embedded: listener.Addr().String()}
-	h.client = &gearman.Client{Servers: []string{h.embedded}}
+	h := &hub{client: embeddedClient(listener.Addr()), embedded: true}
 	server := &jobserver.Server{}
-	worker := Worker(cfg, []string{h.embedded})
+	worker := Worker(cfg, h.client.Servers)
+	worker.Dial = h.client.Dial
 	var serving sync.WaitGroup
 	serve := func(run func() error, closed error) {
 		serving.Go(func() {
 			if err := run(); !errors.Is(err, closed) {
-				o.Warn("embedded job server: %v", err)
+				s.observer().Warn("embedded job server: %v", err)
 			}
 		})
 	}
@@ -69,20 +72,56 @@ func openHub(cfg *config.Config, o Observer) (*hub, error) {
 	return h, nil
 }
 
-// server is the address of the job server that the journal calls name.
-func (h *hub) server(name string) string {
-	if name == embedded {
-		return h.embedded
+// jobClient is a client of the configured job servers.
+func jobClient(cfg *config.Config) (*gearman.Client, error) {
+	tls, err := cfg.Jobs.TLS.Client()
+	if err != nil {
+		return nil, fmt.Errorf("jobs.tls: %w", err)
 	}
-	return name
+	return &gearman.Client{Servers: cfg.Jobs.Servers, TLS: tls}, nil
 }
 
-// name is what the journal calls the job server at addr.
-func (h *hub) name(addr string) string {
-	if addr == h.embedded {
-		return embedded
+// watching is a client that asks how the jobs of release id are doing, which
+// another process follows.
+func (s *Site) watching(id string) (*gearman.Client, error) {
+	if len(s.Config.Jobs.Servers) > 0 {
+		return jobClient(s.Config)
 	}
-	return addr
+	return embeddedClient(&net.UnixAddr{Net: "unix", Name: s.state.socket(id)}), nil
+}
+
+// listenEmbedded opens the socket of the embedded job server, which is in a
+// directory of this user's alone: nobody else can give the workers something to
+// do. Where the file system has no sockets, or the path is longer than those may
+// be, it is a free port on loopback.
+func listenEmbedded(path string) (net.Listener, error) {
+	err := os.Remove(path) // of one that was killed
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		if l, err := net.Listen("unix", path); err == nil {
+			return l, nil
+		}
+	}
+	return net.Listen("tcp", "127.0.0.1:0")
+}
+
+// embeddedClient is a client of the embedded job server at addr, which it calls
+// embedded.
+func embeddedClient(addr net.Addr) *gearman.Client {
+	return &gearman.Client{
+		Servers: []string{embedded},
+		Dial: func(ctx context.Context, network, server string) (net.Conn, error) {
+			var d net.Dialer
+			if server == net.JoinHostPort(embedded, gearman.DefaultPort) {
+				return d.DialContext(ctx, addr.Network(), addr.String())
+			}
+			return d.DialContext(ctx, network, server) // that had a job once
+		},
+	}
+}
+
+// admin is for the text protocol of one of the job servers.
+func (h *hub) admin(server string) *gearman.Admin {
+	return &gearman.Admin{Addr: server, Dial: h.client.Dial, TLS: h.client.TLS}
 }
 
 // Worker is a worker for cfg's configured commands. It reports each job's end
@@ -136,7 +175,7 @@ func (s jobsStep) queue(ctx context.Context, job Job) (bool, error) {
 	if lives || job.Foreground {
 		return false, nil
 	}
-	if again && s.hub.embedded == "" {
+	if again && !s.hub.embedded {
 		found, err := s.find(ctx, job)
 		if err != nil || found {
 			return false, err
@@ -146,7 +185,7 @@ func (s jobsStep) queue(ctx context.Context, job Job) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return true, s.submitted(job.Unique, s.hub.name(where.Server), where.Handle)
+	return true, s.submitted(job.Unique, where.Server, where.Handle)
 }
 
 // find looks for a job that a killed run may have submitted, on every job

@@ -9,32 +9,39 @@ import (
 	"revstamp/gearman"
 )
 
-// poll asks the job servers how the open jobs are doing, each for all of its own
-// at once.
+// poll asks the job servers how the open jobs are doing.
 func (f *followed) poll(ctx context.Context) error {
-	open := map[string][]Job{}
+	var open []Job
 	for _, job := range f.all() {
 		if !job.Over() && !job.Foreground && job.State != jobIntended {
-			server := f.hub.server(job.Server)
-			open[server] = append(open[server], job)
+			open = append(open, job)
 		}
 	}
+	return askJobs(ctx, f.hub.client, open, func(job Job, status gearman.Status) error { return f.polled(ctx, job, status) })
+}
+
+// askJobs asks the job servers how jobs are doing, exactly the one that has a job,
+// and each for all of its own at once.
+func askJobs(ctx context.Context, client *gearman.Client, jobs []Job, tell func(Job, gearman.Status) error) error {
+	by := map[string][]Job{}
+	for _, job := range jobs {
+		by[job.Server] = append(by[job.Server], job)
+	}
 	var errs []error
-	for server, jobs := range open {
-		errs = append(errs, f.pollServer(ctx, server, jobs))
+	for server, jobs := range by {
+		errs = append(errs, askServer(ctx, client, server, jobs, tell))
 	}
 	return errors.Join(errs...)
 }
 
-// pollServer asks exactly the job server that has the jobs.
-func (f *followed) pollServer(ctx context.Context, server string, jobs []Job) error {
+func askServer(ctx context.Context, client *gearman.Client, server string, jobs []Job, tell func(Job, gearman.Status) error) error {
 	var handles []string
 	for _, job := range jobs {
 		if job.Handle != "" {
 			handles = append(handles, job.Handle)
 		}
 	}
-	statuses, err := f.hub.client.StatusAll(ctx, server, handles)
+	statuses, err := client.StatusAll(ctx, server, handles)
 	if err != nil {
 		return err
 	}
@@ -45,10 +52,10 @@ func (f *followed) pollServer(ctx context.Context, server string, jobs []Job) er
 		if job.Handle != "" {
 			status, statuses = statuses[0], statuses[1:]
 		} else {
-			status, err = f.hub.client.StatusUnique(ctx, server, job.Unique)
+			status, err = client.StatusUnique(ctx, server, job.Unique)
 		}
 		if err == nil {
-			err = f.polled(ctx, server, job, status)
+			err = tell(job, status)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("status of %s: %w", job.Function, err))
@@ -57,15 +64,20 @@ func (f *followed) pollServer(ctx context.Context, server string, jobs []Job) er
 	return errors.Join(errs...)
 }
 
+// observeStatus tells o how a job that its server knows is doing.
+func observeStatus(o Observer, job Job, status gearman.Status) {
+	state := "queued"
+	if status.Running {
+		state = "running"
+	}
+	o.Job(job.Unique, job.Function, state, status.Numerator, status.Denominator)
+}
+
 // polled notes what the job's server says of it.
-func (f *followed) polled(ctx context.Context, server string, job Job, status gearman.Status) error {
+func (f *followed) polled(ctx context.Context, job Job, status gearman.Status) error {
 	if status.Known {
 		delete(f.gone, job.Unique)
-		state := "queued"
-		if status.Running {
-			state = "running"
-		}
-		f.site.observer().Job(job.Unique, job.Function, state, status.Numerator, status.Denominator)
+		observeStatus(f.site.observer(), job, status)
 		return nil
 	}
 	since, ok := f.gone[job.Unique]
@@ -76,14 +88,14 @@ func (f *followed) polled(ctx context.Context, server string, job Job, status ge
 	if time.Since(since) < grace {
 		return nil
 	}
-	return f.giveUp(ctx, server, job)
+	return f.giveUp(ctx, job)
 }
 
 // giveUp ends a job that its job server does not know and of which no report
 // waits. Where workers of ours do the function it was lost; other people's
 // workers do not report, and how the job ended cannot be known.
-func (f *followed) giveUp(ctx context.Context, server string, job Job) error {
-	waiting, err := f.waiting(ctx, server)
+func (f *followed) giveUp(ctx context.Context, job Job) error {
+	waiting, err := f.waiting(ctx, job.Server)
 	if err != nil || waiting > 0 || f.job(job.Unique).Over() {
 		return err
 	}
@@ -96,7 +108,7 @@ func (f *followed) giveUp(ctx context.Context, server string, job Job) error {
 
 // waiting counts the reports that server holds for this release.
 func (f *followed) waiting(ctx context.Context, server string) (int, error) {
-	functions, err := (&gearman.Admin{Addr: server}).Status(ctx)
+	functions, err := f.hub.admin(server).Status(ctx)
 	if err != nil {
 		return 0, err
 	}

@@ -16,6 +16,7 @@ import (
 //	.gitignore      keeps git from seeing it
 //	lock            flock(2) by whoever changes the site, with who it is
 //	journal/12.jsonl  what release 12 did; flock(2) by whoever writes it
+//	journal/12.jobs  socket of the job server in that process
 //	backups/        configuration as it was
 //	seen            what the references looked like after the last release
 type state struct{ dir string }
@@ -44,6 +45,8 @@ func (s *state) seen() string     { return filepath.Join(s.dir, "seen") }
 func (s *state) journals() string { return filepath.Join(s.dir, "journal") }
 
 func (s *state) journal(id string) string { return filepath.Join(s.journals(), id+".jsonl") }
+
+func (s *state) socket(id string) string { return filepath.Join(s.journals(), id+".jobs") }
 
 // ignoreAll keeps git from seeing the directory it is in.
 const ignoreAll = "*\n"

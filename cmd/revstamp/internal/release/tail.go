@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"revstamp/gearman"
 )
 
 // Follow brings the jobs of release id, or of the live one when id is empty,
@@ -62,8 +65,14 @@ func (s *Site) watch(ctx context.Context, id string, seen int) (int, error) {
 	if err := watcher.Add(path); err != nil {
 		return seen, err
 	}
-	ticker := time.NewTicker(watchEvery)
-	defer ticker.Stop()
+	client, err := s.watching(id)
+	if err != nil {
+		return seen, err
+	}
+	defer client.Close()
+	alive, asking := time.NewTicker(watchEvery), time.NewTicker(pollEvery)
+	defer alive.Stop()
+	defer asking.Stop()
 	for {
 		busy := locked(path) // before reading: what its last act was is read too
 		records, err := readJournal(path)
@@ -74,13 +83,33 @@ func (s *Site) watch(ctx context.Context, id string, seen int) (int, error) {
 		if seen = len(records); !busy {
 			return seen, nil
 		}
-		select {
-		case <-ctx.Done():
-			return seen, ctx.Err()
-		case <-watcher.Events:
-		case <-ticker.C:
+		open := slices.DeleteFunc(fold(records).pending(), func(j Job) bool { return j.State != jobSubmitted })
+		for quiet := true; quiet; {
+			select {
+			case <-ctx.Done():
+				return seen, ctx.Err()
+			case <-watcher.Events:
+				quiet = false
+			case <-alive.C:
+				quiet = false
+			case <-asking.C:
+				s.glance(ctx, client, open)
+			}
 		}
 	}
+}
+
+// glance tells the observer how jobs are doing that another process follows.
+// What cannot be learned now is of no consequence: outcomes are in the journal.
+func (s *Site) glance(ctx context.Context, client *gearman.Client, jobs []Job) {
+	ctx, cancel := context.WithTimeout(ctx, watchEvery)
+	defer cancel()
+	_ = askJobs(ctx, client, jobs, func(job Job, status gearman.Status) error {
+		if status.Known {
+			observeStatus(s.observer(), job, status)
+		}
+		return nil
+	})
 }
 
 // replay tells the observer of records as if they happened now.
