@@ -66,7 +66,7 @@ func BenchmarkMemory(b *testing.B) {
 		{"status", status, 500_000},
 		{"foreground", foreground, 50_000},
 	} {
-		for _, way := range []struct{ conns, window int }{{1, 1}, {1, 1024}, {4, 256}} {
+		for _, way := range []struct{ conns, window int }{{1, 1}, {1, 16}, {16, 1}, {1, 1024}, {4, 256}} {
 			n := c.n
 			if way.window == 1 {
 				n /= 10
