@@ -64,17 +64,36 @@ func (e *UnsupportedError) Hint() string {
 
 // LocalChangesError says that tracked files were changed by somebody else.
 type LocalChangesError struct {
-	Files []string // sorted
-	Diff  string   // unified, from the repository's content to the file on disk
+	Files  []string // sorted
+	Diff   string   // unified, from the repository's content to the file on disk
+	Detail string   // why what was decided about them cannot be done; empty when nothing was
+
+	remedy  string
+	changes []localChange
+	besides error // what refuses the update whatever is decided
 }
 
 func (e *LocalChangesError) Error() string {
-	return "local changes in " + list(e.Files)
+	return "local changes in " + list(e.Files) + e.Detail
 }
 
 // Hint says what to do next.
 func (e *LocalChangesError) Hint() string {
+	if e.remedy != "" {
+		return e.remedy
+	}
 	return "commit the changes elsewhere and revert them here"
+}
+
+// Decide returns why an update to t cannot do with the files what local says, as
+// another *LocalChangesError about those files alone, or what else refuses it;
+// nil when it can. e is to be what Resolve returned together with t.
+func (e *LocalChangesError) Decide(t *Target, local map[string]Local) error {
+	if e.besides != nil {
+		return e.besides
+	}
+	_, err := decide(e.changes, local, t.Changes)
+	return err
 }
 
 // UntrackedError says that files which are not under version control lie where

@@ -32,13 +32,21 @@ func (l *gitLocal) names() []string {
 // refuse is the error for what is not as committed, if anything is, and for an
 // index that an update could not write again.
 func (l *gitLocal) refuse() error {
+	if err := l.unable(); err != nil {
+		return err
+	}
+	return refuseLocal(l.foreign)
+}
+
+// unable is the error for what no decision about local changes helps against.
+func (l *gitLocal) unable() error {
 	if l.index == nil {
 		return &UnsupportedError{System: "git", Feature: l.feature}
 	}
 	if len(l.conflicts) > 0 {
 		return &ConflictError{Files: l.conflicts}
 	}
-	return refuseLocal(l.foreign)
+	return nil
 }
 
 // version is one content that a file may have.
@@ -85,6 +93,7 @@ func (g *gitCopy) judgeScan(ctx context.Context, s *gitState, found *scan, err e
 		}
 		for _, c := range asked.foreign {
 			if tracked[c.path].Mode == gitdir.ModeGitlink {
+				c.bound = gitSubmodule
 				l.foreign = append(l.foreign, c)
 			}
 		}
@@ -177,9 +186,25 @@ func (g *gitCopy) compare(s *gitState, l *gitLocal, sus *suspect, head version, 
 	}
 	l.foreign = append(l.foreign, localChange{
 		path: sus.path, base: base, got: sus.disk.content, note: sus.note(),
-		staged: sus.staged, mode: sus.head.Mode != sus.disk.mode(),
+		staged: sus.staged, mode: sus.head.Mode != sus.disk.mode(), bound: sus.bound(),
 	})
 	return nil
+}
+
+// What an update can neither keep nor overwrite.
+var (
+	gitSubmodule = bound{keep: true, overwrite: true, why: ", a submodule", remedy: "put it right with git submodule update"}
+	gitStaged    = bound{keep: true, overwrite: true, why: " that are staged", remedy: "unstage them with git reset"}
+)
+
+func (sus *suspect) bound() bound {
+	switch {
+	case sus.head.Mode == gitdir.ModeGitlink || sus.index.Mode == gitdir.ModeGitlink:
+		return gitSubmodule
+	case sus.staged:
+		return gitStaged
+	}
+	return byDisk(sus.disk.root, sus.head.Mode, &sus.disk)
 }
 
 // accepted reports whether what is staged is one of the contents that are fine.

@@ -34,9 +34,6 @@ func (j *gitUpdate) prepare(ctx context.Context, from string) error {
 	if err := j.findTouched(trees); err != nil {
 		return err
 	}
-	if j.content, err = j.g.contents(ctx, j.s, j.commit.Tree, j.paths(regularOnly)); err != nil {
-		return err
-	}
 	others, done, err := j.others(ctx, trees)
 	defer done()
 	if err != nil {
@@ -44,18 +41,52 @@ func (j *gitUpdate) prepare(ctx context.Context, from string) error {
 	}
 	compared := comparison{own: j.u.Own, others: others}
 	if j.u.Fresh && !j.u.Resume {
-		compared.only = make(map[string]bool, len(j.touched))
+		compared.only = make(map[string]bool, len(j.touched)+len(j.u.Local))
 		for _, t := range j.touched {
 			compared.only[t.path] = true
+		}
+		for path := range j.u.Local {
+			compared.only[path] = true
 		}
 	}
 	if j.local, err = j.g.check(ctx, j.s, compared); err != nil {
 		return err
 	}
-	if err := j.local.refuse(); err != nil {
+	if err := j.local.unable(); err != nil {
+		return err
+	}
+	if err := j.overwrite(); err != nil {
+		return err
+	}
+	if j.content, err = j.g.contents(ctx, j.s, j.commit.Tree, j.paths(regularOnly)); err != nil {
 		return err
 	}
 	return j.refuseUntracked(ctx, others)
+}
+
+// overwrite adds the files that lose a foreign change to the touched ones.
+func (j *gitUpdate) overwrite() error {
+	known := make(map[string]bool, len(j.touched))
+	changes := make([]Change, len(j.touched))
+	for i, t := range j.touched {
+		known[t.path], changes[i].Path = true, t.path
+	}
+	paths, err := decide(j.local.foreign, j.u.Local, changes)
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		if known[path] {
+			continue
+		}
+		e, err := j.s.objects.Lookup(j.commit.Tree, path)
+		if err != nil {
+			return err
+		}
+		j.touched = append(j.touched, touched{path, e})
+	}
+	j.sortTouched()
+	return nil
 }
 
 // trees are those whose files may lie around: HEAD's, and those of the
@@ -91,8 +122,12 @@ func (j *gitUpdate) findTouched(trees []gitdir.ID) error {
 	for path, e := range entries {
 		j.touched = append(j.touched, touched{path, e})
 	}
-	slices.SortFunc(j.touched, func(a, b touched) int { return strings.Compare(a.path, b.path) })
+	j.sortTouched()
 	return nil
+}
+
+func (j *gitUpdate) sortTouched() {
+	slices.SortFunc(j.touched, func(a, b touched) int { return strings.Compare(a.path, b.path) })
 }
 
 // addConverted adds the files that stay the same in the repository and may be

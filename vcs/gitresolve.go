@@ -39,7 +39,16 @@ func (g *gitCopy) Resolve(ctx context.Context, want string, own Own) (*Target, e
 		lock.close()
 		return t, g.addInterrupted(s, t, lock)
 	}
-	return t, g.refuse(ctx, s, t, own, scanned)
+	return refused(t, g.refuse(ctx, s, t, own, scanned))
+}
+
+// refused is a target that err refuses: local changes may be decided about.
+func refused(t *Target, err error) (*Target, error) {
+	var local *LocalChangesError
+	if err != nil && !errors.As(err, &local) {
+		t = nil
+	}
+	return t, err
 }
 
 // target compares what was found with HEAD.
@@ -183,14 +192,14 @@ func (g *gitCopy) refuse(ctx context.Context, s *gitState, t *Target, own Own, s
 	if err != nil {
 		return err
 	}
-	if err := l.refuse(); err != nil {
+	if err := l.unable(); err != nil {
 		return err
 	}
 	tree, err := s.tree0(t.Revision.ID)
 	if err != nil {
 		return err
 	}
-	return g.inTheWay(ctx, s, tree, t.Changes, own)
+	return refuseBoth(l.foreign, g.inTheWay(ctx, s, tree, t.Changes, own))
 }
 
 // unfinished names the operation that somebody began here and did not end.
@@ -221,7 +230,7 @@ func (g *gitCopy) inTheWay(ctx context.Context, s *gitState, tree gitdir.ID, cha
 		if c.Op != Added {
 			continue
 		}
-		if dir := g.blockedDir(c.Path); dir != "" {
+		if dir := blockedDir(g.dir, c.Path); dir != "" {
 			if !removed[dir] {
 				blocked = append(blocked, dir)
 			}
@@ -233,7 +242,7 @@ func (g *gitCopy) inTheWay(ctx context.Context, s *gitState, tree gitdir.ID, cha
 		case err != nil:
 			return err
 		case info.IsDir():
-			strange, err := g.strangers(c.Path, removed)
+			strange, err := strangers(g.dir, c.Path, removed)
 			if err != nil {
 				return err
 			}
@@ -252,41 +261,6 @@ func (g *gitCopy) inTheWay(ctx context.Context, s *gitState, tree gitdir.ID, cha
 	}
 	slices.Sort(blocked)
 	return &UntrackedError{Files: slices.Compact(blocked)}
-}
-
-// blockedDir returns the part of a path that should be a directory and is
-// something else, or "".
-func (g *gitCopy) blockedDir(path string) string {
-	for i, b := range path {
-		if b != '/' {
-			continue
-		}
-		info, err := os.Lstat(filepath.Join(g.dir, filepath.FromSlash(path[:i])))
-		if err != nil {
-			return ""
-		}
-		if !info.IsDir() {
-			return path[:i]
-		}
-	}
-	return ""
-}
-
-// strangers lists the files below a directory that the update does not remove.
-func (g *gitCopy) strangers(dir string, removed map[string]bool) ([]string, error) {
-	var found []string
-	root := filepath.Join(g.dir, filepath.FromSlash(dir))
-	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		rel, err := filepath.Rel(g.dir, file)
-		if path := filepath.ToSlash(rel); !removed[path] {
-			found = append(found, path)
-		}
-		return err
-	})
-	return found, err
 }
 
 // different returns which of the paths are not on disk as in the tree, nor as

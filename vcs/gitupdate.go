@@ -42,7 +42,7 @@ type publication struct {
 //
 //  1. index.lock, which names both ends, keeps git away and stays to the end;
 //  2. every tracked file, or with Fresh every one to be written, is compared
-//     once more, and refused if foreign;
+//     once more, and refused if foreign and not decided about;
 //  3. the files, by Update.Write, deletions last;
 //  4. the index, by a rename;
 //  5. the branch, its remote-tracking branch, new tags;
@@ -70,7 +70,7 @@ func (g *gitCopy) Update(ctx context.Context, t *Target, u Update) error {
 	if err := s.explain(j.run(ctx)); err != nil {
 		return err
 	}
-	return g.confirmTarget(ctx, t, u.Own)
+	return g.confirmTarget(ctx, t, u)
 }
 
 func (j *gitUpdate) run(ctx context.Context) (err error) {
@@ -121,7 +121,7 @@ func (j *gitUpdate) stop(err error, wrote bool) error {
 func (j *gitUpdate) unchanged() bool {
 	ctx := context.Background() // the caller's may be what ended the update
 	l, err := j.g.check(ctx, j.s, comparison{own: j.u.Own})
-	if err != nil || l.refuse() != nil {
+	if err != nil || l.unable() != nil || !sameLocal(l.foreign, j.local.foreign) {
 		return false
 	}
 	for _, c := range j.t.Changes {
@@ -356,7 +356,7 @@ func clearRefLock(ctx context.Context, file string, ids []string) error {
 }
 
 // confirmTarget looks again, as at the beginning: nothing is taken on trust.
-func (g *gitCopy) confirmTarget(ctx context.Context, t *Target, own Own) error {
+func (g *gitCopy) confirmTarget(ctx context.Context, t *Target, u Update) error {
 	s, err := g.look(ctx)
 	if err != nil {
 		return err
@@ -365,11 +365,14 @@ func (g *gitCopy) confirmTarget(ctx context.Context, t *Target, own Own) error {
 	if s.head.ID.String() != t.Revision.ID {
 		return fmt.Errorf("after the update HEAD is at %s, not at %s", s.head.ID, t.Revision.ID)
 	}
-	l, err := g.check(ctx, s, comparison{own: own})
+	l, err := g.check(ctx, s, comparison{own: u.Own})
 	if err != nil {
 		return err
 	}
-	if err := l.refuse(); err != nil {
+	if err = l.unable(); err == nil {
+		err = refuseLocal(unkept(l.foreign, u.Local))
+	}
+	if err != nil {
 		return fmt.Errorf("after the update: %w", err)
 	}
 	return nil

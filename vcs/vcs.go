@@ -5,7 +5,8 @@
 //
 //   - Nothing foreign is lost. A tracked file that differs from the repository
 //     in anything but what the caller wrote itself (see Own) stops an update
-//     with a *LocalChangesError before a single byte changes.
+//     with a *LocalChangesError before a single byte changes, unless the caller
+//     says what is to become of that very file (see Update.Local).
 //   - No reader ever sees half a file, nor a file without the caller's own edit.
 //   - A killed update is finished by the next one (see Update.Resume).
 //   - What cannot be done correctly is refused by an error that names the
@@ -59,8 +60,10 @@ type WorkingCopy interface {
 	// git. A local number, or "tip", means another changeset in every clone,
 	// and is unknown.
 	//
-	// Foreign local changes (*LocalChangesError), conflicts (*ConflictError)
-	// and untracked files in the way (*UntrackedError) refuse. Where an
+	// Conflicts (*ConflictError), untracked files in the way (*UntrackedError)
+	// and foreign local changes (*LocalChangesError) refuse. With the last of
+	// these alone the target is returned as well, for a caller that has an
+	// answer to them: LocalChangesError.Decide, and Update.Local. Where an
 	// interrupted update is found, that judgement is left to Update, which
 	// wants Update.Resume then.
 	Resolve(ctx context.Context, want string, own Own) (*Target, error)
@@ -182,6 +185,16 @@ type Revision struct {
 // Short is what Revision.Short has of an id: its first 12 digits, or all.
 func Short(id string) string { return id[:min(len(id), 12)] }
 
+// Local says what an update does with a tracked file that somebody else changed.
+type Local int
+
+// The choices.
+const (
+	Refuse    Local = iota // it does not begin
+	Keep                   // it leaves the change; not of a file that it touches
+	Overwrite              // it brings the file to what the target has, with Update.Edit
+)
+
 // Target is what an update would bring, as Resolve found it.
 type Target struct {
 	// Revision is what the working copy will be at.
@@ -253,10 +266,15 @@ type Update struct {
 	// files that carry an own edit already: svn writes the others itself.
 	Edit func(path string, content []byte) ([]byte, error)
 
+	// Local is what becomes of foreign local changes, by path; any other file's
+	// refuses the update, and so does a choice that LocalChangesError.Decide
+	// refuses. A path without a foreign change may be named.
+	Local map[string]Local
+
 	// Write puts files in place, durable when it returns. Required for git and
 	// hg, where every tracked file is written by it and none by this package; svn
-	// calls it only to take back an edit in a file that upstream deletes. It is
-	// called once, or twice when a path changes between file and directory:
+	// calls it only to take back an edit in a file that upstream deletes, and
+	// foreign changes. It is called once, or twice when a path changes between file and directory:
 	// first with the deletions that make room.
 	Write func(ctx context.Context, writes []Write) error
 

@@ -1,0 +1,286 @@
+package vcs_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"revstamp/vcs"
+	"revstamp/vcs/vcstest"
+)
+
+// foreign are changes by somebody else, for which a caller has an answer.
+var foreign = []struct {
+	name    string
+	spoil   func(t *testing.T, dir string)
+	file    string
+	touched bool // by the update from site to next
+}{
+	{"touched", func(t *testing.T, dir string) { vcstest.Write(t, dir, "index.html", "mine\n") }, "index.html", true},
+	{"not touched", func(t *testing.T, dir string) { vcstest.Write(t, dir, "css/site.css", "mine\n") }, "css/site.css", false},
+	{"beside the stamp", func(t *testing.T, dir string) {
+		vcstest.Write(t, dir, "config.php", "<?php\n$name = 'Mine';\n$rev = '1';\n$debug = false;\n")
+	}, "config.php", true},
+	{"deleted", func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "css/site.css")) }, "css/site.css", false},
+	{"directory deleted", func(t *testing.T, dir string) { os.RemoveAll(filepath.Join(dir, "css")) }, "css/site.css", false},
+	{"executable", func(t *testing.T, dir string) { os.Chmod(filepath.Join(dir, "css/site.css"), 0o755) }, "css/site.css", false},
+	{"upstream deletes it", func(t *testing.T, dir string) { vcstest.Write(t, dir, "old/gone.txt", "mine\n") }, "old/gone.txt", true},
+}
+
+// decided resolves over foreign changes and says what becomes of all of them.
+func decided(t *testing.T, wc vcs.WorkingCopy, want string, l vcs.Local) (*vcs.Target, map[string]vcs.Local, error) {
+	t.Helper()
+	target, err := wc.Resolve(t.Context(), want, stampOwn)
+	var e *vcs.LocalChangesError
+	if !errors.As(err, &e) || target == nil {
+		t.Fatalf("Resolve = %v, %v", target, err)
+	}
+	local := make(map[string]vcs.Local)
+	for _, file := range e.Files {
+		local[file] = l
+	}
+	return target, local, e.Decide(target, local)
+}
+
+func TestGitOverwrite(t *testing.T) {
+	t.Parallel()
+	for _, test := range foreign {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			hosts(t, func(t *testing.T, o vcs.Options) {
+				up, dir, first, second := gitSite(t)
+				before := vcstest.Snapshot(t, dir)
+				for _, to := range []struct {
+					want, rev string
+					files     vcstest.Files
+				}{{first, "1", before}, {second, "2", released(t, up.Dir, "2")}} {
+					for _, fresh := range []bool{false, true} {
+						_, dir, _, _ := gitSite(t)
+						test.spoil(t, dir)
+						vcstest.Write(t, dir, "untracked", "mine\n")
+						wc := open(t, dir, o)
+						target, local, err := decided(t, wc, to.want, vcs.Overwrite)
+						if err != nil {
+							t.Fatal(err)
+						}
+						u := vcs.Update{Own: stampOwn, Edit: stampEdit(to.rev), Write: put(dir, never), Local: local, Fresh: fresh}
+						if err := wc.Update(t.Context(), target, u); err != nil {
+							t.Fatal(err)
+						}
+						got := vcstest.Snapshot(t, dir)
+						if got["untracked"] != "mine\n" {
+							t.Error("an untracked file is gone")
+						}
+						delete(got, "untracked")
+						if d := cmp.Diff(to.files, got); d != "" {
+							t.Error(d)
+						}
+						whole(t, dir, " M config.php\n?? untracked")
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestGitKeep(t *testing.T) {
+	t.Parallel()
+	for _, test := range foreign {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			hosts(t, func(t *testing.T, o vcs.Options) {
+				up, dir, _, second := gitSite(t)
+				test.spoil(t, dir)
+				mine := vcstest.Snapshot(t, dir)
+				wc := open(t, dir, o)
+				target, local, err := decided(t, wc, second, vcs.Keep)
+				u := vcs.Update{Own: stampOwn, Edit: stampEdit("2"), Write: put(dir, never), Local: local}
+				if test.touched {
+					wantRefused(t, wc, target, u, err, test.file, "the update changes too")
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := wc.Update(t.Context(), target, u); err != nil {
+					t.Fatal(err)
+				}
+				want := released(t, up.Dir, "2")
+				delete(want, test.file)
+				if text, ok := mine[test.file]; ok {
+					want[test.file] = text
+				}
+				if d := cmp.Diff(want, vcstest.Snapshot(t, dir)); d != "" {
+					t.Error(d)
+				}
+				if now := revision(t, wc); now.ID != second || !slices.Equal(now.Modified, []string{test.file}) {
+					t.Errorf("Revision = %+v", now)
+				}
+			})
+		})
+	}
+}
+
+// wantRefused fails unless Decide and Update refuse one file, with a word why, and
+// nothing has changed.
+func wantRefused(t *testing.T, wc vcs.WorkingCopy, target *vcs.Target, u vcs.Update, decided error, file, why string) {
+	t.Helper()
+	before := everything(t, wc.Dir())
+	u.Write = func(context.Context, []vcs.Write) error {
+		t.Error("Write is called")
+		return nil
+	}
+	for what, err := range map[string]error{"Decide": decided, "Update": wc.Update(t.Context(), target, u)} {
+		var e *vcs.LocalChangesError
+		if !errors.As(err, &e) || !slices.Equal(e.Files, []string{file}) || !strings.Contains(e.Error(), why) || e.Diff == "" {
+			t.Errorf("%s: %v, want a refusal of %s: %s", what, err, file, why)
+		}
+	}
+	if d := cmp.Diff(before, everything(t, wc.Dir())); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestGitUndecidable holds the changes that no update keeps, or writes over.
+func TestGitUndecidable(t *testing.T) {
+	t.Parallel()
+	git := func(args ...string) func(*testing.T, string) {
+		return func(t *testing.T, dir string) { vcstest.Run(t, dir, vcstest.GitEnv(5), "git", args...) }
+	}
+	for _, test := range []struct {
+		name  string
+		spoil func(t *testing.T, dir string)
+		file  string
+		why   string
+		keep  bool // can be kept
+	}{
+		{"staged", func(t *testing.T, dir string) {
+			vcstest.Write(t, dir, "css/site.css", "mine\n")
+			git("add", "css/site.css")(t, dir)
+		}, "css/site.css", "staged", false},
+		{"staged, new", func(t *testing.T, dir string) {
+			vcstest.Write(t, dir, "mine", "mine\n")
+			git("add", "mine")(t, dir)
+		}, "mine", "staged", false},
+		{"staged deletion", git("rm", "--quiet", "--cached", "css/site.css"), "css/site.css", "staged", false},
+		{"file for link", func(t *testing.T, dir string) { vcstest.Write(t, dir, "link", "mine") }, "link", "symbolic link", true},
+		{"link for file", func(t *testing.T, dir string) {
+			os.Remove(filepath.Join(dir, "css/site.css"))
+			os.Symlink("../index.html", filepath.Join(dir, "css/site.css"))
+		}, "css/site.css", "symbolic link", true},
+		{"directory for file", func(t *testing.T, dir string) {
+			os.Remove(filepath.Join(dir, "css/site.css"))
+			vcstest.Write(t, dir, "css/site.css/x", "mine")
+		}, "css/site.css", "in the way", true},
+		{"link for directory", func(t *testing.T, dir string) {
+			os.Rename(filepath.Join(dir, "css"), filepath.Join(dir, "css2"))
+			os.Symlink("css2", filepath.Join(dir, "css"))
+		}, "css/site.css", "in the way", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			hosts(t, func(t *testing.T, o vcs.Options) {
+				_, dir, first, _ := gitSite(t)
+				test.spoil(t, dir)
+				wc := open(t, dir, o)
+				target, local, err := decided(t, wc, first, vcs.Overwrite)
+				u := vcs.Update{Own: stampOwn, Edit: stampEdit("1"), Local: local}
+				wantRefused(t, wc, target, u, err, test.file, test.why)
+				if _, _, err := decided(t, wc, first, vcs.Keep); (err == nil) != test.keep {
+					t.Errorf("to keep it: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// TestGitDecidedInVain has an answer to local changes, and there is more.
+func TestGitDecidedInVain(t *testing.T) {
+	t.Parallel()
+	hosts(t, func(t *testing.T, o vcs.Options) {
+		_, dir, _, second := gitSite(t)
+		vcstest.Write(t, dir, "css/site.css", "mine\n")
+		vcstest.Write(t, dir, "css/new.css", "mine\n")
+		_, _, err := decided(t, open(t, dir, o), second, vcs.Overwrite)
+		var untracked *vcs.UntrackedError
+		if !errors.As(err, &untracked) || !slices.Equal(untracked.Files, []string{"css/new.css"}) {
+			t.Errorf("Decide: %v", err)
+		}
+	})
+}
+
+// TestGitDecidedForOthers refuses a change that came after the decision.
+func TestGitDecidedForOthers(t *testing.T) {
+	t.Parallel()
+	hosts(t, func(t *testing.T, o vcs.Options) {
+		_, dir, _, second := gitSite(t)
+		vcstest.Write(t, dir, "css/site.css", "mine\n")
+		wc := open(t, dir, o)
+		for _, l := range []vcs.Local{vcs.Keep, vcs.Overwrite} {
+			target, local, err := decided(t, wc, second, l)
+			if err != nil {
+				t.Fatal(err)
+			}
+			vcstest.Write(t, dir, "-dash", "mine, too\n")
+			u := vcs.Update{Own: stampOwn, Edit: stampEdit("2"), Local: local, Fresh: true}
+			wantRefused(t, wc, target, u, &vcs.LocalChangesError{Files: []string{"-dash"}, Diff: "-"}, "-dash", "")
+			vcstest.Write(t, dir, "-dash", site["-dash"])
+		}
+	})
+}
+
+// TestGitOverwriteStops stops Write before each file, and resumes, or goes back.
+func TestGitOverwriteStops(t *testing.T) {
+	t.Parallel()
+	hosts(t, func(t *testing.T, o vcs.Options) {
+		for n := 0; ; n++ {
+			up, dir, first, second := gitSite(t)
+			before := vcstest.Snapshot(t, dir)
+			vcstest.Write(t, dir, "css/site.css", "mine\n")
+			vcstest.Write(t, dir, "index.html", "mine\n")
+			mine := vcstest.Snapshot(t, dir)
+			wc := open(t, dir, o)
+			target, local, err := decided(t, wc, second, vcs.Overwrite)
+			if err != nil {
+				t.Fatal(err)
+			}
+			u := vcs.Update{Own: stampOwn, Edit: stampEdit("2"), Write: put(dir, n), Local: local}
+			err = wc.Update(t.Context(), target, u)
+			if err == nil {
+				break
+			}
+			var interrupted *vcs.InterruptedError
+			if errors.As(err, &interrupted) == (n == 0) {
+				t.Errorf("stopped before file %d: %v", n, err)
+			}
+			if n == 0 {
+				if d := cmp.Diff(mine, vcstest.Snapshot(t, dir)); d != "" {
+					t.Error(d)
+				}
+				continue
+			}
+			u.Write, u.Resume = put(dir, never), true
+			want := second
+			if n%2 == 0 {
+				want, u.Edit = first, stampEdit("1")
+			}
+			if err := wc.Update(t.Context(), resolve(t, wc, want), u); err != nil {
+				t.Fatalf("stopped before file %d, resumed: %v", n, err)
+			}
+			files := released(t, up.Dir, "2")
+			if n%2 == 0 {
+				files = before
+			}
+			if d := cmp.Diff(files, vcstest.Snapshot(t, dir)); d != "" {
+				t.Error(d)
+			}
+			whole(t, dir, " M config.php")
+		}
+	})
+}
