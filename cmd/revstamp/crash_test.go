@@ -98,6 +98,9 @@ func crashSite(t *testing.T, dir, jobServer string, p plumbing) {
 		"public/old.php":    "<link href=\"/a.css\">\n",
 		"public/a.css":      "a{}\n",
 		"public/b.png":      "b\n",
+		"public/kept.php":   "<link href=\"/a.css\">\n",
+		"lib/gone.php":      "<?php\n",
+		"lib/mode.php":      "<?php\n",
 		"revstamp.yaml": "site: crash\n" + p.layout(dir) + "stamp:\n  - { file: config/config.php, key: \"$config['svn']\", value: \"{{.Short}}\" }\n" +
 			"assets: { root: public, rewrite: [\"public/**/*.php\"] }\n" +
 			"jobs:\n  servers: [\"" + jobServer + "\"]\n  follow: 0s\n  queue: [{ function: warm, workload: \"{{.Revision}}\" }]\n",
@@ -124,6 +127,35 @@ func crashSite(t *testing.T, dir, jobServer string, p plumbing) {
 		t.Fatal(err)
 	}
 	p.commit(t, dir)
+	p.spoil(t, filepath.Join(dir, "site"))
+}
+
+// spoil makes the local changes that a site is to have.
+func (p plumbing) spoil(t *testing.T, site string) {
+	t.Helper()
+	if p.local == "" {
+		return
+	}
+	change := func(name, old, new string) {
+		data, err := os.ReadFile(filepath.Join(site, name))
+		check(t, err)
+		if !strings.Contains(string(data), old) {
+			t.Fatalf("%s has no %q: %q", name, old, data)
+		}
+		write(t, site, map[string]string{name: strings.Replace(string(data), old, new, 1)})
+	}
+	change("public/kept.php", "<link", "mine <link")
+	write(t, site, map[string]string{"untracked": "mine\n"})
+	if p.local != "keep" {
+		change("config/config.php", "= 1;", "= 'mine';")
+		change("public/index.php", "<img", "mine <img")
+		change("public/old.php", "<link", "mine <link")
+		change("public/a.css", "a{}", "mine{}")
+	}
+	if p.bare { // of what only the tree tells
+		check(t, os.Remove(filepath.Join(site, "lib/gone.php")))
+		check(t, os.Chmod(filepath.Join(site, "lib/mode.php"), 0o755))
+	}
 }
 
 func write(t *testing.T, dir string, files map[string]string) {
@@ -146,11 +178,19 @@ type plumbing struct {
 	// source is what a site in the releases layout is cloned from; nil is the
 	// layout in place, and then create makes the site, too.
 	source func(dir string) string
+
+	// local is what becomes of local changes in a site in place, which has some
+	// then: in files that the update touches unless they are kept.
+	local string
+	bare  bool // a file is gone, and another executable, too
 }
 
 // layout is what the configuration says of it.
 func (p plumbing) layout(dir string) string {
 	if p.source == nil {
+		if p.local != "" {
+			return "source: { local: " + p.local + " }\n"
+		}
 		return ""
 	}
 	return "layout: releases\nsource: " + p.source(dir) + "\nshared: [uploads/]\n"
@@ -160,7 +200,15 @@ func (p plumbing) layout(dir string) string {
 func (p plumbing) view(t *testing.T, site string) map[string]string {
 	t.Helper()
 	if p.source == nil {
-		return contents(t, site)
+		all := contents(t, site)
+		if p.local != "" {
+			for name := range all {
+				info, err := os.Lstat(site + name)
+				check(t, err)
+				all[name] += info.Mode().String()
+			}
+		}
+		return all
 	}
 	live, err := filepath.EvalSymlinks(filepath.Join(site, "current"))
 	check(t, err)
@@ -277,6 +325,29 @@ func TestResumeRollback(t *testing.T) {
 	}
 }
 
+// TestResumeLocal kills releases of sites with local changes in the same way:
+// resumed, what was decided about them has been done; aborted, they are all there
+// again, and still somebody else's.
+func TestResumeLocal(t *testing.T) {
+	need.Program(t, "gearmand", "git", "svn", "svnadmin", "hg")
+	program := programVar + "=" + buildStatic(t)
+	for _, local := range []string{"keep", "save", "overwrite"} {
+		for _, c := range []crash{
+			{name: "git", plumbing: gitPlumbing, env: []string{program}},
+			{name: "go-git", plumbing: gitPlumbing, env: []string{program, "PATH=" + pathWithout(t, "git")}},
+		} {
+			if testing.Short() && (c.name != "git" || local == "overwrite") {
+				continue
+			}
+			c.command, c.records, c.local, c.bare = "release", 15, local, true
+			t.Run(c.name+", "+local, func(t *testing.T) {
+				t.Parallel()
+				c.run(t, syscall.SIGKILL, -int(syscall.SIGKILL))
+			})
+		}
+	}
+}
+
 func disturb(t *testing.T, sig syscall.Signal, status int) {
 	need.Program(t, "gearmand", "git", "svn", "svnadmin", "hg")
 	// More than a thousand processes are run: without the race detector, under
@@ -381,6 +452,12 @@ func (c *crash) disturbed(t *testing.T, n int, sig syscall.Signal, status int) b
 	finish(t, other, c.env, "abort")
 	if diff := cmp.Diff(want, c.view(t, other)); diff != "" {
 		t.Fatalf("after record %d, aborted (-want +got):\n%s", n, diff)
+	}
+	if c.local != "" && !live(t, other, c.env) {
+		r := revstamp(t, other, c.env, "plan", "--local=refuse")
+		if r.status != exitFailed || !strings.Contains(r.output, "local changes in") || !strings.Contains(r.output, "+mine <link") {
+			t.Fatalf("after record %d, aborted, the local changes are not somebody else's any more: %+v", n, r)
+		}
 	}
 	leftovers(t, site)
 	leftovers(t, other)

@@ -144,6 +144,9 @@ func writeRelease(w io.Writer, r *release.Release) error {
 		fmt.Fprintf(w, "  back to release %s\n", r.Rollback)
 	}
 	fmt.Fprintf(w, "  by %v\n\n", r.Holder)
+	if len(r.Local) > 0 {
+		fmt.Fprintf(w, "local changes:\n%s\n", localLines(r.Local))
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, step := range r.Steps {
 		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", step.Name, step.State, step.Took.Round(time.Millisecond), step.Detail)

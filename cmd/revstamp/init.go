@@ -142,7 +142,7 @@ func (p *proposal) text() string {
 	if p.System == "" {
 		b.WriteString("# This is no working copy of git, Subversion or Mercurial yet; a release needs one.\n")
 	}
-	b.WriteString("source: { path: . }\n")
+	b.WriteString("source: { path: . }  # local: save, keep or overwrite: what becomes of files changed by hand\n")
 	p.writeStamp(&b)
 	p.writeAssets(&b)
 	b.WriteString("\n# Jobs to do once the release is live, by a command here or on Gearman job\n# servers elsewhere.\n" +

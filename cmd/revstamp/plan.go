@@ -16,15 +16,30 @@ func (a *app) showPlan(p *release.Plan) error {
 		return a.out.Result(plannedJSON{Plan: p, Empty: p.Empty(), Diff: string(p.Diff())}, nothing)
 	}
 	if p.Empty() {
-		return a.out.Result(nil, func(w io.Writer) error {
+		return errors.Join(a.out.Result(nil, func(w io.Writer) error {
 			_, err := fmt.Fprintf(w, "%s is at %s: nothing to do\n", p.Site, name(p.To))
 			return err
-		})
+		}), a.showLocal(p))
 	}
 	return errors.Join(
 		a.out.Result(nil, func(w io.Writer) error { return writeComing(w, p) }),
+		a.showLocal(p),
 		a.out.Diff(p.Diff()),
 		a.out.Result(nil, func(w io.Writer) error { return writeOwed(w, p) }),
+	)
+}
+
+// showLocal shows what becomes of local changes, and the changes.
+func (a *app) showLocal(p *release.Plan) error {
+	if len(p.Local) == 0 {
+		return nil
+	}
+	return errors.Join(
+		a.out.Result(nil, func(w io.Writer) error {
+			_, err := fmt.Fprintf(w, "local changes:\n%s\n", localLines(p.Local))
+			return err
+		}),
+		a.out.Diff([]byte(p.LocalDiff)),
 	)
 }
 

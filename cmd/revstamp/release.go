@@ -81,6 +81,7 @@ func ciJob() string {
 func newRelease(a *app) *cobra.Command {
 	var o release.Options
 	var plan string
+	var local localFlag
 	var detach bool
 	cmd := &cobra.Command{
 		Use:   "release [REV]",
@@ -88,15 +89,19 @@ func newRelease(a *app) *cobra.Command {
 		Long: `Release updates the working copy to REV (a branch, tag or id; by default what
 source.update in the configuration says), stamps the configuration, versions
 asset references, and queues and follows the jobs. With nothing to do it
-touches nothing and succeeds. With --detach it returns once the release is begun,
+touches nothing and succeeds. Files that somebody changed by hand stop it, unless
+--local says what becomes of them. With --detach it returns once the release is begun,
 which goes on by itself, whatever becomes of the terminal or the connection.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if plan != "" && len(args) > 0 {
 				return &usageError{msg: "a plan says what it is to be released", hint: "leave REV out, or --plan"}
 			}
+			if plan != "" && local != "" {
+				return &usageError{msg: "a plan says what becomes of local changes", hint: "leave --local out, or --plan"}
+			}
 			o.Want = optional(args)
-			s, err := a.site()
+			s, err := a.siteWith(local)
 			if err != nil {
 				return err
 			}
@@ -114,6 +119,7 @@ which goes on by itself, whatever becomes of the terminal or the connection.`,
 		},
 	}
 	waitFlag(cmd, &o)
+	local.add(cmd)
 	cmd.Flags().DurationVar(&o.Timeout, "timeout", 0, "undo the release when it is not live after `DURATION`; jobs that are queued then go on")
 	cmd.Flags().BoolVar(&detach, detachFlag, false, "go on in a process of its own, for revstamp follow to watch")
 	cmd.Flags().StringVar(&plan, "plan", "", "carry out the plan in `FILE`, of plan --out, if nothing has moved since")
@@ -127,6 +133,7 @@ func waitFlag(cmd *cobra.Command, o *release.Options) {
 
 func newRollback(a *app) *cobra.Command {
 	var o release.Options
+	var local localFlag
 	cmd := &cobra.Command{
 		Use:   "rollback [ID]",
 		Short: "Go back to an earlier release, configuration and references too",
@@ -134,7 +141,7 @@ func newRollback(a *app) *cobra.Command {
 revision before the live one. Only a release that was complete is a target.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := a.site()
+			s, err := a.siteWith(local)
 			if err != nil {
 				return err
 			}
@@ -148,6 +155,7 @@ revision before the live one. Only a release that was complete is a target.`,
 		},
 	}
 	waitFlag(cmd, &o)
+	local.add(cmd)
 	return cmd
 }
 
@@ -226,6 +234,7 @@ func nothing(io.Writer) error { return nil }
 
 func newPlan(a *app) *cobra.Command {
 	var out string
+	var local localFlag
 	var detailed bool
 	cmd := &cobra.Command{
 		Use:   "plan [REV]",
@@ -236,7 +245,7 @@ plan written with --out is carried out by "revstamp release --plan FILE", and
 refused there if anything has moved meanwhile.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := a.site()
+			s, err := a.siteWith(local)
 			if err != nil {
 				return err
 			}
@@ -258,6 +267,7 @@ refused there if anything has moved meanwhile.`,
 	}
 	f := cmd.Flags()
 	f.StringVarP(&out, "out", "o", "", "write the plan to `FILE`, for release --plan")
+	local.add(cmd)
 	f.BoolVar(&detailed, "detailed-exitcode", false, "exit with status 10 when there is something to do")
 	return cmd
 }

@@ -45,11 +45,24 @@ type Source struct {
 	Path   string // inside Dir; "." by default
 	Update string // branch, tag or id; "" is the upstream of the current branch
 	Number Number // which of Subversion's numbers {{.Revision}} and {{.Short}} are
+	Local  Local
 
 	// Of the releases layout alone: what is cloned.
 	URL    string
 	System System
 }
+
+// Local says what a release in place does with tracked files that somebody else
+// changed.
+type Local string
+
+// The choices.
+const (
+	RefuseLocal    Local = "refuse"    // nothing: it does not begin; the default
+	KeepLocal      Local = "keep"      // it leaves them; refused where the update changes them too
+	SaveLocal      Local = "save"      // they become as the revision has them, and are kept among the backups
+	OverwriteLocal Local = "overwrite" // they become as the revision has them
+)
 
 // Number is one of the numbers that a Subversion working copy has. It means
 // nothing to other systems.

@@ -35,7 +35,7 @@ func TestDefaults(t *testing.T) {
 	want := &Config{
 		File: filepath.Join(dir, "revstamp.yaml"), Dir: dir,
 		Site:    "shop",
-		Source:  Source{Path: ".", Number: Highest, System: Git},
+		Source:  Source{Path: ".", Number: Highest, Local: RefuseLocal, System: Git},
 		State:   ".revstamp",
 		Jobs:    Jobs{Follow: 15 * time.Minute, OnFailure: Warn},
 		Backups: Backups{Keep: 10},
@@ -54,7 +54,7 @@ func TestEverything(t *testing.T) {
 	}
 	want := &Config{
 		Site:   "shop",
-		Source: Source{Path: "src", Update: "1.10", Number: Highest, System: Git},
+		Source: Source{Path: "src", Update: "1.10", Number: Highest, Local: SaveLocal, System: Git},
 		State:  "../shop.revstamp",
 		Stamp: []Stamp{
 			{File: "config/config.php", Key: "$config['svn']", Value: "{{.Revision}}"},

@@ -126,6 +126,9 @@ func (r *reader) checkLayout(v value, c *Config) {
 	if given := child(child(v, "source"), "path"); given.node != nil {
 		r.fail(given, "remove it", "the releases layout keeps its own working copy, and has no source.path")
 	}
+	if given := child(child(v, "source"), "local"); given.node != nil {
+		r.fail(given, "remove it", "the releases layout keeps its own working copy, in which there are no local changes to decide about")
+	}
 	for i, s := range c.Shared {
 		if j := slices.IndexFunc(c.Shared[:i], func(o Shared) bool { return within(o.Path, s.Path) || within(s.Path, o.Path) }); j >= 0 {
 			r.failAt(s.Pos, "shared", "keep the outer one", "%q and %q overlap", c.Shared[j].Path, s.Path)

@@ -22,15 +22,14 @@ const gearmanPort = "4730"
 // notYet are keys that revstamp will have but does not have yet, by their
 // path, and what they are for.
 var notYet = map[string]string{
-	"notify":       "notification",
-	"rollout":      "a rollout to several hosts",
-	"source.local": "a choice of what happens to local changes",
+	"notify":  "notification",
+	"rollout": "a rollout to several hosts",
 }
 
 // config reads the whole file.
 func (r *reader) config(v value) *Config {
 	c := &Config{
-		Source:  Source{Pos: r.pos(v.node), Path: ".", Number: Highest, System: Git},
+		Source:  Source{Pos: r.pos(v.node), Path: ".", Number: Highest, Local: RefuseLocal, System: Git},
 		State:   ".revstamp",
 		Jobs:    Jobs{Follow: 15 * time.Minute, OnFailure: Warn},
 		Backups: Backups{Keep: 10},
@@ -76,6 +75,7 @@ func (r *reader) source(s *Source) setter {
 			"path":   r.checked(&s.Path, checkPath),
 			"update": r.update(&s.Update),
 			"number": oneOf(r, &s.Number, Highest, AsText, LastChanged),
+			"local":  oneOf(r, &s.Local, RefuseLocal, KeepLocal, SaveLocal, OverwriteLocal),
 			"url":    r.checked(&s.URL, checkSource),
 			"system": oneOf(r, &s.System, Git, Svn, Hg),
 		})

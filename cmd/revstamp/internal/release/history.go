@@ -37,7 +37,10 @@ type Release struct {
 	temps   []string          // temporary files announced
 	wrote   map[string]string // digest of what was written last, by path
 	backups map[string]string // backup of what was there before, by path
-	added   map[string]bool   // paths where nothing was before
+	saved   map[string]string // digest of that
+	modes   map[string]fs.FileMode
+	theirs  map[string]bool // paths where a change of somebody else is, whatever was written there
+	added   map[string]bool // paths where nothing was before
 }
 
 // StepRecord is one step of a release, as it went.
@@ -89,7 +92,7 @@ func (s *Site) BegunBy(pid int) *Release {
 
 // fold makes of a journal's records the release they tell of.
 func fold(records []Record) *Release {
-	r := &Release{Status: Unfinished, wrote: map[string]string{}, backups: map[string]string{}, added: map[string]bool{}}
+	r := &Release{Status: Unfinished, wrote: map[string]string{}, backups: map[string]string{}, saved: map[string]string{}, modes: map[string]fs.FileMode{}, added: map[string]bool{}, theirs: map[string]bool{}}
 	for _, rec := range records {
 		r.add(rec)
 	}
@@ -101,6 +104,9 @@ func (r *Release) add(rec Record) {
 	case kindBegin:
 		if rec.Begin != nil {
 			r.Begin = *rec.Begin
+			for _, l := range r.Local {
+				r.theirs[l.File] = l.Fate == Kept
+			}
 		}
 	case kindStep:
 		r.addStep(rec)
@@ -111,7 +117,9 @@ func (r *Release) add(rec Record) {
 	case kindAdded:
 		r.added[rec.Path] = true
 	case kindBackup:
-		r.backups[rec.Path] = rec.Backup
+		r.backups[rec.Path], r.saved[rec.Path], r.modes[rec.Path] = rec.Backup, rec.SHA256, fs.FileMode(rec.Mode)
+	case kindTheirs:
+		r.theirs[rec.Path] = true
 	case kindLive:
 		r.Status, r.Ended = Live, rec.Time
 	case kindJob:

@@ -24,6 +24,7 @@ const (
 	kindWrote  = "wrote"  // Path is about to hold content of digest SHA256; empty: nothing
 	kindAdded  = "added"  // Path was not there before
 	kindBackup = "backup" // what Path held is kept in Backup
+	kindTheirs = "theirs" // Path is about to hold again what somebody else had put there
 	kindLive   = "live"   // everything a visitor sees is in place
 	kindJob    = "job"    // Job, in its new state
 	kindEnd    = "end"    // the release is over: State says how
@@ -47,6 +48,7 @@ type Record struct {
 	Path   string    `json:"path,omitempty"`
 	SHA256 string    `json:"sha256,omitempty"`
 	Backup string    `json:"backup,omitempty"`
+	Mode   uint32    `json:"mode,omitempty"` // permission bits of what Backup is a copy of
 	Begin  *Begin    `json:"begin,omitempty"`
 	Job    *Job      `json:"job,omitempty"`
 }
@@ -60,6 +62,7 @@ type Begin struct {
 	Want        string       `json:"want,omitempty"`
 	From        vcs.Revision `json:"from"`
 	To          vcs.Revision `json:"to"`
+	Local       []LocalFile  `json:"local,omitempty"`    // local changes that were decided about
 	Rollback    string       `json:"rollback,omitempty"` // the release gone back to
 	Dir         string       `json:"dir,omitempty"`      // releases layout: the release, relative to the state directory
 	Before      string       `json:"before,omitempty"`   // releases layout: where current led before; empty: there was none

@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"revstamp/cmd/revstamp/internal/config"
 )
 
 // pinnedFormat is the number of the shape that Pinned has as JSON.
@@ -25,6 +27,9 @@ type Pinned struct {
 	Config      string            `json:"config"`          // digest of the configuration
 	Edits       map[string]string `json:"edits,omitempty"` // digest of before and after, by path
 	Jobs        string            `json:"jobs"`            // digest of what is queued
+
+	Local   config.Local      `json:"local"`             // what becomes of local changes
+	Changes map[string]string `json:"changes,omitempty"` // digest of each
 }
 
 // Pin makes a plan of want one to be saved.
@@ -33,6 +38,14 @@ func (p *Plan) Pin(want string) (*Pinned, error) {
 	pin := &Pinned{
 		Format: pinnedFormat, Site: p.Site, Environment: site.environment(), Want: want,
 		From: p.From.ID, To: p.To.ID, Edits: make(map[string]string),
+		Local: site.Config.Source.Local, Changes: make(map[string]string),
+	}
+	for _, l := range p.Local {
+		change, err := site.localChange(l)
+		if err != nil {
+			return nil, err
+		}
+		pin.Changes[l.Path] = digest(change)
 	}
 	if p.Since != nil {
 		pin.Since = p.Since.ID
@@ -102,7 +115,10 @@ func (pin *Pinned) check(now *Pinned) error {
 		tell("the target is %.12s, and was %.12s", now.To, pin.To)
 	}
 	if len(moved) == 0 {
-		for _, name := range pin.edited(now) {
+		for _, name := range differ(pin.Changes, now.Changes) {
+			tell("the local change in %s is another one", name)
+		}
+		for _, name := range differ(pin.Edits, now.Edits) {
 			tell("%s is another one", name)
 		}
 		if pin.Jobs != now.Jobs {
@@ -115,12 +131,10 @@ func (pin *Pinned) check(now *Pinned) error {
 	return &MovedError{Moved: moved}
 }
 
-// edited are the files of which either knows other edits than the other.
-func (pin *Pinned) edited(now *Pinned) []string {
-	names := maps.Clone(pin.Edits)
-	if names == nil {
-		names = make(map[string]string)
-	}
-	maps.Copy(names, now.Edits)
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(names)), func(name string) bool { return pin.Edits[name] == now.Edits[name] })
+// differ are the files of which one tells something else than the other.
+func differ(was, now map[string]string) []string {
+	names := make(map[string]string)
+	maps.Copy(names, was)
+	maps.Copy(names, now)
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(names)), func(name string) bool { return was[name] == now[name] })
 }

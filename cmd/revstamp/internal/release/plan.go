@@ -23,13 +23,19 @@ import (
 // Plan is what a release would do, computed without changing anything. (For
 // git, objects of the target may have been fetched; no ref moved.)
 type Plan struct {
-	Site    string             `json:"site"`
-	Since   *Release           `json:"-"` // the release that is live; nil before the first
-	From    vcs.Revision       `json:"from"`
-	To      vcs.Revision       `json:"to"`
-	Commits []vcs.Commit       `json:"commits,omitempty"`
-	Files   []vcs.Change       `json:"files,omitempty"`
-	Edits   []Edit             `json:"edits,omitempty"` // those that change a file
+	Site    string       `json:"site"`
+	Since   *Release     `json:"-"` // the release that is live; nil before the first
+	From    vcs.Revision `json:"from"`
+	To      vcs.Revision `json:"to"`
+	Commits []vcs.Commit `json:"commits,omitempty"`
+	Files   []vcs.Change `json:"files,omitempty"`
+	Edits   []Edit       `json:"edits,omitempty"` // those that change a file
+
+	// Local is what becomes of tracked files that somebody else changed, and
+	// LocalDiff how they differ from what the repository has.
+	Local     []LocalFile `json:"local,omitempty"`
+	LocalDiff string      `json:"local_diff,omitempty"`
+
 	Missing []assets.Reference `json:"missing,omitempty"`
 
 	// Mismatched are elements that browsers will refuse, for what they load has
@@ -102,7 +108,10 @@ func (s *Site) plan(ctx context.Context, in intent) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Site: s.Config.Site, From: w.target.Now, To: w.to, Commits: w.target.Commits, Files: w.target.Changes, work: &w.work}
+	p := &Plan{
+		Site: s.Config.Site, From: w.target.Now, To: w.to, Commits: w.target.Commits, Files: w.target.Changes,
+		Local: w.local, LocalDiff: w.localDiff, work: &w.work,
+	}
 	if p.Since, err = s.Current(); err != nil && !IsNotFound(err) {
 		return nil, err
 	}
@@ -134,6 +143,9 @@ func (s *Site) plan(ctx context.Context, in intent) (*Plan, error) {
 type resolved struct {
 	work
 	to vcs.Revision // as it is called: by the release gone back to, say
+
+	local     []LocalFile
+	localDiff string
 }
 
 // resolve finds the target and reads the configuration as the target has it:
@@ -152,16 +164,18 @@ func (s *Site) resolve(ctx context.Context, in intent) (*resolved, error) {
 		want = s.Config.Source.Update
 	}
 	target, err := wc.Resolve(ctx, want, own)
+	local, diff, err := s.decide(in, wc, target, err)
 	if err != nil {
 		return nil, err
 	}
-	r := &resolved{work: work{site: s, wc: wc, target: target}, to: target.Revision}
+	r := &resolved{work: work{site: s, wc: wc, target: target}, to: target.Revision, local: local, localDiff: diff}
 	switch {
 	case in.rollback != nil:
 		r.to = in.rollback.To
 	case in.resume != nil:
 		r.to = in.resume.To
 	}
+	r.to.Modified = withFate(local, Kept)
 	r.cfg, err = s.configAt(ctx, wc, target)
 	return r, err
 }
@@ -325,7 +339,7 @@ func IsNotFound(err error) bool {
 
 // begin is the first record of a release that carries p out.
 func (p *Plan) begin(id, token string, h Holder, in intent) *Begin {
-	b := &Begin{ID: id, Token: token, Site: p.Site, Environment: p.work.site.environment(), Want: in.want, From: p.From, To: p.To, Holder: h}
+	b := &Begin{ID: id, Token: token, Site: p.Site, Environment: p.work.site.environment(), Want: in.want, From: p.From, To: p.To, Local: p.Local, Holder: h}
 	b.Since = time.Now().UTC()
 	if in.rollback != nil {
 		b.Rollback = in.rollback.ID

@@ -26,6 +26,10 @@ type run struct {
 	pending  []Edit // computed by stamp and assets, put in place by activate
 	halfway  bool   // an update stopped between two writes
 	verified bool   // an update found the tree to be the target
+
+	// Of the files in which a change of somebody else is written over, by their
+	// name in the journal: digests of all that may lie there.
+	replaced map[string]map[string]bool
 }
 
 // steps is a release: in place, where the working copy is the live tree, or in
@@ -68,7 +72,7 @@ func (s *Site) Release(ctx context.Context, o Options) (r *Release, done bool, e
 			return intent{}, errors.Join(err, asError(due))
 		}
 		if o.Plan != nil {
-			o.Want = o.Plan.Want
+			o.Want, s.Config.Source.Local = o.Plan.Want, o.Plan.Local
 		}
 		return intent{want: o.Want}, nil
 	})
@@ -206,6 +210,7 @@ func (s *Site) change(ctx context.Context, o Options, decide func() (intent, err
 		s.observer().Warn("%s is not released: what went live while this waited is newer", short(p.To))
 		return s.settle(ctx, lock.Close)
 	}
+	s.tellLocal(p.Local)
 	if p.Empty() && in.resume == nil {
 		return s.settle(ctx, lock.Close)
 	}
@@ -318,6 +323,7 @@ func (s *Site) begin(ctx context.Context, p *Plan, in intent) (*run, error) {
 		}
 		r.release = fold([]Record{{Kind: kindBegin, Begin: first}})
 	}
+	r.replaced = r.release.replaced()
 	var err error
 	r.journal, err = s.openJournal(ctx, r.release.ID)
 	if err != nil {
@@ -443,6 +449,7 @@ func (r *run) wrote(abs string, content []byte) error {
 	rec := Record{Kind: kindWrote, Path: r.site.state.name(abs)}
 	if content != nil {
 		rec.SHA256 = digest(content)
+		r.mayHold(rec.Path, rec.SHA256)
 	}
 	return r.journal.Note(rec)
 }
@@ -470,23 +477,29 @@ func (r *run) add(batch *atomicfile.Batch, w vcs.Write) error {
 	opts.MaxSize = -1 // the repository has it: it may be as large as it is
 	if w.Delete {
 		batch.Remove(abs, opts)
+		if err := r.unseen(abs); err != nil {
+			return err
+		}
 		return r.wrote(abs, nil)
 	}
 	content, err := w.Content()
 	if err != nil {
 		return err
 	}
-	if err := r.wrote(abs, content); err != nil {
-		return err
-	}
 	if w.Mode&fs.ModeSymlink != 0 {
 		batch.Symlink(abs, string(content), opts)
-		return nil
+		if err := r.unseen(abs); err != nil {
+			return err
+		}
+		return r.wrote(abs, content)
 	}
 	opts.Perm = w.Mode.Perm()
 	f, err := atomicfile.Open(abs, opts)
 	if err != nil {
 		return err
+	}
+	if err := errors.Join(r.mayReplace(abs, f), r.wrote(abs, content)); err != nil {
+		return errors.Join(err, f.Close())
 	}
 	if f.Exists() {
 		f.Chmod(executable(f.Mode(), w.Mode&0o100 != 0))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -41,7 +42,10 @@ func (s backupStep) Run(ctx context.Context) (string, error) {
 		if err := ctx.Err(); err != nil {
 			return "", err
 		}
-		if s.release.backups[s.site.state.name(abs)] != "" {
+		if kept, err := s.backedUp(abs); err != nil || kept {
+			if err != nil {
+				return "", err
+			}
 			continue
 		}
 		if err := s.backup(backups, abs); err != nil {
@@ -49,14 +53,44 @@ func (s backupStep) Run(ctx context.Context) (string, error) {
 		}
 		n++
 	}
+	if err := s.noteMissing(); err != nil {
+		return "", err
+	}
 	if n == 0 {
 		return "", Skip("nothing to back up")
 	}
 	return plural(n, "file"), nil
 }
 
+// noteMissing notes the files that somebody removed and the release brings back:
+// undone, it removes them again.
+func (s backupStep) noteMissing() error {
+	for _, l := range s.release.Local {
+		_, err := os.Lstat(s.site.state.path(l.File))
+		if l.Fate == Kept || !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := s.journal.Note(Record{Kind: kindAdded, Path: l.File}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// backedUp reports whether an earlier run of the release kept the file at abs.
+// Somebody else's change is to be kept as it is now.
+func (s backupStep) backedUp(abs string) (bool, error) {
+	name := s.site.state.name(abs)
+	if s.release.backups[name] == "" || s.replaced[name] == nil {
+		return s.release.backups[name] != "", nil
+	}
+	now, err := os.ReadFile(abs)
+	return s.release.saved[name] == digest(now), err
+}
+
 // endangered are the files that hold edits of ours and will be changed, by
-// new edits or by the update, and those that will hold the first ones.
+// new edits or by the update, and those that will hold the first ones; and those
+// in which a change of somebody else is written over.
 func (s backupStep) endangered() []string {
 	var all []string
 	for _, edit := range s.plan.Edits {
@@ -69,11 +103,19 @@ func (s backupStep) endangered() []string {
 			all = append(all, abs)
 		}
 	}
+	for _, l := range s.release.Local {
+		abs := s.site.state.path(l.File)
+		if info, err := os.Lstat(abs); l.Fate != Kept && err == nil && info.Mode().IsRegular() && !slices.Contains(all, abs) {
+			all = append(all, abs)
+		}
+	}
 	return all
 }
 
 func (s backupStep) backup(backups *atomicfile.Backups, abs string) error {
-	f, err := atomicfile.Open(abs, s.files())
+	opts := s.files()
+	opts.MaxSize = -1 // it lies there already
+	f, err := atomicfile.Open(abs, opts)
 	if err != nil {
 		return err
 	}
@@ -82,7 +124,8 @@ func (s backupStep) backup(backups *atomicfile.Backups, abs string) error {
 		return err
 	}
 	state := s.site.state
-	return s.journal.Append(Record{Kind: kindBackup, Path: state.name(abs), Backup: state.name(b.Path), SHA256: digest(f.Data())})
+	s.mayHold(state.name(abs), digest(f.Data()))
+	return s.journal.Append(Record{Kind: kindBackup, Path: state.name(abs), Backup: state.name(b.Path), SHA256: digest(f.Data()), Mode: uint32(f.Mode().Perm())})
 }
 
 // updateStep brings the working copy to the target. What revstamp edits
@@ -109,6 +152,7 @@ func (s updateStep) Run(ctx context.Context) (string, error) {
 	}
 	err = s.wc.Update(ctx, s.target, vcs.Update{
 		Own:    own,
+		Local:  decisions(s.release.Local),
 		Resume: resumed,
 		Fresh:  true, // under this very lock
 		Write:  s.put,
@@ -129,15 +173,18 @@ func (s updateStep) Run(ctx context.Context) (string, error) {
 // were: from the backups, to the byte.
 func (s updateStep) Undo(ctx context.Context) error {
 	from := s.release.From.ID
-	own, err := s.site.own(s.wc)
+	own, err := s.ownAndSaved()
 	if err != nil {
 		return err
 	}
 	back, err := s.wc.Resolve(ctx, from, own)
-	if err != nil {
+	if err = acceptLocal(s.release.Local, back, err); err != nil {
 		return err
 	}
 	if back.From == from && !s.halfway {
+		if len(s.replaced) > 0 {
+			return s.restore(ctx)
+		}
 		return Skip("never left " + s.release.From.Short)
 	}
 	if err := s.dropVariants(ctx, s.touched(back)); err != nil {
@@ -147,8 +194,12 @@ func (s updateStep) Undo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.giveBack(); err != nil {
+		return err
+	}
 	err = s.wc.Update(ctx, back, vcs.Update{
 		Own:    own,
+		Local:  decisions(s.release.Local),
 		Resume: s.halfway,
 		Fresh:  true,
 		Write:  s.put,
@@ -202,8 +253,8 @@ func (s revisionStep) Run(ctx context.Context) (string, error) {
 		return "", err
 	case rev.ID != s.target.Revision.ID:
 		return "", fmt.Errorf("the working copy is at %s, not at %s", short(rev), short(s.target.Revision))
-	case len(rev.Modified) > 0:
-		return "", &vcs.LocalChangesError{Files: rev.Modified}
+	case len(s.undecided(rev.Modified)) > 0:
+		return "", &vcs.LocalChangesError{Files: s.undecided(rev.Modified)}
 	case severally(rev):
 		return "", fmt.Errorf("the working copy is of mixed revisions: %s", rev.Mixed)
 	}
@@ -357,6 +408,7 @@ func (s *run) live() error {
 	if err := s.journal.Append(Record{Kind: kindLive}); err != nil {
 		return err
 	}
+	s.giveUp()
 	if s.edits == nil {
 		return nil // nothing was computed, so nothing was seen
 	}

@@ -17,6 +17,9 @@ const unchanged = "nothing to put back"
 // with a warning.
 func (r *run) restore(ctx context.Context) error {
 	var batch atomicfile.Batch
+	if err := r.giveBack(); err != nil {
+		return err
+	}
 	release, err := r.site.read(r.release.ID)
 	if err != nil {
 		return err
@@ -46,12 +49,19 @@ func (r *run) restoreFile(batch *atomicfile.Batch, release *Release, name string
 	}
 	abs := r.site.state.path(name)
 	opts := r.files()
+	opts.MaxSize = -1
 	opts.Create = true // the update may have deleted it; going back brings it again
 	f, err := atomicfile.Open(abs, opts)
 	if err != nil {
 		return err
 	}
+	if r.replaced[name] != nil && f.Exists() {
+		f.Chmod(release.modes[name]) // which may be all that somebody changed
+	}
 	switch now := digest(f.Data()); {
+	case r.replaced[name] != nil && now == digest(before):
+		batch.Add(f, before)
+		return nil
 	case !f.Exists() || now == digest(before):
 		return f.Close()
 	case now == release.wrote[name], r.edits.same(abs, f.Data(), before):

@@ -40,7 +40,7 @@ func (w *writings) wrote(abs string, content []byte) bool {
 			return false
 		}
 		if r.ID != "" && r.wrote[name] != "" {
-			return r.wrote[name] == digest(content)
+			return !r.theirs[name] && r.wrote[name] == digest(content)
 		}
 	}
 	return false
