@@ -32,6 +32,9 @@ type Observer interface {
 	// outcome. n of d is its progress; d is zero when it has told none.
 	Job(id, function, state string, n, d int)
 	Warn(format string, args ...any)
+	// When says when what is told next happened, in another process; the zero
+	// time is now again.
+	When(t time.Time)
 }
 
 // Site is a configured site on this machine, the thing that releases happen
@@ -194,5 +197,6 @@ func (silent) StepStarted(string)                   {}
 func (silent) StepDone(string, string)              {}
 func (silent) StepSkipped(string, string)           {}
 func (silent) StepFailed(string, error)             {}
+func (silent) When(time.Time)                       {}
 func (silent) Job(string, string, string, int, int) {}
 func (silent) Warn(string, ...any)                  {}

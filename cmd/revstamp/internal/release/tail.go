@@ -112,10 +112,12 @@ func (s *Site) glance(ctx context.Context, client *gearman.Client, jobs []Job) {
 	})
 }
 
-// replay tells the observer of records as if they happened now.
+// replay tells the observer of records as when they happened.
 func (s *Site) replay(records []Record) {
 	o := s.observer()
+	defer o.When(time.Time{})
 	for _, rec := range records {
+		o.When(rec.Time)
 		switch {
 		case rec.Kind == kindJob && rec.Job != nil:
 			o.Job(rec.Job.Unique, rec.Job.Function, rec.Job.State, 0, 0)

@@ -83,6 +83,7 @@ type UI struct {
 	began   time.Time
 	step    string // the one under way, "" when none is
 	since   time.Time
+	when    time.Time // of what is told next; zero is now
 	beat    *time.Timer
 	jobs    map[string]*jobState
 	closed  bool
@@ -157,6 +158,14 @@ func (u *UI) Begin(title string, fields ...any) {
 // shown in JSON, and on GitHub they are the outputs of the step.
 func (u *UI) End(title string, fields ...any) {
 	u.show(event{kind: kindEnd, text: title, fields: pairs(fields)})
+}
+
+// When says when what is told next happened: another process did it. The zero time
+// is now again.
+func (u *UI) When(t time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.when = t
 }
 
 // StepStarted says that step is under way.
@@ -302,7 +311,9 @@ func (u *UI) show(e event) {
 	if u.closed {
 		return
 	}
-	e.time = u.o.Now()
+	if e.time = u.when; e.time.IsZero() {
+		e.time = u.o.Now()
+	}
 	if !u.note(&e) {
 		return
 	}

@@ -237,6 +237,29 @@ func TestHeartbeat(t *testing.T) {
 	})
 }
 
+// What another process did took the time that it took there.
+func TestWhen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out locked
+		u := New(Options{Err: &out})
+		now := time.Now()
+		time.Sleep(time.Hour)
+		u.When(now)
+		u.StepStarted("update")
+		u.When(now.Add(3 * time.Second))
+		u.StepDone("update", "")
+		u.StepStarted("follow")
+		u.When(time.Time{})
+		u.StepDone("follow", "")
+		if err := u.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := out.String(), "+ update    3.0s\n+ follow    59m57s\n"; got != want {
+			t.Errorf("got:\n%swant:\n%s", got, want)
+		}
+	})
+}
+
 func TestConcurrentUse(t *testing.T) {
 	for name := range modes(nil) {
 		t.Run(name, func(t *testing.T) {
