@@ -90,6 +90,9 @@ func isUsage(err error) bool {
 	if _, ok := errors.AsType[*usageError](err); ok {
 		return true
 	}
+	if _, ok := errors.AsType[*config.NoNumberError](err); ok {
+		return true
+	}
 	if stampErr, ok := errors.AsType[*stamp.Error](err); ok {
 		return stampErr.Kind == stamp.BadSelector
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"revstamp/cmd/revstamp/internal/config"
+	"revstamp/cmd/revstamp/internal/release"
 	"revstamp/vcs"
 )
 
@@ -169,6 +170,9 @@ func (a *app) lookUp(ctx context.Context, dir string) (vcs.Revision, vcs.Working
 		return vcs.Revision{}, nil, err
 	}
 	rev, err := wc.Revision(ctx, nil)
+	if err == nil {
+		err = release.Committed(rev)
+	}
 	return rev, wc, err
 }
 

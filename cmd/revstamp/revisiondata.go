@@ -54,8 +54,6 @@ type revisionFields struct {
 	Short         string
 	System        string
 	Text          string
-	Number        int64
-	LastChanged   int64
 	Branch        string
 	Tag           string
 	Bookmark      string
@@ -69,8 +67,9 @@ type revisionFields struct {
 	Detached      bool
 	Shallow       bool
 
-	describe string
-	count    func() (int64, error)
+	number, lastChanged int64
+	describe            string
+	count               func() (int64, error)
 }
 
 // unknownFieldError is a field that is not known here.
@@ -91,6 +90,21 @@ func (f revisionFields) Count() (int64, error) {
 	return n, err
 }
 
+// Number is Subversion's revision, the highest one when mixed.
+func (f revisionFields) Number() (int64, error) { return f.numbered(".Number", f.number) }
+
+// LastChanged is Subversion's last revision that changed this tree.
+func (f revisionFields) LastChanged() (int64, error) {
+	return f.numbered(".LastChanged", f.lastChanged)
+}
+
+func (f revisionFields) numbered(field string, n int64) (int64, error) {
+	if f.System != "svn" {
+		return 0, &config.NoNumberError{Field: field, System: f.System}
+	}
+	return n, nil
+}
+
 // Describe is the newest tag and the way from there.
 func (f revisionFields) Describe() (string, error) {
 	if f.describe == "" && f.Shallow {
@@ -103,12 +117,11 @@ func (d revisionData) fields() revisionFields {
 	r := d.Revision
 	return revisionFields{
 		ID: r.ID, Revision: r.ID, Short: r.Short, System: r.System, Text: d.Text(),
-		Number: r.Number, LastChanged: r.LastChanged,
 		Branch: r.Branch, Tag: r.Tag, Bookmark: r.Bookmark, Phase: r.Phase,
 		Author: r.Author, Date: config.Date{Time: r.Date}, URL: r.URL,
 		Modified: len(r.Modified) > 0, ModifiedFiles: r.Modified, Mixed: r.Mixed,
 		Detached: r.Detached, Shallow: r.Shallow,
-		describe: r.Describe, count: d.count,
+		number: r.Number, lastChanged: r.LastChanged, describe: r.Describe, count: d.count,
 	}
 }
 

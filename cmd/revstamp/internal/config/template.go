@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -11,20 +12,57 @@ import (
 
 // Data is what a template of the configuration sees.
 type Data struct {
-	Revision    string // the whole id: git's hash, Subversion's number
-	Short       string
-	Number      int64  // Subversion's
-	LastChanged int64  // Subversion's: the last revision that changed the site
-	Branch      string // "" when on none
-	Tag         string // "" when on none
-	Describe    string
-	Bookmark    string // Mercurial's active one
-	Phase       string // Mercurial's
-	Author      string
-	Date        Date   // of the commit
-	URL         string // where the working copy comes from
-	System      string // git, svn or hg
-	Site        string // the site's name in the configuration
+	Revision string // the whole id: git's hash, Subversion's number
+	Short    string
+	Branch   string // "" when on none
+	Tag      string // "" when on none
+	Describe string
+	Bookmark string // Mercurial's active one
+	Phase    string // Mercurial's
+	Author   string
+	Date     Date   // of the commit
+	URL      string // where the working copy comes from
+	System   string // git, svn or hg
+	Site     string // the site's name in the configuration
+
+	number, lastChanged int64
+}
+
+// SetNumbers sets what a revision of Subversion has besides: its number, and that
+// of the last revision that changed the site.
+func (d *Data) SetNumbers(number, lastChanged int64) { d.number, d.lastChanged = number, lastChanged }
+
+// Number is Subversion's. With another system it is an error: a 0 would be
+// written where a revision belongs.
+func (d Data) Number() (int64, error) { return numberOf(d.System, ".Number", d.number) }
+
+// LastChanged is the last revision that changed the site, as Number is.
+func (d Data) LastChanged() (int64, error) { return numberOf(d.System, ".LastChanged", d.lastChanged) }
+
+func numberOf(system, field string, n int64) (int64, error) {
+	if system != "svn" {
+		return 0, &NoNumberError{Field: field, System: system}
+	}
+	return n, nil
+}
+
+// A NoNumberError is a template that asks for a number of a revision that has none.
+type NoNumberError struct {
+	Field  string // .Number or .LastChanged
+	System string // git or hg, "" if unknown
+}
+
+func (e *NoNumberError) Error() string {
+	of := e.System
+	if of == "" {
+		of = "this working copy"
+	}
+	return fmt.Sprintf("%s: the revisions of %s have no numbers, as those of Subversion do", e.Field, of)
+}
+
+// Hint says what to write instead.
+func (e *NoNumberError) Hint() string {
+	return "use {{.Short}}; where a number stands in the file, type: string lets it become a string"
 }
 
 // Date is a time that prints as RFC 3339 in UTC; {{.Date.Format "20060102"}}
@@ -44,6 +82,9 @@ func Expand(text string, d any) (string, error) {
 	}
 	var b strings.Builder
 	if err := t.Execute(&b, d); err != nil {
+		if none, ok := errors.AsType[*NoNumberError](err); ok {
+			return "", fmt.Errorf("template %q: %w", text, none)
+		}
 		return "", &templateError{fmt.Sprintf("template %q: %s", text, plainTemplateError(err)), err}
 	}
 	return b.String(), nil

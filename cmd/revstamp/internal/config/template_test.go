@@ -10,7 +10,7 @@ import (
 )
 
 var data = Data{
-	Revision: "3f0c9e2a7d51b84466f1c0aa92e7d3b5c8e41f07", Short: "3f0c9e2a7d51", Number: 4168,
+	Revision: "3f0c9e2a7d51b84466f1c0aa92e7d3b5c8e41f07", Short: "3f0c9e2a7d51", System: "svn", number: 4168,
 	Branch: `".system("id")."`, Tag: "", Describe: "v1.2-3-g3f0c9e2",
 	Date: Date{time.Date(2026, 11, 23, 8, 5, 0, 0, time.FixedZone("", 3600))}, Site: "shop",
 }
@@ -81,7 +81,7 @@ func TestExpandErrors(t *testing.T) {
 // discover but what depends on the revision itself.
 func TestEveryFieldExpands(t *testing.T) {
 	for _, field := range fieldsOf(reflect.TypeFor[Data]()) {
-		if _, err := Expand("{{"+field+"}}", Data{}); err != nil {
+		if _, err := Expand("{{"+field+"}}", Data{System: "svn"}); err != nil {
 			t.Errorf("%s of nothing: %v", field, err)
 		}
 	}
@@ -116,6 +116,23 @@ func TestExpandMethods(t *testing.T) {
 	var unknown *fieldError
 	if _, err := Expand("{{.Cont}}", d); !errors.As(err, &unknown) || unknown.Hint() != "did you mean .Count?" {
 		t.Errorf("Expand of an unknown field: %v", err)
+	}
+}
+
+// What has no number is not written as 0.
+func TestExpandNoNumber(t *testing.T) {
+	for _, d := range []Data{{System: "git"}, {System: "hg"}, {}} {
+		for _, field := range []string{".Number", ".LastChanged"} {
+			text := "{{printf `r%06d` " + field + "}}"
+			got, err := Expand(text, d)
+			var none *NoNumberError
+			if !errors.As(err, &none) || none.Field != field || none.System != d.System {
+				t.Errorf("Expand(%q) of %q = %q, %v", text, d.System, got, err)
+			}
+			if got, err = Expand("{{if eq .System `svn`}}{{"+field+"}}{{end}}", d); got != "" || err != nil {
+				t.Errorf("Expand = %q, %v", got, err)
+			}
+		}
 	}
 }
 

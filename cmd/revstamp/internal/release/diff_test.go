@@ -12,6 +12,17 @@ import (
 	"revstamp/testdata/need"
 )
 
+func TestPlural(t *testing.T) {
+	for n, want := range map[int]string{0: "0 keys", 1: "1 key", 2: "2 keys"} {
+		if got := plural(n, "key"); got != want {
+			t.Errorf("plural(%d, %q) = %q, want %q", n, "key", got, want)
+		}
+	}
+	if got := plural(2, "copy"); got != "2 copies" {
+		t.Errorf("plural(2, %q) = %q", "copy", got)
+	}
+}
+
 func TestDiff(t *testing.T) {
 	before := "a\nb\nc\nd\ne\nf\ng\nh\ni\n"
 	after := "a\nB\nc\nd\ne\nf\nx\ng\nh\n"

@@ -74,11 +74,17 @@ func (r Role) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 // newEdits prepares the edits of cfg at revision rev, with assets as they are
 // in t, which last tells of.
 func newEdits(cfg *config.Config, rev vcs.Revision, t *tree, last lastChanged) (*edits, error) {
-	e := &edits{cfg: cfg, base: t.base, last: last, stamps: map[string][]stamp.Target{}}
 	targets, err := targets(cfg, rev)
 	if err != nil {
 		return nil, err
 	}
+	return editsOf(cfg, targets, values(cfg, rev).Short, t, last)
+}
+
+// editsOf is newEdits, of targets with their values and of a revision by its short
+// name. What is our own can be told without any.
+func editsOf(cfg *config.Config, targets []stamp.Target, short string, t *tree, last lastChanged) (e *edits, err error) {
+	e = &edits{cfg: cfg, base: t.base, last: last, stamps: map[string][]stamp.Target{}}
 	for _, target := range targets {
 		abs := t.abs(target.File)
 		if _, ok := e.stamps[abs]; !ok {
@@ -87,7 +93,7 @@ func newEdits(cfg *config.Config, rev vcs.Revision, t *tree, last lastChanged) (
 		e.stamps[abs] = append(e.stamps[abs], target)
 	}
 	if cfg.Assets != nil {
-		e.short = values(cfg, rev).Short
+		e.short = short
 		err = e.openAssets(t)
 	}
 	return e, err
@@ -158,19 +164,26 @@ func (e *edits) fileVersion(abs string) (string, error) {
 
 // targets are what cfg stamps at revision rev. Their files are named as in cfg.
 func targets(cfg *config.Config, rev vcs.Revision) ([]stamp.Target, error) {
-	values := values(cfg, rev)
-	var all []stamp.Target
-	for _, st := range cfg.Stamp {
-		value, err := config.Expand(st.Value, values)
-		if err != nil {
+	all, values := places(cfg), values(cfg, rev)
+	for i, st := range cfg.Stamp {
+		var err error
+		if all[i].Value, err = config.Expand(st.Value, values); err != nil {
 			return nil, fmt.Errorf("%v: %w", st.Pos, err)
 		}
-		all = append(all, stamp.Target{
-			File: st.File, Format: st.Format, Key: st.Key, Match: st.Match, Placeholder: st.Placeholder,
-			Value: value, Newlines: st.Newlines, Type: st.Type, All: st.All,
-		})
 	}
 	return all, nil
+}
+
+// places are the targets of cfg, without values.
+func places(cfg *config.Config) []stamp.Target {
+	all := make([]stamp.Target, len(cfg.Stamp))
+	for i, st := range cfg.Stamp {
+		all[i] = stamp.Target{
+			File: st.File, Format: st.Format, Key: st.Key, Match: st.Match, Placeholder: st.Placeholder,
+			Newlines: st.Newlines, Type: st.Type, All: st.All,
+		}
+	}
+	return all
 }
 
 // role says what the file at abs is to a release.
@@ -407,20 +420,20 @@ func values(cfg *config.Config, rev vcs.Revision) config.Data {
 		id = strconv.FormatInt(rev.LastChanged, 10)
 		short = id
 	}
-	return config.Data{
-		Site:        cfg.Site,
-		System:      rev.System,
-		Revision:    id,
-		Short:       short,
-		Number:      rev.Number,
-		LastChanged: rev.LastChanged,
-		Branch:      rev.Branch,
-		Tag:         rev.Tag,
-		Describe:    rev.Describe,
-		Bookmark:    rev.Bookmark,
-		Phase:       rev.Phase,
-		Author:      rev.Author,
-		URL:         rev.URL,
-		Date:        config.Date{Time: rev.Date},
+	d := config.Data{
+		Site:     cfg.Site,
+		System:   rev.System,
+		Revision: id,
+		Short:    short,
+		Branch:   rev.Branch,
+		Tag:      rev.Tag,
+		Describe: rev.Describe,
+		Bookmark: rev.Bookmark,
+		Phase:    rev.Phase,
+		Author:   rev.Author,
+		URL:      rev.URL,
+		Date:     config.Date{Time: rev.Date},
 	}
+	d.SetNumbers(rev.Number, rev.LastChanged)
+	return d
 }

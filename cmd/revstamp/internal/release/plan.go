@@ -228,7 +228,7 @@ func (s *Site) own(wc vcs.WorkingCopy) (vcs.Own, error) {
 	if s.Config.Layout == config.Releases {
 		return nil, nil
 	}
-	now, err := newEdits(s.Config, vcs.Revision{Short: "0"}, &tree{base: s.Config.Dir}, nil)
+	now, err := editsOf(s.Config, places(s.Config), "0", &tree{base: s.Config.Dir}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -365,5 +365,18 @@ func (s *Site) Revision(ctx context.Context) (vcs.Revision, error) {
 	if err != nil {
 		return vcs.Revision{}, err
 	}
-	return wc.Revision(ctx, own)
+	rev, err := wc.Revision(ctx, own)
+	if err == nil {
+		err = Committed(rev)
+	}
+	return rev, err
+}
+
+// Committed is an error for the revision of a git working copy on a branch without a
+// commit: it has no id, and nothing must be stamped or versioned with none.
+func Committed(rev vcs.Revision) error {
+	if rev.ID != "" {
+		return nil
+	}
+	return &vcs.UnknownRevisionError{Want: "HEAD", Detail: "there is no commit yet"}
 }
