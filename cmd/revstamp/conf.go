@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,12 +25,15 @@ top.`,
 		ValidArgs: templates.Servers(),
 		Args:      cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if !slices.Contains(templates.Servers(), args[0]) {
+				return &usageError{msg: fmt.Sprintf("no configuration is known for %q", args[0]), hint: "servers are " + strings.Join(templates.Servers(), ", ")}
+			}
 			if err := s.address(); err != nil {
 				return err
 			}
 			name, text, err := templates.Conf(args[0], templates.ConfOptions{URL: s.url, Param: s.param})
 			if err != nil {
-				return &usageError{msg: err.Error(), hint: "servers are " + strings.Join(templates.Servers(), ", ")}
+				return &usageError{msg: err.Error()}
 			}
 			result := map[string]string{"server": args[0], "file": name, "text": string(text)}
 			return a.out.Result(result, func(w io.Writer) error {

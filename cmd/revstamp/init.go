@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -27,9 +28,17 @@ WordPress, Laravel, Symfony, Rails, Django, Node, plain PHP and static sites. It
 changes no other file, and no revstamp.yaml that is there.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("config") || a.env != "" {
+				return &usageError{msg: "init writes revstamp.yaml in the site's own directory", hint: "name the directory, and leave out --config and --env"}
+			}
 			dir := optional(args)
 			if dir == "" {
 				dir = "."
+			}
+			if info, err := os.Stat(dir); err != nil {
+				return err
+			} else if !info.IsDir() {
+				return fmt.Errorf("%q is no directory", dir)
 			}
 			p, err := a.propose(cmd.Context(), dir)
 			if err != nil {
@@ -161,15 +170,15 @@ func (p *proposal) writeStamp(b *strings.Builder) {
 		b.WriteString("# stamp:\n")
 	}
 	for _, c := range sure {
-		fmt.Fprintf(b, "  - %s\n", c.target())
+		fmt.Fprintf(b, "  - %s\n", c.target(p.System))
 	}
 	if len(sure) == 0 && p.kind.advice.key != "" {
 		fmt.Fprintf(b, "#   No key of this site keeps a revision. Add to %s:\n#     %s\n", p.kind.advice.file, p.kind.advice.code)
-		fmt.Fprintf(b, "#   - %s\n", candidate{File: p.kind.advice.file, Key: p.kind.advice.key, Type: "string"}.target())
+		fmt.Fprintf(b, "#   - %s\n", candidate{File: p.kind.advice.file, Key: p.kind.advice.key, Type: "string"}.target(p.System))
 	}
 	for _, c := range p.Candidates {
 		if !c.Sure {
-			fmt.Fprintf(b, "#   - %s  # or is it a version that you give?\n", c.target())
+			fmt.Fprintf(b, "#   - %s  # or is it a version that you give?\n", c.target(p.System))
 		}
 	}
 }
@@ -184,12 +193,16 @@ func (p *proposal) sure() []candidate {
 	return all
 }
 
-// target is the candidate as an entry of the configuration. A number can only
-// hold a number.
-func (c candidate) target() string {
+// target is the candidate as an entry of the configuration. A number stays one
+// where revisions are numbers.
+func (c candidate) target(system string) string {
 	value := ""
-	if c.Type != "string" {
+	switch {
+	case c.Type == "string":
+	case system == "svn":
 		value = `, value: "{{.Number}}"`
+	default:
+		value = ", type: string"
 	}
 	return fmt.Sprintf("{ file: %s, key: %s%s }", yamlText(c.File), yamlText(c.Key), value)
 }

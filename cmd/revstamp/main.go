@@ -5,12 +5,14 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"revstamp/cmd/revstamp/internal/config"
 	"revstamp/cmd/revstamp/internal/ui"
 	"revstamp/vcs"
 )
@@ -62,9 +64,10 @@ configuration; 3 failed and rolled back; 4 failed and needs resume or abort;
 130 interrupted, resumable.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		PersistentPreRun: func(*cobra.Command, []string) {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			a.started = true
 			a.open()
+			return a.findConfig(cmd)
 		},
 	}
 	flags := root.PersistentFlags()
@@ -91,6 +94,19 @@ var commands = map[string]func(*app) *cobra.Command{
 	"job": newJob, "worker": newWorker, "jobserver": newJobServer,
 	"assets": newAssets, "helper": newHelper, "conf": newConf,
 	"demo": newDemo, "version": newVersion,
+}
+
+// findConfig refuses a configuration that is asked for and not there, whatever the
+// command would do without one. Init makes its own.
+func (a *app) findConfig(cmd *cobra.Command) error {
+	if !cmd.Flags().Changed("config") && a.env == "" || cmd.Name() == "init" {
+		return nil
+	}
+	_, err := os.Stat(a.config)
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
+		return &config.FileError{Path: a.config, Err: pathErr.Err}
+	}
+	return err
 }
 
 // open makes the output as the flags want it.
