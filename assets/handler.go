@@ -143,7 +143,7 @@ func (h *Handler) open(under string) (opened, error) {
 	if name == "" {
 		name = "."
 	}
-	if !fs.ValidPath(name) {
+	if !ValidPath(name) {
 		return opened{}, fs.ErrNotExist
 	}
 	// A pipe that nobody writes to would hold the request for ever.
@@ -197,6 +197,9 @@ const (
 
 // serve answers with the file at a path, or a variant of it.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, f opened, under, cache string) {
+	if documents[strings.ToLower(path.Ext(under))] {
+		cache = revalidate // a page's URL is its own; a version on it says nothing
+	}
 	header := w.Header()
 	header.Set("Cache-Control", cache)
 	header.Set("X-Content-Type-Options", "nosniff")

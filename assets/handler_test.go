@@ -103,6 +103,8 @@ func TestHandler(t *testing.T) {
 		{"/static/in.css", 200, "no-cache", "content of site.css"},
 		{"/static/", 200, "no-cache", "content of index.html"},
 		{"/static/docs/", 200, "no-cache", "content of docs/index.html"},
+		{"/static/?rev=42", 200, "no-cache", "content of index.html"},
+		{"/static/docs/index.html?rev=42", 200, "no-cache", "content of docs/index.html"},
 		{"/static/.well-known/acme/token", 200, "", ""},
 		{"/static/docs", 302, "no-cache", ""},
 		{"/static", 404, "no-store", ""},
