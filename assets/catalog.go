@@ -72,7 +72,7 @@ func stat(fsys fs.FS, name string) *asset {
 	if k, ok := KindOf(name); ok && !documents[strings.ToLower(path.Ext(name))] {
 		a.kind = k
 	}
-	if !fs.ValidPath(name) || strings.Contains(name, "\x00") {
+	if !ValidPath(name) || strings.Contains(name, "\x00") {
 		return a
 	}
 	info, err := fs.Stat(fsys, name)

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
@@ -241,7 +242,7 @@ func (c *compressing) run(ctx context.Context) error {
 // sources are the files that may have variants. What is itself the variant of a file
 // is none.
 func (c *compressing) sources(ctx context.Context) (all []*source, err error) {
-	err = fs.WalkDir(os.DirFS(c.root), ".", func(p string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(Dir(c.root), ".", func(p string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -250,6 +251,8 @@ func (c *compressing) sources(ctx context.Context) (all []*source, err error) {
 		case p != "." && strings.HasPrefix(d.Name(), ".") && d.IsDir():
 			return fs.SkipDir
 		case strings.HasPrefix(d.Name(), ".") || !d.Type().IsRegular() || !compressible[strings.ToLower(path.Ext(p))]:
+			return nil
+		case !utf8.ValidString(p): // the list of those that are ours cannot name it
 			return nil
 		}
 		info, err := d.Info()

@@ -15,6 +15,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // ManifestFormat is the number of the shape that Manifest has as JSON. Fields
@@ -54,8 +55,8 @@ type ManifestOptions struct {
 
 // Manifest reads every asset under the root: regular files that are no
 // documents, without those whose path has an element that begins with a dot,
-// without copies under fingerprinted names, and without precompressed variants of
-// others. Their number is what memory it takes.
+// without copies under fingerprinted names, without precompressed variants of
+// others, and without those whose names JSON cannot hold. Their number is what memory it takes.
 func (s *Site) Manifest(ctx context.Context, o ManifestOptions) (*Manifest, error) {
 	config, err := s.ready()
 	if err != nil {
@@ -65,6 +66,7 @@ func (s *Site) Manifest(ctx context.Context, o ManifestOptions) (*Manifest, erro
 	if err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
 	}
+	paths = slices.DeleteFunc(paths, func(p string) bool { return !utf8.ValidString(p) })
 	m := &Manifest{Format: ManifestFormat, Revision: o.Revision, URL: config.base(), Assets: make(map[string]Asset, len(paths))}
 	found := make([]Asset, len(paths))
 	err = each(ctx, len(paths), func(i int) (err error) {

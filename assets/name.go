@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Style says where versions stand in URLs.
@@ -106,8 +107,11 @@ func (s *siteConfig) find(name []byte) (a *asset, isCopy bool) {
 	return a, false
 }
 
-// canHaveName reports whether a fingerprint finds room in the name of a path.
-func canHaveName(p string) bool { return path.Ext(p) != "" && len(path.Base(p)) <= maxBase }
+// canHaveName reports whether a fingerprint finds room in the name of a path, and
+// the ledger, which is JSON, can tell it.
+func canHaveName(p string) bool {
+	return path.Ext(p) != "" && len(path.Base(p)) <= maxBase && utf8.ValidString(p)
+}
 
 // hasName reports whether the version of an asset stands in its name: of all that
 // are listed and have an extension. Others may be reached through a link out of

@@ -41,7 +41,7 @@ import (
 // have changed. A Site is safe for concurrent use; its fields must not change
 // after the first call of a method, and it must not be copied.
 type Site struct {
-	// FS is the asset root, such as os.DirFS or a layer over it. Required.
+	// FS is the asset root, such as a Dir or a layer over it. Required.
 	FS fs.FS
 	// URL is the path the root is served under; "" is "/".
 	URL string
@@ -73,7 +73,7 @@ type Site struct {
 	Rewrites func(path string) bool
 	// Style is where versions stand; "" is ByQuery. With ByName they stand in the
 	// names of files, which Copies writes, and are digests: Rev is empty and
-	// VersionOf nil. An asset whose name has no extension, or that is reached
+	// VersionOf nil. An asset whose name has no extension or is not UTF-8, or that is reached
 	// through a link to a directory, has its version in the query all the same.
 	// References that are in the other style are brought to this one.
 	Style Style
@@ -236,7 +236,7 @@ func (s *siteConfig) rewrite(doc Document, kind Kind, src []byte) (*Result, erro
 
 // collectFrom is collect for a document.
 func (s *siteConfig) collectFrom(doc Document, kind Kind, src []byte) (*collector, error) {
-	if doc.Path != "" && !fs.ValidPath(doc.Path) {
+	if doc.Path != "" && !ValidPath(doc.Path) {
 		return nil, fmt.Errorf("path %q: %w", doc.Path, fs.ErrInvalid)
 	}
 	return s.collect(src, kind, doc.Path)

@@ -143,7 +143,7 @@ func (s *assetSite) open(ctx context.Context) (site *assets.Site, rev string, er
 		}
 		rev = found.Short
 	}
-	site = &assets.Site{FS: os.DirFS(s.root), URL: s.url, Param: s.param, Style: assets.Style(s.style), Modules: assets.Modules(s.modules), Attributes: s.attributes}
+	site = &assets.Site{FS: assets.Dir(s.root), URL: s.url, Param: s.param, Style: assets.Style(s.style), Modules: assets.Modules(s.modules), Attributes: s.attributes}
 	switch config.Version(s.version) {
 	case config.ByRevision:
 		site.Rev = rev

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"revstamp/assets"
 	"revstamp/vcs"
 )
 
@@ -55,7 +56,7 @@ func (v *tree) abs(name string) string { return filepath.Join(v.base, filepath.F
 
 // ReadFile implements fs.ReadFileFS.
 func (v *tree) ReadFile(name string) ([]byte, error) {
-	if !fs.ValidPath(name) {
+	if !assets.ValidPath(name) {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrInvalid}
 	}
 	abs := v.abs(name)
@@ -71,7 +72,7 @@ func (v *tree) ReadFile(name string) ([]byte, error) {
 
 // Stat implements fs.StatFS.
 func (v *tree) Stat(name string) (fs.FileInfo, error) {
-	if !fs.ValidPath(name) {
+	if !assets.ValidPath(name) {
 		return nil, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrInvalid}
 	}
 	abs := v.abs(name)
@@ -87,7 +88,7 @@ func (v *tree) Stat(name string) (fs.FileInfo, error) {
 
 // Open implements fs.FS.
 func (v *tree) Open(name string) (fs.File, error) {
-	if !fs.ValidPath(name) {
+	if !assets.ValidPath(name) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
 	}
 	if _, ok := v.changes[v.abs(name)]; !ok {

@@ -10,12 +10,13 @@ import (
 	"strings"
 	"syscall"
 
+	"revstamp/assets"
 	"revstamp/vcs"
 )
 
 // ReadDir implements fs.ReadDirFS. A directory that the target empties is listed.
 func (v *tree) ReadDir(name string) ([]fs.DirEntry, error) {
-	if !fs.ValidPath(name) {
+	if !assets.ValidPath(name) {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: fs.ErrInvalid}
 	}
 	abs := v.abs(name)
