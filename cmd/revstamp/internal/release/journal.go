@@ -8,8 +8,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gofrs/flock"
 
@@ -51,6 +55,40 @@ type Record struct {
 	Mode   uint32    `json:"mode,omitempty"` // permission bits of what Backup is a copy of
 	Begin  *Begin    `json:"begin,omitempty"`
 	Job    *Job      `json:"job,omitempty"`
+}
+
+// named is r with its names of files as f makes them.
+func (r Record) named(f func(string) string) Record {
+	r.Path, r.Backup = f(r.Path), f(r.Backup)
+	if r.Begin != nil {
+		b := *r.Begin
+		b.Dir, b.Before, b.Local = f(b.Dir), f(b.Before), slices.Clone(b.Local)
+		for i := range b.Local {
+			l := &b.Local[i]
+			l.Path, l.File = f(l.Path), f(l.File)
+		}
+		r.Begin = &b
+	}
+	return r
+}
+
+// textOf is the name of a file as JSON has it. A name is bytes, and one that is not
+// UTF-8 stands there quoted, behind a NUL, which no name has.
+func textOf(name string) string {
+	if utf8.ValidString(name) {
+		return name
+	}
+	return "\x00" + strconv.Quote(name)
+}
+
+// nameOf undoes textOf.
+func nameOf(text string) string {
+	if quoted, ok := strings.CutPrefix(text, "\x00"); ok {
+		if name, err := strconv.Unquote(quoted); err == nil {
+			return name
+		}
+	}
+	return text
 }
 
 // Begin is what a release sets out to do, and who does it.
@@ -141,7 +179,7 @@ func (j *Journal) append(r Record, durable bool) error {
 	if r.Job != nil && r.Job.Report != nil {
 		r.Job = r.Job.redacted(j.redact)
 	}
-	line, err := json.Marshal(r)
+	line, err := json.Marshal(r.named(textOf))
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
@@ -186,7 +224,7 @@ func parseRecords(r io.Reader) ([]Record, error) {
 		if !bytes.HasSuffix(line, []byte("\n")) || json.Unmarshal(line, &rec) != nil {
 			continue
 		}
-		all = append(all, rec)
+		all = append(all, rec.named(nameOf))
 	}
 	return all, nil
 }

@@ -68,6 +68,31 @@ func TestJournalTornLine(t *testing.T) {
 	}
 }
 
+// JSON has no bytes that are not UTF-8, and names of files have.
+func TestJournalNames(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "1.jsonl")
+	j := journalAt(t, path)
+	names := []string{"a.html", "caf\xe9.html", "\xff\"\\\n", "é\xe9", "\ufffd"}
+	var want []Record
+	for _, name := range names {
+		want = append(want, Record{
+			Kind: kindBegin, Path: "../" + name, Backup: "backups/" + name,
+			Begin: &Begin{Dir: name, Before: name, Local: []LocalFile{{Path: name, File: "../" + name, Fate: Saved}}},
+		})
+	}
+	mustAppend(t, j, want...)
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := readJournal(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got, cmpopts.IgnoreFields(Record{}, "Time")); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+}
+
 func TestJournalHasOneWriter(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "1.jsonl")
 	j := journalAt(t, path)

@@ -45,7 +45,7 @@ func (p *Plan) Pin(want string) (*Pinned, error) {
 		if err != nil {
 			return nil, err
 		}
-		pin.Changes[l.Path] = digest(change)
+		pin.Changes[textOf(l.Path)] = digest(change)
 	}
 	if p.Since != nil {
 		pin.Since = p.Since.ID
@@ -63,7 +63,7 @@ func (p *Plan) Pin(want string) (*Pinned, error) {
 	}
 	pin.Config = digest(files)
 	for _, e := range p.Edits {
-		pin.Edits[e.Path] = digest(fmt.Appendf(nil, "%d\n%s%s", len(e.Before), e.Before, e.After))
+		pin.Edits[textOf(e.Path)] = digest(fmt.Appendf(nil, "%d\n%s%s", len(e.Before), e.Before, e.After))
 	}
 	jobs, err := json.Marshal(p.Jobs)
 	pin.Jobs = digest(jobs)
