@@ -133,6 +133,12 @@ func (s hookStep) command(ctx context.Context, out io.Writer) error {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what did not listen
 		return errors.Join(context.Cause(ctx), err)
 	}
+	if errors.Is(err, exec.ErrWaitDelay) {
+		// The program has succeeded. What it left running holds its output.
+		s.site.observer().Warn("hook %s: %s: what it left running holds its output, which is not read any more: redirect it",
+			s.at, s.what())
+		return nil
+	}
 	return err
 }
 
