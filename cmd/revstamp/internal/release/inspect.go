@@ -105,13 +105,18 @@ func (i *inspection) state() {
 	info, err := os.Stat(s.state.dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		i.add("state", Good, "", "no release yet")
+		if i.writable(filepath.Dir(s.state.dir)) {
+			i.add("state", Good, "", "no release yet")
+		}
 		return
 	case err != nil:
 		i.fail("state", err)
 		return
 	case info.Mode().Perm()&0o077 != 0:
 		i.add("state", Problem, "chmod 700 "+s.state.dir, "others may read %s, which has backups of the configuration", s.state.dir)
+	}
+	if !i.writable(s.state.dir, s.state.journals(), s.state.lockFile()) {
+		return
 	}
 	if locked(s.state.lockFile()) {
 		i.add("lock", Doubt, "", "held by %v", readHolder(s.state.lockFile()))
@@ -125,6 +130,18 @@ func (i *inspection) state() {
 	default:
 		i.add("state", Good, "", "nothing is unfinished")
 	}
+}
+
+// writable reports whether this user may write all of names, and tells of the
+// first that he may not. What is not there a release makes.
+func (i *inspection) writable(names ...string) bool {
+	for _, name := range names {
+		if err := unix.Access(name, unix.W_OK); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			i.add("state", Problem, "release as the user to whom it belongs, and see that it can be written", "%s: %v", name, err)
+			return false
+		}
+	}
+	return true
 }
 
 // few is how much is little.
