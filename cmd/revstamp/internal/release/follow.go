@@ -158,8 +158,12 @@ func (s followStep) Run(ctx context.Context) (string, error) {
 	defer stop()
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
+	var err error
 	for {
-		err := errors.Join(s.poll(ctx), s.again(ctx))
+		// What was cut off because the time is up says nothing of the job servers.
+		if now := errors.Join(s.poll(ctx), s.again(ctx)); ctx.Err() == nil {
+			err = now
+		}
 		if s.open() == 0 {
 			return Tally(s.all()), nil
 		}
