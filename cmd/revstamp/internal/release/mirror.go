@@ -55,6 +55,21 @@ func (s *Site) openMirror(ctx context.Context, locked bool) (vcs.WorkingCopy, er
 	return vcs.Open(ctx, dir, s.vcsOptions())
 }
 
+// ForcedError says that a branch was forced to commits that do not come after
+// those that releases were made of. A mirror has no commits of its own.
+type ForcedError struct{ *vcs.DivergedError }
+
+func (e *ForcedError) Error() string {
+	return fmt.Sprintf("%s was forced: %.12s does not come after %.12s, of which the last release was made", e.Branch, e.To, e.From)
+}
+
+// Hint tells what to do about it.
+func (e *ForcedError) Hint() string {
+	return fmt.Sprintf("if that is meant, name it: revstamp release %.12s", e.To)
+}
+
+func (e *ForcedError) Unwrap() error { return e.DivergedError }
+
 // mirrorStep brings the mirror to the target. It stays there when the release
 // fails: it is only what releases are made of.
 type mirrorStep struct{ *run }
@@ -75,7 +90,11 @@ func (s mirrorStep) Run(ctx context.Context) (string, error) {
 	if s.plan.From.ID == "" {
 		return "first release, of " + short(s.plan.To), nil
 	}
-	return fmt.Sprintf("%s → %s, %s", short(s.plan.From), short(s.plan.To), plural(len(s.plan.Files), "file")), nil
+	text := short(s.plan.From) + " → " + short(s.plan.To)
+	if n := len(s.plan.Files); n > 0 {
+		text += ", " + plural(n, "file")
+	}
+	return text, nil
 }
 
 // compareLive makes the plan tell what changes for visitors: the live release is
@@ -111,6 +130,10 @@ func (s *Site) compareLive(ctx context.Context, p *Plan, view *tree) error {
 	}
 	var err error
 	p.Files, err = p.work.wc.Changes(ctx, p.From.ID, p.To.ID)
+	if _, ok := errors.AsType[*vcs.UnknownRevisionError](err); ok {
+		s.observer().Warn("what is live, %s, is not in %s: which files change is not known", short(p.From), s.Config.Source.URL)
+		return nil // the release is made of the target alone
+	}
 	return err
 }
 

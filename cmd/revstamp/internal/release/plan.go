@@ -164,6 +164,9 @@ func (s *Site) resolve(ctx context.Context, in intent) (*resolved, error) {
 		want = s.Config.Source.Update
 	}
 	target, err := wc.Resolve(ctx, want, own)
+	if diverged, ok := errors.AsType[*vcs.DivergedError](err); ok && s.Config.Layout == config.Releases {
+		return nil, &ForcedError{diverged}
+	}
 	local, diff, err := s.decide(in, wc, target, err)
 	if err != nil {
 		return nil, err
