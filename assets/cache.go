@@ -6,11 +6,13 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"revstamp/stamp/atomicfile"
 )
@@ -68,13 +70,28 @@ const maxCache = 256 << 20
 // cache that has another key is empty.
 func OpenCache(file, key string) *Cache {
 	c := &Cache{file: file, key: sha256.Sum256([]byte(key))}
-	if info, err := os.Stat(file); err != nil || info.Size() > maxCache {
-		return c
-	}
-	if data, err := os.ReadFile(file); err == nil {
+	if data, err := readCache(file); err == nil {
 		c.decode(data)
 	}
 	return c
+}
+
+func readCache(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxCache {
+		return nil, errors.New("no cache")
+	}
+	data := atomicfile.Resident[byte](int(info.Size()))
+	_, err = io.ReadFull(f, data)
+	return data, err
 }
 
 // doc returns what is remembered of the document called name, nil for nothing, and
@@ -348,7 +365,8 @@ func sealCache(b []byte) []byte {
 	return append(b, sum[:]...)
 }
 
-// decode leaves c empty if data is no cache, or one with another key.
+// decode leaves c empty if data is no cache, or one with another key. What texts c
+// has are in data, which nobody writes to any more.
 func (c *Cache) decode(data []byte) {
 	body := len(data) - sha256.Size
 	if body < 0 || sha256.Sum256(data[:body]) != [sha256.Size]byte(data[body:]) {
@@ -364,7 +382,7 @@ func (c *Cache) decode(data []byte) {
 	for i := range assets {
 		assets[i] = cachedAsset{path: d.text(), exists: d.flag(), regular: d.flag(), id: d.identity(), version: d.text(), looked: d.ints(len(assets))}
 	}
-	docs := make([]cachedDoc, d.len())
+	docs := atomicfile.Resident[cachedDoc](d.len())
 	for i := range docs {
 		doc := cachedDoc{name: d.text(), id: d.identity()}
 		if d.flag() {
@@ -442,7 +460,7 @@ func (d *decoding) upTo(limit int) int {
 
 func (d *decoding) text() string {
 	n := d.len()
-	s := string(d.b[:n])
+	s := unsafe.String(unsafe.SliceData(d.b), n)
 	d.b = d.b[n:]
 	return s
 }

@@ -69,9 +69,13 @@ const commitSize = 4 << 20
 // memory is used again for one batch after another: the first use of a page is dear.
 // What is too large for it gets memory of its own.
 type memory struct {
-	all  [2 * commitSize]byte
-	used int
+	all   [2 * commitSize]byte
+	used  int
+	there int // how much of it has been populated
 }
+
+// memoryStep is how much of it is populated at once, for the sake of small sites.
+const memoryStep = 256 << 10
 
 func (m *memory) take(size int64) []byte {
 	if size > int64(len(m.all)-m.used) {
@@ -79,6 +83,11 @@ func (m *memory) take(size int64) []byte {
 	}
 	from := m.used
 	m.used += int(size)
+	if m.used > m.there {
+		was := m.there
+		m.there = min(max(m.used, was+memoryStep), len(m.all))
+		atomicfile.Populate(m.all[was:m.there])
+	}
 	return m.all[from:m.used:m.used]
 }
 
@@ -97,7 +106,7 @@ func (p *InPlace) Rewrite(ctx context.Context, docs []Document) ([]Rewritten, er
 	if err != nil {
 		return nil, err
 	}
-	all := make([]Rewritten, len(docs))
+	all := atomicfile.Resident[Rewritten](len(docs))
 	for i := range docs {
 		all[i].Document = docs[i]
 	}

@@ -176,7 +176,7 @@ func (b *edit) spliced() []byte {
 	for _, s := range b.splices {
 		size += len(s.text) - (s.end - s.start)
 	}
-	out, end := atomicfile.Buffer(size), 0
+	out, end := atomicfile.Resident[byte](size)[:0], 0
 	for _, s := range b.splices {
 		out = append(append(out, b.src[end:s.start]...), s.text...)
 		end = s.end

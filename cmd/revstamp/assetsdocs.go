@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"revstamp/assets"
+	"revstamp/stamp/atomicfile"
 )
 
 // documents finds the files in which references are rewritten.
@@ -27,15 +28,16 @@ type documents struct {
 	copies *assets.Ledger
 	seen   func(dir string) error // is told each directory before it is read; nil for nobody
 
-	mu  sync.Mutex
-	all []assets.Document
+	mu    sync.Mutex
+	found [][]assets.Document // by directory
+	n     int                 // how many they are
 }
 
 // find returns the documents that args name: files, directories, or patterns of
 // files. Each must name one at least.
 func (d *documents) find(ctx context.Context, args []string) ([]assets.Document, error) {
 	for _, arg := range args {
-		before := len(d.all)
+		before := d.n
 		abs, err := filepath.Abs(arg)
 		if err != nil {
 			return nil, err
@@ -45,7 +47,7 @@ func (d *documents) find(ctx context.Context, args []string) ([]assets.Document,
 		case err == nil && info.IsDir():
 			err = d.walk(ctx, abs, isDocument)
 		case err == nil && info.Mode().IsRegular():
-			d.add(abs)
+			d.add(d.document(nil, abs))
 		case err == nil:
 			return nil, fmt.Errorf("%q is neither a file nor a directory", arg)
 		case errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(arg, "*?[{"):
@@ -57,7 +59,7 @@ func (d *documents) find(ctx context.Context, args []string) ([]assets.Document,
 		if err != nil {
 			return nil, err
 		}
-		if len(d.all) == before {
+		if d.n == before {
 			return nil, &usageError{msg: fmt.Sprintf("%q names no document", arg), hint: "documents are pages, style sheets, scripts and templates; put a pattern in quotes, for the shell knows no **"}
 		}
 	}
@@ -95,22 +97,34 @@ func (d *documents) match(ctx context.Context, pattern string) error {
 
 // sorted is what was found, each once.
 func (d *documents) sorted() []assets.Document {
-	slices.SortFunc(d.all, func(a, b assets.Document) int { return cmp.Compare(a.Name, b.Name) })
-	return slices.Compact(d.all)
+	all := atomicfile.Resident[assets.Document](d.n)[:0]
+	for _, some := range d.found {
+		all = append(all, some...)
+	}
+	slices.SortFunc(all, func(a, b assets.Document) int { return cmp.Compare(a.Name, b.Name) })
+	return slices.Compact(all)
 }
 
-// add takes a file, unless it is a copy under a fingerprinted name.
-func (d *documents) add(name string) {
+func (d *documents) add(some []assets.Document) {
+	if len(some) == 0 {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.found = append(d.found, some)
+	d.n += len(some)
+}
+
+// document appends a file, unless it is a copy under a fingerprinted name.
+func (d *documents) document(some []assets.Document, name string) []assets.Document {
 	doc := assets.Document{Name: name}
 	if rel, ok := strings.CutPrefix(name, strings.TrimSuffix(d.root, "/")+"/"); ok {
 		doc.Path = filepath.ToSlash(rel)
 		if d.copies != nil && d.copies.Wrote(doc.Path) {
-			return
+			return some
 		}
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.all = append(d.all, doc)
+	return append(some, doc)
 }
 
 // walk takes the regular files below dir that are wanted. Links are not followed:
@@ -136,7 +150,8 @@ func (d *documents) walk(ctx context.Context, dir string, want func(name string)
 			}
 			return err
 		}
-		for _, e := range entries {
+		var some []assets.Document
+		for i, e := range entries {
 			name := filepath.Join(dir, e.Name())
 			switch {
 			case e.IsDir():
@@ -155,9 +170,13 @@ func (d *documents) walk(ctx context.Context, dir string, want func(name string)
 					}
 				}
 			case e.Type().IsRegular() && want(name):
-				d.add(name)
+				if some == nil {
+					some = make([]assets.Document, 0, len(entries)-i)
+				}
+				some = d.document(some, name)
 			}
 		}
+		d.add(some)
 		return nil
 	}
 	group.Go(func() error { return visit(dir) })

@@ -142,7 +142,7 @@ func (o *Options) maxSize() int64 {
 
 func (o *Options) memory(size int64) []byte {
 	if o.Memory == nil {
-		return Buffer(int(size))[:size]
+		return Resident[byte](int(size))
 	}
 	return o.Memory(size)[:size]
 }
