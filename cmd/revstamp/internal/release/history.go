@@ -264,6 +264,9 @@ func (s *Site) walkBack(f func(*Release) bool) error {
 	}
 	for i := len(numbers) - 1; i >= 0; i-- {
 		r, err := s.read(strconv.Itoa(numbers[i]))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it was the oldest, and another process has removed it
+		}
 		if err != nil {
 			return err
 		}

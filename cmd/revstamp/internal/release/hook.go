@@ -91,11 +91,18 @@ func (s hookStep) do(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	log := &redacted{to: file, redact: s.site.redact}
+	out := &capped{to: file, left: mostLogged}
+	log := &redacted{to: out, redact: s.site.redact}
 	defer func() { err = errors.Join(err, log.flush(), file.Close()) }()
 	fmt.Fprintf(log, "%s %s: %s\n", time.Now().UTC().Format(time.RFC3339), s.at, s.what())
 	last := &lastBytes{}
 	err = s.command(ctx, io.MultiWriter(log, last))
+	if flushErr := log.flush(); flushErr != nil {
+		return errors.Join(err, flushErr)
+	}
+	if log.to = file; out.dropped > 0 {
+		fmt.Fprintf(log, "\n… and %d bytes more, which end in:\n%s\n", out.dropped, last)
+	}
 	fmt.Fprintf(log, "%s ended: %v\n", time.Now().UTC().Format(time.RFC3339), err)
 	if err != nil && len(last.kept) > 0 {
 		err = fmt.Errorf("%w: %s (all of it is in %s)", err, last, file.Name())
@@ -210,11 +217,29 @@ func (s *Site) DetachedLog() (*os.File, error) {
 }
 
 func (s *state) log(name string, flags int) (*os.File, error) {
-	dir := filepath.Join(s.dir, "log")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(s.logs(), 0o700); err != nil {
 		return nil, err
 	}
-	return os.OpenFile(filepath.Join(dir, name+".log"), os.O_RDWR|os.O_CREATE|flags, 0o600)
+	return os.OpenFile(filepath.Join(s.logs(), name+".log"), os.O_RDWR|os.O_CREATE|flags, 0o600)
+}
+
+// mostLogged is how much of what a hook prints is written to the log, besides its end.
+const mostLogged = 4 << 20
+
+// capped writes the beginning of what is written to it.
+type capped struct {
+	to            io.Writer
+	left, dropped int
+}
+
+func (c *capped) Write(p []byte) (int, error) {
+	n := min(len(p), c.left)
+	c.left -= n
+	c.dropped += len(p) - n
+	if _, err := c.to.Write(p[:n]); err != nil {
+		return 0, err
+	}
+	return len(p), nil
 }
 
 // lastBytes keeps the end of what is written to it.

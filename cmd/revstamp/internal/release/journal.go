@@ -55,6 +55,8 @@ type Record struct {
 	Mode   uint32    `json:"mode,omitempty"` // permission bits of what Backup is a copy of
 	Begin  *Begin    `json:"begin,omitempty"`
 	Job    *Job      `json:"job,omitempty"`
+
+	Release string `json:"release,omitempty"` // whose record it is, where those of several are in one file
 }
 
 // named is r with its names of files as f makes them.

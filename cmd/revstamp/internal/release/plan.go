@@ -235,7 +235,7 @@ func (s *Site) own(wc vcs.WorkingCopy) (vcs.Own, error) {
 	if err != nil {
 		return nil, err
 	}
-	past := writings{state: s.state, read: map[int]journalRead{}}
+	past := s.state.writings()
 	return func(path string, base, got []byte) bool {
 		abs := filepath.Join(wc.Dir(), filepath.FromSlash(path))
 		return now.same(abs, base, got) || past.wrote(abs, got)

@@ -219,13 +219,22 @@ func (s *Site) change(ctx context.Context, o Options, decide func() (intent, err
 		return nil, false, err
 	}
 	defer func() { err = errors.Join(err, run.journal.Close()) }()
-	if r, err = run.carryOut(ctx); err != nil {
+	r, err = run.carryOut(ctx)
+	if failed, ok := errors.AsType[*Error](err); !ok || failed.Effect != Interrupted {
+		s.clean(context.WithoutCancel(ctx), run.cfg.Layout)
+	}
+	if err != nil {
 		return r, false, err
 	}
-	if run.cfg.Layout == config.Releases {
+	return s.finish(ctx, p.work.cfg, run.journal, r, manner{unlock: lock.Close})
+}
+
+// clean removes what is kept no longer, of releases that are over.
+func (s *Site) clean(ctx context.Context, layout config.Layout) {
+	if layout == config.Releases {
 		s.prune(ctx)
 	}
-	return s.finish(ctx, p.work.cfg, run.journal, r, manner{unlock: lock.Close})
+	s.tidy(ctx)
 }
 
 // liveID is the id of the live release; empty when there is none.

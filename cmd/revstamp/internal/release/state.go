@@ -17,7 +17,11 @@ import (
 //	lock            flock(2) by whoever changes the site, with who it is
 //	journal/12.jsonl  what release 12 did; flock(2) by whoever writes it
 //	journal/12.jobs  socket of the job server in that process
+//	journal/earlier  what releases wrote last whose journals are gone
 //	backups/        configuration as it was
+//	log/12.log      what the hooks of release 12 printed
+//	mirror-…        releases layout: what releases are made of
+//	trees/          releases layout: what each release is made of
 //	seen            what the references looked like after the last release
 type state struct{ dir string }
 
@@ -45,6 +49,10 @@ func (s *state) seen() string     { return filepath.Join(s.dir, "seen") }
 func (s *state) journals() string { return filepath.Join(s.dir, "journal") }
 
 func (s *state) journal(id string) string { return filepath.Join(s.journals(), id+".jsonl") }
+
+func (s *state) earlier() string { return filepath.Join(s.journals(), "earlier") }
+
+func (s *state) logs() string { return filepath.Join(s.dir, "log") }
 
 func (s *state) socket(id string) string { return filepath.Join(s.journals(), id+".jobs") }
 

@@ -15,6 +15,13 @@ type writings struct {
 	read   map[int]journalRead // by the release's number
 	all    []int               // their numbers, when the directory was last changed at listed
 	listed time.Time
+
+	earlier func() (map[string]writing, error) // those whose journals are gone, read once
+}
+
+// writings are those that s tells of.
+func (s *state) writings() *writings {
+	return &writings{state: s, read: make(map[int]journalRead), earlier: sync.OnceValues(s.remembered)}
 }
 
 // journalRead is what a journal said when it was of that size and age.
@@ -34,16 +41,22 @@ func (w *writings) wrote(abs string, content []byte) bool {
 	if err != nil {
 		return false
 	}
-	for i := len(numbers) - 1; i >= 0; i-- {
+	earlier, err := w.earlier()
+	if err != nil {
+		return false
+	}
+	last := earlier[name]
+	for i := len(numbers) - 1; i >= 0 && numbers[i] > last.number; i-- {
 		r, err := w.release(numbers[i])
 		if err != nil {
 			return false
 		}
-		if r.ID != "" && r.wrote[name] != "" {
-			return !r.theirs[name] && r.wrote[name] == digest(content)
+		if own, ok := r.writing(name); ok {
+			last = own
+			break
 		}
 	}
-	return false
+	return last.sum != "" && last.sum == digest(content)
 }
 
 // numbers lists the journals, the oldest first.
