@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -301,6 +302,9 @@ func (s *assetSite) manifest(ctx context.Context, origins []string, out string) 
 }
 
 func (s *assetSite) write(ctx context.Context, out string, text []byte, count int) error {
+	if out == "" && s.json {
+		return s.out.Result(json.RawMessage(text), nil)
+	}
 	if out == "" {
 		_, err := os.Stdout.Write(text)
 		return err

@@ -168,6 +168,9 @@ func (r *rewriting) run(ctx context.Context, args []string) error {
 	if r.list && r.dry {
 		return &usageError{msg: "-n and -l are one too many", hint: "-n shows the difference, -l the references; neither writes"}
 	}
+	if err := r.nameCodings(); err != nil {
+		return err
+	}
 	site, docs, err := r.prepare(ctx, args)
 	if err == nil && r.into != "" {
 		err = r.checkOut(docs)
@@ -209,13 +212,21 @@ func (r *rewriting) run(ctx context.Context, args []string) error {
 	return r.tell(site, all)
 }
 
-// compress makes the precompressed variants below root.
-func (r *rewriting) compress(ctx context.Context, root string, files atomicfile.Options) error {
+// nameCodings makes the codings of the flag those of HTTP.
+func (r *rewriting) nameCodings() error {
 	for i, c := range r.codings {
 		if c == "brotli" {
 			r.codings[i] = "br"
 		}
+		if assets.Codings()[r.codings[i]] == "" {
+			return &usageError{msg: fmt.Sprintf("compress: coding %q is not known", c), hint: "it is gzip, brotli or zstd, or several with commas between them"}
+		}
 	}
+	return nil
+}
+
+// compress makes the precompressed variants below root.
+func (r *rewriting) compress(ctx context.Context, root string, files atomicfile.Options) error {
 	r.out.Progress("compress", 0, 1)
 	defer r.out.Progress("compress", 1, 1)
 	made, err := assets.Compress(ctx, root, r.codings, files)

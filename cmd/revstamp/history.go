@@ -75,6 +75,9 @@ func newHistory(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if all == nil {
+				all = []*release.Release{} // none, and not nothing, in JSON
+			}
 			return a.out.Result(all, func(w io.Writer) error { return writeHistory(w, all) })
 		},
 	}

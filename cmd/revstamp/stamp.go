@@ -271,6 +271,9 @@ func (s *stamping) showKeys() error {
 	if err != nil {
 		return err
 	}
+	if entries == nil {
+		entries = []stamp.Entry{} // none, and not nothing, in JSON
+	}
 	refused := 0
 	for _, e := range entries {
 		if e.Refused != "" {
@@ -278,7 +281,7 @@ func (s *stamping) showKeys() error {
 		}
 	}
 	err = s.out.Result(entries, func(w io.Writer) error { return writeKeys(w, entries, len(entries)-refused) })
-	if refused > 0 && err == nil {
+	if refused > 0 && err == nil && !s.json {
 		s.out.Info("keys that hold no plain value are left out (%d); --json tells them too, and what they hold", refused)
 	}
 	return err
