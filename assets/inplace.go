@@ -79,7 +79,7 @@ const memoryStep = 256 << 10
 
 func (m *memory) take(size int64) []byte {
 	if size > int64(len(m.all)-m.used) {
-		return fresh(size)
+		return atomicfile.Resident[byte](int(size))
 	}
 	from := m.used
 	m.used += int(size)
