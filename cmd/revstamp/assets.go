@@ -140,7 +140,7 @@ func (s *assetSite) open(ctx context.Context) (site *assets.Site, rev string, er
 	if rev = s.rev; rev == "" {
 		found, err := s.revision(ctx, ".")
 		if err != nil && s.version != string(config.ByDigest) {
-			return nil, "", err
+			return nil, "", orSay(err, "--rev")
 		}
 		rev = found.Short
 	}

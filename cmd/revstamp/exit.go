@@ -116,6 +116,9 @@ func hint(err error) string {
 	if errors.Is(err, atomicfile.ErrBusy) {
 		return "mount the directory that it is in, or write it where it is with 'revstamp stamp --in-place'"
 	}
+	if errors.Is(err, atomicfile.ErrOwner) {
+		return "run this as the file's owner or as root, or let the owner change: --owner-best-effort, or owner: best-effort in revstamp.yaml"
+	}
 	if _, ok := errors.AsType[*release.LockedError](err); ok {
 		return "wait for it, or try again with --wait=15m"
 	}

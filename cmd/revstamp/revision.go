@@ -222,6 +222,23 @@ func (e *unknownError) Hint() string {
 	return "export with git archive and a .git_archival.txt, or write the full id into a file REVISION when exporting"
 }
 
+// orSay advises a flag that says the revision, when nothing else tells it.
+func orSay(err error, flag string) error {
+	if none, ok := errors.AsType[*unknownError](err); ok {
+		return &advisedError{err, "say it with " + flag + "; or " + none.Hint()}
+	}
+	return err
+}
+
+// advisedError is an error with another hint than its own.
+type advisedError struct {
+	error
+	hint string
+}
+
+func (e *advisedError) Unwrap() error { return e.error }
+func (e *advisedError) Hint() string  { return e.hint }
+
 // ciNames are what CI systems tell of a job's checkout, in the order of asking.
 var ciNames = []struct {
 	commit string // variable that holds the id of the commit

@@ -108,7 +108,7 @@ func (s *stamping) run(ctx context.Context) error {
 	if !s.hasValue {
 		rev, err := s.revision(ctx, ".")
 		if err != nil {
-			return err
+			return orSay(err, "--value")
 		}
 		t.Value = rev.ID
 	}
