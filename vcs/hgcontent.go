@@ -26,6 +26,7 @@ type hgEntry struct {
 type hgContents struct {
 	spool   *os.File
 	entries map[string]hgEntry // of those that the revision has
+	asked   map[string]bool    // all of them
 }
 
 func (c *hgContents) close() {
@@ -45,7 +46,10 @@ func (c *hgContents) read(path string) ([]byte, error) {
 
 // contents reads files of a revision, links' targets included, by one command.
 func (s *hgState) contents(ctx context.Context, node string, paths []string) (_ *hgContents, err error) {
-	c := &hgContents{entries: make(map[string]hgEntry)}
+	c := &hgContents{entries: make(map[string]hgEntry), asked: make(map[string]bool, len(paths))}
+	for _, p := range paths {
+		c.asked[p] = true
+	}
 	if len(paths) == 0 {
 		return c, nil
 	}

@@ -27,12 +27,17 @@ func (l *hgLocal) names() []string {
 	return slices.Compact(names)
 }
 
-func (l *hgLocal) refuse() error {
+// unable is the error for what no decision about local changes helps against.
+func (l *hgLocal) unable() error {
 	if len(l.conflicts) > 0 {
 		return &ConflictError{Files: l.conflicts}
 	}
-	return refuseLocal(l.foreign)
+	return nil
 }
+
+// hgScheduled is of what the next commit would add or remove: an update tells hg
+// anew which files are tracked.
+var hgScheduled = bound{keep: true, overwrite: true, why: " that are scheduled for a commit", remedy: "take that back with hg forget or hg revert"}
 
 // hgStatus are the letters of hg's status for tracked files that are not as in
 // the working copy's parent, and what to say of those whose texts do not tell.
@@ -114,11 +119,11 @@ func judgeHg(dirs *diskTree, path string, versions []*hgContents, own Own, sched
 	if err := disk.read(); err != nil {
 		return nil, err
 	}
-	c := &localChange{path: path, got: disk.content}
+	c := &localChange{path: path, got: disk.content, bound: byDisk(disk.root, 0, &disk)}
 	for i, v := range versions {
 		e, there := v.entries[path]
 		if !there {
-			if disk.noFile() && !scheduled {
+			if v.asked[path] && disk.noFile() && !scheduled {
 				return nil, nil
 			}
 			continue
@@ -129,7 +134,7 @@ func judgeHg(dirs *diskTree, path string, versions []*hgContents, own Own, sched
 		}
 		if i == 0 {
 			c.base = text
-			c.note = hgNote(&disk, e, text)
+			c.note, c.bound = hgNote(&disk, e, text), byDisk(disk.root, e.mode, &disk)
 		}
 		if e.mode != disk.mode() || scheduled {
 			continue
@@ -137,6 +142,9 @@ func judgeHg(dirs *diskTree, path string, versions []*hgContents, own Own, sched
 		if bytes.Equal(text, disk.content) || own != nil && regular(e.mode) && own(path, text, disk.content) {
 			return nil, nil
 		}
+	}
+	if scheduled {
+		c.bound = hgScheduled
 	}
 	return c, nil
 }

@@ -26,7 +26,7 @@ func (w *hgCopy) Resolve(ctx context.Context, want string, own Own) (*Target, er
 	if s.updating != "" {
 		return t, s.addInterrupted(ctx, t)
 	}
-	return t, s.refuse(ctx, t, own)
+	return refused(t, s.refuse(ctx, t, own))
 }
 
 // target compares what was found with what is on disk.
@@ -153,7 +153,7 @@ func (s *hgState) refuse(ctx context.Context, t *Target, own Own) error {
 	if err != nil {
 		return err
 	}
-	if err := l.refuse(); err != nil {
+	if err := l.unable(); err != nil {
 		return err
 	}
 	added, err := s.contents(ctx, t.Revision.ID, present(s.top, t.Changes))
@@ -161,7 +161,7 @@ func (s *hgState) refuse(ctx context.Context, t *Target, own Own) error {
 		return err
 	}
 	defer added.close()
-	return s.inTheWay(t.Changes, []*hgContents{added}, own)
+	return refuseBoth(l.foreign, s.inTheWay(t.Changes, []*hgContents{added}, own))
 }
 
 // settled refuses what somebody began here and did not end.

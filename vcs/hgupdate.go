@@ -24,6 +24,7 @@ type hgUpdate struct {
 	unlock  func() error
 	touched []Change    // sorted by path; of a resumed update, relative to all it may have left
 	content *hgContents // of the target
+	foreign []localChange
 
 	mu        sync.Mutex
 	published map[string]gitdir.ID // hashes of the bytes that Write was given
@@ -33,7 +34,8 @@ type hgUpdate struct {
 //
 //  1. .hg/revstamp.lock, which names both ends, and .hg/updatestate, by which hg
 //     itself knows an interrupted update and refuses to commit;
-//  2. every tracked file is compared once more, and refused if foreign;
+//  2. every tracked file is compared once more, and refused if foreign and not
+//     decided about;
 //  3. the files, by Update.Write, deletions last, under hg's lock (.hg/wlock);
 //  4. hg's own record of the working copy: its parent, its branch, its list of
 //     tracked files, and the active bookmark, by commands that write no file of
@@ -142,7 +144,7 @@ func (j *hgUpdate) unchanged() bool {
 		return false
 	}
 	l, err := s.check(ctx, j.u.Own, nil)
-	if err != nil || l.refuse() != nil {
+	if err != nil || l.unable() != nil || !sameLocal(l.foreign, j.foreign) {
 		return false
 	}
 	for _, c := range j.t.Changes {
@@ -268,10 +270,7 @@ func (j *hgUpdate) prepare(ctx context.Context) error {
 			v.close()
 		}
 	}()
-	paths := make([]string, len(j.touched))
-	for i, c := range j.touched {
-		paths[i] = c.Path
-	}
+	paths := j.paths()
 	var err error
 	if j.content, err = j.s.contents(ctx, j.t.Revision.ID, paths); err != nil {
 		return err
@@ -285,7 +284,43 @@ func (j *hgUpdate) prepare(ctx context.Context) error {
 			versions = append(versions, v)
 		}
 	}
-	return j.refuse(ctx, append([]*hgContents{j.content}, versions...))
+	if err := j.refuse(ctx, append([]*hgContents{j.content}, versions...)); err != nil {
+		return err
+	}
+	return j.overwrite(ctx)
+}
+
+func (j *hgUpdate) paths() []string {
+	paths := make([]string, len(j.touched))
+	for i, c := range j.touched {
+		paths[i] = c.Path
+	}
+	return paths
+}
+
+// overwrite adds the files that lose a foreign change to the touched ones.
+func (j *hgUpdate) overwrite(ctx context.Context) error {
+	paths, err := decide(j.foreign, j.u.Local, j.touched)
+	if err != nil {
+		return err
+	}
+	paths = slices.DeleteFunc(paths, func(path string) bool {
+		return slices.ContainsFunc(j.touched, func(c Change) bool { return c.Path == path })
+	})
+	if len(paths) == 0 {
+		return nil
+	}
+	entries, err := j.s.entries(ctx, j.t.Revision.ID, paths)
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		j.touched = append(j.touched, Change{Path: path, Op: Changed, Mode: fileMode(entries[path].mode)})
+	}
+	sortChanges(j.touched)
+	j.content.close()
+	j.content, err = j.s.contents(ctx, j.t.Revision.ID, j.paths())
+	return err
 }
 
 func (j *hgUpdate) findTouched(ctx context.Context, nodes []string) error {
@@ -317,7 +352,11 @@ func (j *hgUpdate) refuse(ctx context.Context, versions []*hgContents) error {
 	if err != nil {
 		return err
 	}
-	if err := l.refuse(); err != nil {
+	if err := l.unable(); err != nil {
+		return err
+	}
+	j.foreign = l.foreign
+	if _, err := decide(j.foreign, j.u.Local, j.touched); err != nil {
 		return err
 	}
 	if j.fresh {
@@ -473,7 +512,10 @@ func (j *hgUpdate) confirm(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := l.refuse(); err != nil {
+	if err = l.unable(); err == nil {
+		err = refuseLocal(unkept(l.foreign, j.u.Local))
+	}
+	if err != nil {
 		return fmt.Errorf("after the update: %w", err)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -20,7 +21,8 @@ type localChange struct {
 	staged    bool
 	mode      bool // its kind or executable bit differs too
 
-	bound bound // what forbids to decide about it
+	perm  fs.FileMode // svn: of a file to be brought back
+	bound bound       // what forbids to decide about it
 }
 
 // bound is what forbids to keep a local change, or to overwrite it.

@@ -320,34 +320,78 @@ func (l *svnLocal) names() []string {
 	return slices.Compact(names)
 }
 
-func (l *svnLocal) refuse() error {
+// unable is the error for what no decision about local changes helps against.
+func (l *svnLocal) unable() error {
 	if len(l.conflicts) > 0 {
 		return &ConflictError{Files: l.conflicts}
 	}
-	return refuseLocal(l.foreign)
+	return nil
 }
+
+// What svn makes of local changes by itself, or has to undo itself.
+var (
+	svnMissing = bound{keep: true, why: ", which svn would bring back", remedy: "save or overwrite them instead"}
+	svnOther   = bound{keep: true, overwrite: true, why: ", of properties or of what is under version control", remedy: "take them back with svn revert"}
+)
 
 // judge tells our own edits from others' changes. known are the repository's
 // contents of files that are known already.
 func (w *svnCopy) judge(ctx context.Context, st *svnStatus, own Own, known map[string][]byte) (*svnLocal, error) {
 	l := &svnLocal{bases: make(map[string][]byte)}
-	var texts []string
+	var texts, missing []string
 	for _, e := range st.entries {
 		switch {
 		case e.conflicted():
 			l.conflicts = append(l.conflicts, e.Path)
 		case e.Local.Item == "modified" && plain(e.Local.Props):
 			texts = append(texts, e.Path)
+		case e.Local.Item == "missing" && plain(e.Local.Props):
+			missing = append(missing, e.Path)
 		case e.changed():
-			l.foreign = append(l.foreign, localChange{path: e.Path, note: e.note()})
+			l.foreign = append(l.foreign, localChange{path: e.Path, note: e.note(), bound: svnOther})
 		}
 	}
 	slices.Sort(l.conflicts)
+	if err := w.judgeMissing(ctx, l, missing); err != nil {
+		return nil, err
+	}
 	if err := w.judgeTexts(ctx, l, texts, own, known); err != nil {
 		return nil, err
 	}
 	slices.Sort(l.own)
 	return l, nil
+}
+
+// judgeMissing tells files that are gone from directories and links, which are not
+// for us to bring back.
+func (w *svnCopy) judgeMissing(ctx context.Context, l *svnLocal, missing []string) error {
+	infos, err := w.infos(ctx, missing...)
+	if err != nil {
+		return err
+	}
+	props, err := w.properties(ctx, missing)
+	if err != nil {
+		return err
+	}
+	infos = slices.DeleteFunc(infos, func(i svnInfo) bool {
+		_, special := props[i.Path]["svn:special"]
+		return i.Kind != "file" || special
+	})
+	bases, err := w.converted(ctx, infos)
+	if err != nil {
+		return err
+	}
+	for _, path := range missing {
+		c := localChange{path: path, note: "missing", bound: svnOther}
+		if base, ok := bases[path]; ok {
+			c.base, c.bound, c.perm = base, svnMissing, 0o644
+			if _, ok := props[path]["svn:executable"]; ok {
+				c.perm = 0o755
+			}
+		}
+		l.foreign = append(l.foreign, c)
+	}
+	return nil
 }
 
 // judgeTexts compares files first with the repository's text as it is stored:
@@ -391,7 +435,7 @@ func (w *svnCopy) judgeTexts(ctx context.Context, l *svnLocal, texts []string, o
 	for _, i := range odd {
 		c := localChange{path: i.Path, base: bases[i.Path]}
 		if c.got, err = w.onDisk(i.Path); err != nil {
-			c.note = "not a file any more" // a link, which svn tracks as a file
+			c.note, c.bound = "not a file any more", bySymlink // a link, which svn tracks as a file
 		} else if own != nil && own(c.path, c.base, c.got) {
 			l.own = append(l.own, c.path)
 			continue

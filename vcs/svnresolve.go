@@ -24,11 +24,11 @@ func (w *svnCopy) Resolve(ctx context.Context, want string, own Own) (*Target, e
 	if err != nil {
 		return nil, err
 	}
-	if err := l.refuse(); err != nil {
+	if err := l.unable(); err != nil {
 		return nil, err
 	}
 	_, err = w.inTheWay(ctx, t, own)
-	return t, err
+	return refused(t, refuseBoth(l.foreign, err))
 }
 
 // resolve asks the server once for its newest revision, or whether it has the

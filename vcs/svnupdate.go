@@ -14,7 +14,8 @@ import (
 )
 
 // Update lets svn write the files, each by a rename, with our edits merged by
-// svnMerge.
+// svnMerge. What is written over is written by Update.Write before: svn finds the
+// repository's content there, with our edit, and has nothing to say to it.
 func (w *svnCopy) Update(ctx context.Context, t *Target, u Update) error {
 	if err := w.server(ctx); err != nil {
 		return err
@@ -38,7 +39,7 @@ func (w *svnCopy) Update(ctx context.Context, t *Target, u Update) error {
 	if err != nil {
 		return err
 	}
-	if err := l.refuse(); err != nil {
+	if err := l.unable(); err != nil {
 		return err
 	}
 	if u.Resume { // the plan was made in the middle of things
@@ -46,11 +47,77 @@ func (w *svnCopy) Update(ctx context.Context, t *Target, u Update) error {
 			return err
 		}
 	}
+	over, err := decide(l.foreign, u.Local, t.Changes)
+	if err != nil {
+		return err
+	}
 	force, err := w.inTheWay(ctx, t, u.Own)
 	if err != nil {
 		return err
 	}
+	if len(over) == 0 {
+		return w.update(ctx, t, u, l, force)
+	}
+	if err := w.overwrite(ctx, t, u, l, over); err != nil {
+		return err
+	}
+	err = w.updateRest(ctx, t, u, force)
+	var interrupted *InterruptedError
+	if err != nil && !errors.As(err, &interrupted) {
+		err = &InterruptedError{Target: t.Revision.ID, Err: err}
+	}
+	return err
+}
+
+// updateRest updates what is as in the repository by now.
+func (w *svnCopy) updateRest(ctx context.Context, t *Target, u Update, force bool) error {
+	st, err := w.status(ctx)
+	if err != nil {
+		return err
+	}
+	l, err := w.judge(ctx, st, u.Own, nil)
+	if err != nil {
+		return err
+	}
+	if err := refuseLocal(unkept(l.foreign, u.Local)); err != nil {
+		return err
+	}
 	return w.update(ctx, t, u, l, force)
+}
+
+// overwrite puts the repository's content, with our edit, into files with foreign
+// changes.
+func (w *svnCopy) overwrite(ctx context.Context, t *Target, u Update, l *svnLocal, paths []string) error {
+	if u.Write == nil {
+		return errors.New("svn update: no Update.Write to write files with")
+	}
+	ops := make(map[string]Op)
+	for _, c := range t.Changes {
+		ops[c.Path] = c.Op
+	}
+	var writes []Write
+	for _, c := range l.foreign {
+		if !slices.Contains(paths, c.path) {
+			continue
+		}
+		mode := c.perm
+		info, err := os.Stat(filepath.Join(w.dir, filepath.FromSlash(c.path)))
+		if err == nil {
+			mode = info.Mode().Perm()
+		}
+		content := c.base
+		if u.Edit != nil && ops[c.path] != Deleted {
+			content, err = u.Edit(c.path, c.base)
+			if err != nil && ops[c.path] == 0 {
+				return err
+			}
+			if err != nil { // what is to be edited is yet to come
+				content = c.base
+			}
+		}
+		writes = append(writes, Write{Path: c.path, Mode: mode, Content: func() ([]byte, error) { return content, nil }})
+	}
+	return u.Write(ctx, writes)
 }
 
 func (w *svnCopy) update(ctx context.Context, t *Target, u Update, l *svnLocal, force bool) error {
@@ -72,7 +139,7 @@ func (w *svnCopy) update(ctx context.Context, t *Target, u Update, l *svnLocal, 
 	for _, c := range t.Changes {
 		delete(l.bases, c.Path)
 	}
-	return w.confirm(ctx, t, u.Own, l.bases)
+	return w.confirm(ctx, t, u, l.bases)
 }
 
 // takeBack puts the repository's content into the files with an edit of ours
@@ -108,7 +175,7 @@ func (w *svnCopy) takeBack(ctx context.Context, t *Target, u Update, own []strin
 
 // confirm looks again, as at the beginning: svn ends with status 0 when it
 // leaves conflicts. same are contents that the update left as they were.
-func (w *svnCopy) confirm(ctx context.Context, t *Target, own Own, same map[string][]byte) error {
+func (w *svnCopy) confirm(ctx context.Context, t *Target, u Update, same map[string][]byte) error {
 	st, s, err := w.look(ctx)
 	if err != nil {
 		return err
@@ -116,11 +183,14 @@ func (w *svnCopy) confirm(ctx context.Context, t *Target, own Own, same map[stri
 	if st.interrupted {
 		return &InterruptedError{Target: t.Revision.ID, Err: errors.New("svn left the working copy locked or incomplete")}
 	}
-	l, err := w.judge(ctx, st, own, same)
+	l, err := w.judge(ctx, st, u.Own, same)
 	if err != nil {
 		return err
 	}
-	if err := l.refuse(); err != nil {
+	if err = l.unable(); err == nil {
+		err = refuseLocal(unkept(l.foreign, u.Local))
+	}
+	if err != nil {
 		return fmt.Errorf("after the update: %w", err)
 	}
 	if s.low != s.high || strconv.FormatInt(s.high, 10) != t.Revision.ID {

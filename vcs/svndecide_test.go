@@ -1,0 +1,182 @@
+package vcs_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"revstamp/vcs"
+	"revstamp/vcs/vcstest"
+)
+
+// spoilSvn makes every foreign change at once that svn sees and that may be
+// written over.
+func spoilSvn(t *testing.T, dir string) {
+	t.Helper()
+	for _, f := range foreign {
+		switch f.name {
+		case "touched", "beside the stamp", "deleted", "upstream deletes it":
+			f.spoil(t, dir)
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, "bin/run")); err != nil {
+		t.Fatal(err)
+	}
+	vcstest.Write(t, dir, "untracked", "mine\n")
+}
+
+func TestSvnOverwrite(t *testing.T) {
+	t.Parallel()
+	up, origin := svnSite(t)
+	before := vcstest.Snapshot(t, origin)
+	first := revision(t, open(t, origin, vcs.Options{})).ID
+	second := resolve(t, open(t, origin, vcs.Options{}), "").Revision.ID
+	for _, to := range []struct {
+		want, rev string
+		files     vcstest.Files
+	}{{first, "1", before}, {second, "2", released(t, up.WC, "2")}} {
+		for _, stop := range []int{never, 0, 2} {
+			t.Run(to.rev+" "+itoa(int64(stop)), func(t *testing.T) {
+				t.Parallel()
+				dir := filepath.Join(t.TempDir(), "copy")
+				vcstest.Run(t, "", nil, "cp", "-a", origin, dir)
+				spoilSvn(t, dir)
+				stopWatch := watch(t, filepath.Join(dir, "config.php"), func(b []byte) bool {
+					return stamped.Match(b) && string(stamped.FindSubmatch(b)[1]) != "0" && string(stamped.FindSubmatch(b)[1]) != "00"
+				})
+				defer stopWatch()
+				wc := open(t, dir, vcs.Options{})
+				target, local, err := decided(t, wc, to.want, vcs.Overwrite)
+				if err != nil {
+					t.Fatal(err)
+				}
+				u := vcs.Update{Own: stampOwn, Edit: stampEdit(to.rev), Write: put(dir, stop), Local: local}
+				err = wc.Update(t.Context(), target, u)
+				if stop != never {
+					if !errors.Is(err, errStopped) {
+						t.Fatalf("stopped before file %d: %v", stop, err)
+					}
+					u.Write, u.Resume = put(dir, never), true
+					target, _, _ := decided(t, wc, to.want, vcs.Overwrite)
+					err = wc.Update(t.Context(), target, u)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := vcstest.Snapshot(t, dir)
+				if got["untracked"] != "mine\n" {
+					t.Error("an untracked file is gone")
+				}
+				delete(got, "untracked")
+				if d := cmp.Diff(to.files, got); d != "" {
+					t.Error(d)
+				}
+				if now := revision(t, wc); now.ID != to.want || now.Modified != nil {
+					t.Errorf("Revision = %+v", now)
+				}
+			})
+		}
+	}
+}
+
+func TestSvnKeep(t *testing.T) {
+	t.Parallel()
+	up, origin := svnSite(t)
+	for _, test := range foreign {
+		if test.name == "executable" || test.name == "directory deleted" {
+			continue // of which svn knows nothing, or too much
+		}
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "copy")
+			vcstest.Run(t, "", nil, "cp", "-a", origin, dir)
+			test.spoil(t, dir)
+			mine := vcstest.Snapshot(t, dir)
+			wc := open(t, dir, vcs.Options{})
+			target, local, err := decided(t, wc, "", vcs.Keep)
+			u := vcs.Update{Own: stampOwn, Edit: stampEdit("2"), Write: put(dir, never), Local: local}
+			if test.touched || test.name == "deleted" {
+				var e *vcs.LocalChangesError
+				if !errors.As(err, &e) || !slices.Equal(e.Files, []string{test.file}) {
+					t.Errorf("Decide: %v", err)
+				}
+				if err := wc.Update(t.Context(), target, u); !errors.As(err, &e) {
+					t.Errorf("Update: %v", err)
+				}
+				if d := cmp.Diff(mine, vcstest.Snapshot(t, dir)); d != "" {
+					t.Error(d)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := wc.Update(t.Context(), target, u); err != nil {
+				t.Fatal(err)
+			}
+			want := released(t, up.WC, "2")
+			want[test.file] = mine[test.file]
+			if d := cmp.Diff(want, vcstest.Snapshot(t, dir)); d != "" {
+				t.Error(d)
+			}
+			if now := revision(t, wc); now.ID != target.Revision.ID || !slices.Equal(now.Modified, []string{test.file}) {
+				t.Errorf("Revision = %+v", now)
+			}
+		})
+	}
+}
+
+// TestSvnUndecidable holds the changes that no update keeps, or writes over.
+func TestSvnUndecidable(t *testing.T) {
+	t.Parallel()
+	up, origin := svnSite(t)
+	for _, test := range []struct {
+		name  string
+		spoil func(t *testing.T, dir string)
+		file  string
+		keep  bool // can be kept
+	}{
+		{"property", func(t *testing.T, dir string) { up.Run(dir, "propset", "mine", "x", "css/site.css") }, "css/site.css", false},
+		{"added", func(t *testing.T, dir string) {
+			vcstest.Write(t, dir, "mine", "mine\n")
+			up.Run(dir, "add", "mine")
+		}, "mine", false},
+		{"deleted", func(t *testing.T, dir string) { up.Run(dir, "delete", "css/site.css") }, "css/site.css", false},
+		{"obstructed", func(t *testing.T, dir string) {
+			os.Remove(filepath.Join(dir, "css/site.css"))
+			vcstest.Write(t, dir, "css/site.css/x", "mine")
+		}, "css/site.css", false},
+		{"directory", func(t *testing.T, dir string) { os.RemoveAll(filepath.Join(dir, "css")) }, "css", false},
+		{"link", func(t *testing.T, dir string) { vcstest.Write(t, dir, "link", "-> bin") }, "link", true},
+		{"link gone", func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "link")) }, "link", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "copy")
+			vcstest.Run(t, "", nil, "cp", "-a", origin, dir)
+			wc := open(t, dir, vcs.Options{})
+			first := revision(t, wc).ID
+			test.spoil(t, dir)
+			mine := vcstest.Snapshot(t, dir)
+			target, local, err := decided(t, wc, first, vcs.Overwrite)
+			var e *vcs.LocalChangesError
+			if !errors.As(err, &e) || !slices.Contains(e.Files, test.file) {
+				t.Errorf("Decide: %v", err)
+			}
+			err = wc.Update(t.Context(), target, vcs.Update{Own: stampOwn, Edit: stampEdit("1"), Write: put(dir, 0), Local: local})
+			if !errors.As(err, &e) || errors.Is(err, errStopped) {
+				t.Errorf("Update: %v", err)
+			}
+			if d := cmp.Diff(mine, vcstest.Snapshot(t, dir)); d != "" {
+				t.Error(d)
+			}
+			if _, _, err := decided(t, wc, first, vcs.Keep); (err == nil) != test.keep {
+				t.Errorf("to keep it: %v", err)
+			}
+		})
+	}
+}
