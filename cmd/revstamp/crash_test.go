@@ -182,7 +182,7 @@ type plumbing struct {
 	// local is what becomes of local changes in a site in place, which has some
 	// then: in files that the update touches unless they are kept.
 	local string
-	bare  bool // a file is gone, and another executable, too
+	bare  bool // a file is gone, and another executable, too, which svn would mend or not see
 }
 
 // layout is what the configuration says of it.
@@ -335,11 +335,13 @@ func TestResumeLocal(t *testing.T) {
 		for _, c := range []crash{
 			{name: "git", plumbing: gitPlumbing, env: []string{program}},
 			{name: "go-git", plumbing: gitPlumbing, env: []string{program, "PATH=" + pathWithout(t, "git")}},
+			{name: "hg", plumbing: hgPlumbing, env: []string{program}},
+			{name: "svn", plumbing: svnPlumbing, env: []string{program}},
 		} {
 			if testing.Short() && (c.name != "git" || local == "overwrite") {
 				continue
 			}
-			c.command, c.records, c.local, c.bare = "release", 15, local, true
+			c.command, c.records, c.local, c.bare = "release", 15, local, c.name != "svn"
 			t.Run(c.name+", "+local, func(t *testing.T) {
 				t.Parallel()
 				c.run(t, syscall.SIGKILL, -int(syscall.SIGKILL))

@@ -71,8 +71,6 @@ func (s *Site) decide(in intent, wc vcs.WorkingCopy, t *vcs.Target, refused erro
 		local = in.resume.Local
 	case ok && fate == "" && s.Config.Layout == config.InPlace:
 		return nil, "", &UndecidedError{refused}
-	case ok && wc.System() != "git":
-		return nil, "", &vcs.UnsupportedError{System: wc.System(), Feature: "to decide about local changes"}
 	case ok:
 		for _, path := range found.Files {
 			abs := filepath.Join(wc.Dir(), filepath.FromSlash(path))
