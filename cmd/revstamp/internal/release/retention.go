@@ -58,13 +58,13 @@ func (s *Site) tidyJournals(ctx context.Context) error {
 		if len(numbers)-i <= keptJournals || r.Status == Live && complete <= keptComplete || s.stands(r) || locked(s.state.journal(id)) {
 			continue
 		}
-		gone, files = append(gone, r), append(files, s.state.journal(id))
+		gone, files = append(gone, r), append(files, s.state.journal(id), s.state.socket(id))
 	}
 	if err := s.state.remember(ctx, gone); err != nil {
 		return err
 	}
 	for _, file := range files {
-		if err := os.Remove(file); err != nil {
+		if err := os.Remove(file); ignoreNotExist(err) != nil { // few left a socket behind
 			return err
 		}
 	}
