@@ -37,6 +37,9 @@ type documents struct {
 // files. Each must name one at least.
 func (d *documents) find(ctx context.Context, args []string) ([]assets.Document, error) {
 	for _, arg := range args {
+		if arg == "" {
+			return nil, &usageError{msg: `"" names no document`, hint: "a variable may be unset"}
+		}
 		before := d.n
 		abs, err := filepath.Abs(arg)
 		if err != nil {
@@ -54,7 +57,10 @@ func (d *documents) find(ctx context.Context, args []string) ([]assets.Document,
 			if !doublestar.ValidatePattern(arg) {
 				return nil, &usageError{msg: fmt.Sprintf("pattern %q has no meaning", arg), hint: "*, **, ?, [abc] and {a,b} are known"}
 			}
-			err = d.match(ctx, filepath.ToSlash(abs))
+			var wd string
+			if wd, err = os.Getwd(); err == nil {
+				err = d.match(ctx, wd, arg)
+			}
 		}
 		if err != nil {
 			return nil, err
@@ -81,17 +87,28 @@ func (d *documents) below(ctx context.Context) ([]assets.Document, error) {
 // configuration. They may be none.
 func (d *documents) matching(ctx context.Context, patterns []string) ([]assets.Document, error) {
 	for _, p := range patterns {
-		if err := d.match(ctx, filepath.ToSlash(d.base)+"/"+p); err != nil {
+		if err := d.match(ctx, d.base, p); err != nil {
 			return nil, err
 		}
 	}
 	return d.sorted(), nil
 }
 
-func (d *documents) match(ctx context.Context, pattern string) error {
+// match finds what a pattern matches below base, whose own name may hold any
+// characters.
+func (d *documents) match(ctx context.Context, base, pattern string) error {
+	pattern = filepath.ToSlash(filepath.Clean(pattern))
+	if rooted, ok := strings.CutPrefix(pattern, "/"); ok {
+		base, pattern = "/", rooted
+	}
+	for up, ok := strings.CutPrefix(pattern, "../"); ok; up, ok = strings.CutPrefix(pattern, "../") {
+		base, pattern = filepath.Dir(base), up
+	}
 	dir, _ := doublestar.SplitPattern(pattern)
-	return d.walk(ctx, filepath.FromSlash(dir), func(name string) bool {
-		return doublestar.MatchUnvalidated(pattern, filepath.ToSlash(name))
+	prefix := strings.TrimSuffix(base, "/") + "/"
+	return d.walk(ctx, filepath.Join(base, filepath.FromSlash(dir)), func(name string) bool {
+		below, ok := strings.CutPrefix(name, prefix)
+		return ok && doublestar.MatchUnvalidated(pattern, filepath.ToSlash(below))
 	})
 }
 

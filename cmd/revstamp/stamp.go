@@ -30,6 +30,7 @@ type stamping struct {
 	backups  atomicfile.Backups
 	files    atomicfile.Options
 	lax      bool
+	named    bool // a file is, if only by an empty name
 }
 
 func newStamp(a *app) *cobra.Command {
@@ -56,6 +57,7 @@ the keys cannot be stamped.`,
 			debug.SetGCPercent(-1)
 			debug.SetMemoryLimit(little)
 			s.hasValue = cmd.Flags().Changed("value")
+			s.named = cmd.Flags().Changed("file") || len(args) > 0
 			if s.target.File == "" {
 				s.target.File = optional(args)
 			} else if len(args) > 0 {
@@ -96,7 +98,7 @@ func (s *stamping) run(ctx context.Context) error {
 	t := &s.target
 	chosen := t.Key != "" || t.Match != "" || t.Placeholder != ""
 	switch {
-	case t.File == "" && (s.list || chosen || s.hasValue):
+	case t.File == "" && (s.named || s.list || chosen || s.hasValue):
 		return &usageError{msg: "which file is meant is not said", hint: "name it with --file"}
 	case s.list && (chosen || s.hasValue):
 		return &usageError{msg: "--list shows keys and stamps none", hint: "leave out the key and the value"}
