@@ -79,6 +79,9 @@ func (i *inspection) plan(ctx context.Context) {
 		coming = fmt.Sprintf("%s and %s to release", plural(len(p.Commits), "commit"), plural(len(p.Edits), "edited file"))
 	}
 	i.add("source", Good, "", "the repository answers; %s is next, %s", short(p.To), coming)
+	if n := len(p.Local); n > 0 {
+		i.add("local", Doubt, "see them with 'revstamp plan'", "local changes in %s, which a release would %s", plural(n, "file"), i.cfg.Source.Local)
+	}
 	if n := len(i.cfg.Stamp); n > 0 {
 		i.add("stamp", Good, "", "%s found", plural(n, "key"))
 	}
