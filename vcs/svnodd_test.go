@@ -1,6 +1,7 @@
 package vcs_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -127,4 +128,33 @@ func difference(before, after map[string]string) map[string]vcs.Op {
 		}
 	}
 	return all
+}
+
+// TestSvnFilesAndDirectories makes directories of files and files of directories,
+// also where somebody has put something into the directory that goes.
+func TestSvnFilesAndDirectories(t *testing.T) {
+	t.Parallel()
+	up := vcstest.NewSvn(t)
+	up.Commit("one", vcstest.Files{"dir/x": "x\n", "dir/deep/y": "y\n", "file": "file\n"}) // 2
+	dir, twin := up.Checkout(""), up.Checkout("")
+	up.Run(up.WC, "rm", "--quiet", "dir", "file")
+	up.Commit("gone", nil)                                                       // 3
+	up.Commit("swapped", vcstest.Files{"dir": "a file\n", "file/deep/z": "z\n"}) // 4
+	wc := open(t, dir, vcs.Options{})
+
+	vcstest.Write(t, dir, "dir/deep/mine", "mine\n")
+	var blocked *vcs.UntrackedError
+	if _, err := wc.Resolve(t.Context(), "4", nil); !errors.As(err, &blocked) {
+		t.Errorf("Resolve with a file in the directory: %v, want an *UntrackedError", err)
+	}
+	if err := os.Remove(filepath.Join(dir, "dir", "deep", "mine")); err != nil {
+		t.Fatal(err)
+	}
+	for _, rev := range []string{"4", "2"} {
+		update(t, wc, rev, rev)
+		vcstest.Run(t, twin, utf8, "svn", "update", "--quiet", "--non-interactive", "-r", rev)
+		if d := cmp.Diff(svnTree(t, twin), svnTree(t, dir)); d != "" {
+			t.Errorf("updated to %s: %s", rev, d)
+		}
+	}
 }

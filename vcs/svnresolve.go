@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -112,12 +113,16 @@ func (w *svnCopy) describe(ctx context.Context, t *Target, st *svnStatus, s span
 // be added. Those that will come anyway may stay, which svn must be told.
 func (w *svnCopy) inTheWay(ctx context.Context, t *Target, own Own) (force bool, err error) {
 	var blocked []string
+	gone := deletions(t.Changes)
 	for _, c := range t.Changes {
 		if c.Op != Added {
 			continue
 		}
 		file := filepath.Join(w.dir, filepath.FromSlash(c.Path))
 		info, err := os.Lstat(file)
+		if gone.above(c.Path) || err == nil && info.IsDir() && gone.all(w.dir, c.Path) {
+			continue // a file becomes a directory, or a directory a file
+		}
 		if errors.Is(err, fs.ErrNotExist) {
 			if _, err := os.Lstat(filepath.Dir(file)); err == nil && filepath.Dir(c.Path) != "." {
 				force = true // an empty directory is enough for svn to stumble
@@ -143,6 +148,46 @@ func (w *svnCopy) inTheWay(ctx context.Context, t *Target, own Own) (force bool,
 		return false, &UntrackedError{Files: blocked}
 	}
 	return force, nil
+}
+
+// deleted are the files that changes delete; the value is false for the
+// directories above them.
+type deleted map[string]bool
+
+func deletions(changes []Change) deleted {
+	d := make(deleted)
+	for _, c := range changes {
+		if c.Op != Deleted {
+			continue
+		}
+		for dir := path.Dir(c.Path); dir != "."; dir = path.Dir(dir) {
+			d[dir] = d[dir]
+		}
+		d[c.Path] = true
+	}
+	return d
+}
+
+// above reports whether one of the directories of name is a file that goes.
+func (d deleted) above(name string) bool {
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		if d[dir] {
+			return true
+		}
+	}
+	return false
+}
+
+// all reports whether the directory name in top holds nothing but what goes.
+func (d deleted) all(top, name string) bool {
+	err := fs.WalkDir(os.DirFS(top), name, func(name string, e fs.DirEntry, err error) error {
+		file, known := d[name]
+		if err == nil && (!known || file == e.IsDir()) {
+			err = fs.ErrExist
+		}
+		return err
+	})
+	return err == nil
 }
 
 func (w *svnCopy) sameAsTarget(ctx context.Context, t *Target, path string, own Own) (bool, error) {
