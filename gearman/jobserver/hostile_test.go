@@ -180,6 +180,20 @@ func TestLimits(t *testing.T) {
 	c.ask("JOB_CREATED L:3", wire.SubmitJobBg, "f", "", "")
 }
 
+// Jobs of one unique in as many functions as there may be would have everybody wait
+// for each submit of another.
+func TestCrowd(t *testing.T) {
+	t.Parallel()
+	c := dial(t, start(t, &Server{HandlePrefix: "C"}))
+	for i := range maxCrowd {
+		c.ask(fmt.Sprint("JOB_CREATED C:", i+1), wire.SubmitJobBg, fmt.Sprint("f", i), "u", "")
+	}
+	c.ask("ERROR QUEUE_ERROR|Too many jobs of that unique value", wire.SubmitJobBg, "f", "u", "")
+	c.ask(fmt.Sprint("JOB_CREATED C:", maxCrowd), wire.SubmitJobBg, fmt.Sprint("f", maxCrowd-1), "u", "")
+	c.ask(fmt.Sprint("JOB_CREATED C:", maxCrowd+1), wire.SubmitJobBg, "f", "v", "")
+	c.ask(fmt.Sprint("JOB_CREATED C:", maxCrowd+2), wire.SubmitJobBg, "f", "", "")
+}
+
 // Nothing is kept of jobs that ended, functions that were dropped and
 // connections that closed.
 func TestNothingIsKept(t *testing.T) {

@@ -66,7 +66,12 @@ var (
 	errLongName  = &refusal{"ARGUMENT_TOO_LARGE", "Function name too large"}
 	errQueueFull = &refusal{"QUEUE_ERROR", "Job queue is full"}
 	errFunctions = &refusal{"QUEUE_ERROR", "Too many functions"}
+	errCrowd     = &refusal{"QUEUE_ERROR", "Too many jobs of that unique value"}
 )
+
+// maxCrowd is how many jobs of one unique key there may be, in as many functions:
+// each submit of the key looks through them, while all others wait.
+const maxCrowd = 1 << 10
 
 // unlock unlocks mu. What was sent to connections is delivered at once or, when
 // its caller is the goroutine that reads from by, after the last request that by
@@ -114,7 +119,10 @@ func (q *queue) submit(c *conn, s submission) *refusal {
 	if refused != nil {
 		return refused
 	}
-	j := q.equal(f, s.key)
+	j, refused := q.equal(f, s.key)
+	if refused != nil {
+		return refused
+	}
 	created := j == nil
 	if created && f.full(s.priority) || (created || !s.background) && q.jobs.n+q.waiting >= q.maxJobs {
 		return errQueueFull
@@ -145,17 +153,22 @@ func (q *queue) submit(c *conn, s submission) *refusal {
 }
 
 // equal returns the job that a submit of that key is for, if there is one. It
-// looks at all functions' jobs of the key, which is few: uniques name what is to
+// looks at all functions' jobs of the key, which are few: uniques name what is to
 // be done, and another function does something else.
-func (q *queue) equal(f *function, key []byte) *job {
+func (q *queue) equal(f *function, key []byte) (*job, *refusal) {
 	if !coalesces(key) {
-		return nil
+		return nil, nil
 	}
-	j := q.index[string(key)]
-	for j != nil && (j.function != f || j.state == cancelled) {
-		j = j.older
+	n := 0
+	for j := q.index[string(key)]; j != nil; j = j.older {
+		if j.function == f && j.state != cancelled {
+			return j, nil
+		}
+		if n++; n == maxCrowd {
+			return nil, errCrowd
+		}
 	}
-	return j
+	return nil, nil
 }
 
 // function returns the function of that name, new if need be.
