@@ -20,6 +20,8 @@ type revisionData struct {
 
 var errNoCount = errors.New("an exported tree does not tell the number of commits")
 
+var errNoDate = errors.New("nothing here tells when the revision was made")
+
 // counter counts the commits of wc when it is asked to.
 func counter(ctx context.Context, rev vcs.Revision, wc vcs.WorkingCopy) func() (int64, error) {
 	switch {
@@ -59,7 +61,6 @@ type revisionFields struct {
 	Bookmark      string
 	Phase         string
 	Author        string
-	Date          config.Date
 	URL           string
 	Modified      bool
 	ModifiedFiles []string
@@ -68,6 +69,7 @@ type revisionFields struct {
 	Shallow       bool
 
 	number, lastChanged int64
+	date                time.Time
 	describe            string
 	count               func() (int64, error)
 }
@@ -105,6 +107,14 @@ func (f revisionFields) numbered(field string, n int64) (int64, error) {
 	return n, nil
 }
 
+// Date is when the commit was made.
+func (f revisionFields) Date() (config.Date, error) {
+	if f.date.IsZero() {
+		return config.Date{}, &unknownFieldError{".Date", errNoDate}
+	}
+	return config.Date{Time: f.date}, nil
+}
+
 // Describe is the newest tag and the way from there.
 func (f revisionFields) Describe() (string, error) {
 	if f.describe == "" && f.Shallow {
@@ -118,10 +128,10 @@ func (d revisionData) fields() revisionFields {
 	return revisionFields{
 		ID: r.ID, Revision: r.ID, Short: r.Short, System: r.System, Text: d.Text(),
 		Branch: r.Branch, Tag: r.Tag, Bookmark: r.Bookmark, Phase: r.Phase,
-		Author: r.Author, Date: config.Date{Time: r.Date}, URL: r.URL,
+		Author: r.Author, URL: r.URL,
 		Modified: len(r.Modified) > 0, ModifiedFiles: r.Modified, Mixed: r.Mixed,
 		Detached: r.Detached, Shallow: r.Shallow,
-		number: r.Number, lastChanged: r.LastChanged, describe: r.Describe, count: d.count,
+		number: r.Number, lastChanged: r.LastChanged, date: r.Date, describe: r.Describe, count: d.count,
 	}
 }
 

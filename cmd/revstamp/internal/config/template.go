@@ -222,8 +222,12 @@ func (c *checker) fields(t reflect.Type, names []string) reflect.Type {
 		if t == nil {
 			return nil
 		}
-		if _, ok := t.MethodByName(name); ok {
-			return nil // its result may be anything
+		if m, ok := t.MethodByName(name); ok {
+			if m.Type.NumOut() == 0 || m.Type.Out(0) != reflect.TypeFor[Date]() {
+				return nil // its result may be anything
+			}
+			t = m.Type.Out(0)
+			continue
 		}
 		if t.Kind() != reflect.Struct {
 			c.fail(&fieldError{"." + name, "this is text or a number, which has no fields"})
