@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"revstamp/cmd/revstamp/internal/release"
+	"revstamp/cmd/revstamp/internal/ui"
 )
 
 // detachFlag has a release go on in a process of its own.
@@ -73,7 +74,12 @@ func (a *app) detachedEnd(log *os.File, err error) error {
 	if _, seekErr := log.Seek(0, io.SeekStart); seekErr != nil {
 		return errors.Join(err, seekErr)
 	}
-	if _, copyErr := io.Copy(os.Stderr, log); copyErr != nil {
+	to := os.Stderr
+	if a.json {
+		to = os.Stdout
+		a.out = ui.New(ui.Options{}) // which begins no JSON of its own behind that
+	}
+	if _, copyErr := io.Copy(to, log); copyErr != nil {
 		return errors.Join(err, copyErr)
 	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() > 0 {
