@@ -55,7 +55,9 @@ func (s *Site) openHub(cfg *config.Config, id string) (*hub, error) {
 		})
 	}
 	serve(func() error { return server.Serve(listener) }, jobserver.ErrServerClosed)
-	serve(worker.Serve, gearman.ErrWorkerClosed)
+	if len(cfg.Jobs.Workers) > 0 {
+		serve(worker.Serve, gearman.ErrWorkerClosed)
+	}
 	h.close = func(ctx context.Context) error {
 		defer serving.Wait()
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveWithin)
@@ -174,6 +176,9 @@ func (s jobsStep) queue(ctx context.Context, job Job) (bool, error) {
 	lives := job.State == jobSubmitted && job.Server != embedded
 	if lives || job.Foreground {
 		return false, nil
+	}
+	if _, ours := s.cfg.Jobs.Workers[job.Function]; s.hub.embedded && !ours {
+		return false, errors.New("nobody does it: there are neither jobs.servers nor a worker for it in jobs.workers")
 	}
 	if again && !s.hub.embedded {
 		found, err := s.find(ctx, job)

@@ -287,7 +287,8 @@ func (w logWriter) Write(p []byte) (int, error) {
 }
 
 // Close takes down what is live and, on GitHub, writes the step's summary and
-// outputs. It returns the first error of all that was written.
+// outputs. It returns the first error of what was written for programs: JSON, the
+// summary and the outputs.
 func (u *UI) Close() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -296,7 +297,7 @@ func (u *UI) Close() error {
 	}
 	u.closed = true
 	u.rest()
-	u.keep(u.view.close())
+	u.shown(u.view.close())
 	if u.summary != nil {
 		u.keep(u.summary.write(u))
 	}
@@ -323,7 +324,7 @@ func (u *UI) show(e event) {
 	if u.o.Quiet && !u.o.JSON && !e.urgent() {
 		return
 	}
-	u.keep(u.view.show(e))
+	u.shown(u.view.show(e))
 	u.wake()
 }
 
@@ -361,7 +362,7 @@ func (u *UI) wake() {
 		}
 		now := u.o.Now()
 		if !u.o.Quiet || u.o.JSON {
-			u.keep(u.view.show(event{kind: kindHeartbeat, time: now, step: u.step, took: now.Sub(u.since)}))
+			u.shown(u.view.show(event{kind: kindHeartbeat, time: now, step: u.step, took: now.Sub(u.since)}))
 		}
 		u.wake()
 	})
@@ -370,6 +371,14 @@ func (u *UI) wake() {
 func (u *UI) rest() {
 	if u.beat != nil {
 		u.beat.Stop()
+	}
+}
+
+// shown keeps the error of showing something, unless it is only for people to watch:
+// what became of a release does not depend on whether its progress could be written.
+func (u *UI) shown(err error) {
+	if u.o.JSON {
+		u.keep(err)
 	}
 }
 
