@@ -29,16 +29,8 @@ func (l *gitLocal) names() []string {
 	return slices.Compact(names)
 }
 
-// refuse is the error for what is not as committed, if anything is, and for an
-// index that an update could not write again.
-func (l *gitLocal) refuse() error {
-	if err := l.unable(); err != nil {
-		return err
-	}
-	return refuseLocal(l.foreign)
-}
-
-// unable is the error for what no decision about local changes helps against.
+// unable is the error for what no decision about local changes helps against:
+// conflicts, and an index that an update could not write again.
 func (l *gitLocal) unable() error {
 	if l.index == nil {
 		return &UnsupportedError{System: "git", Feature: l.feature}
