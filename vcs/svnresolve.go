@@ -161,7 +161,9 @@ func deletions(changes []Change) deleted {
 			continue
 		}
 		for dir := path.Dir(c.Path); dir != "."; dir = path.Dir(dir) {
-			d[dir] = d[dir]
+			if !d[dir] {
+				d[dir] = false
+			}
 		}
 		d[c.Path] = true
 	}
