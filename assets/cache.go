@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -70,28 +69,15 @@ const maxCache = 256 << 20
 // cache that has another key is empty.
 func OpenCache(file, key string) *Cache {
 	c := &Cache{file: file, key: sha256.Sum256([]byte(key))}
-	if data, err := readCache(file); err == nil {
+	info, err := os.Stat(file)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > maxCache {
+		return c
+	}
+	// One byte more than the file has, as readInto wants it.
+	if data, err := readInto(atomicfile.Resident[byte](int(info.Size())+1), file); err == nil {
 		c.decode(data)
 	}
 	return c
-}
-
-func readCache(file string) ([]byte, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > maxCache {
-		return nil, errors.New("no cache")
-	}
-	data := atomicfile.Resident[byte](int(info.Size()))
-	_, err = io.ReadFull(f, data)
-	return data, err
 }
 
 // doc returns what is remembered of the document called name, nil for nothing, and

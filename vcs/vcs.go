@@ -274,8 +274,8 @@ type Update struct {
 	// Write puts files in place, durable when it returns. Required for git and
 	// hg, where every tracked file is written by it and none by this package; svn
 	// calls it only to take back an edit in a file that upstream deletes, and
-	// foreign changes. It is called once, or twice when a path changes between file and directory:
-	// first with the deletions that make room.
+	// foreign changes. It is called once, or twice when a path changes between
+	// file and directory: first with the deletions that make room.
 	Write func(ctx context.Context, writes []Write) error
 
 	// Resume says that the caller's journal records an update that was

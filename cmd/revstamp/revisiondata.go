@@ -93,18 +93,13 @@ func (f revisionFields) Count() (int64, error) {
 }
 
 // Number is Subversion's revision, the highest one when mixed.
-func (f revisionFields) Number() (int64, error) { return f.numbered(".Number", f.number) }
+func (f revisionFields) Number() (int64, error) {
+	return config.NumberOf(f.System, ".Number", f.number)
+}
 
 // LastChanged is Subversion's last revision that changed this tree.
 func (f revisionFields) LastChanged() (int64, error) {
-	return f.numbered(".LastChanged", f.lastChanged)
-}
-
-func (f revisionFields) numbered(field string, n int64) (int64, error) {
-	if f.System != "svn" {
-		return 0, &config.NoNumberError{Field: field, System: f.System}
-	}
-	return n, nil
+	return config.NumberOf(f.System, ".LastChanged", f.lastChanged)
 }
 
 // Date is when the commit was made.

@@ -34,12 +34,14 @@ func (d *Data) SetNumbers(number, lastChanged int64) { d.number, d.lastChanged =
 
 // Number is Subversion's. With another system it is an error: a 0 would be
 // written where a revision belongs.
-func (d Data) Number() (int64, error) { return numberOf(d.System, ".Number", d.number) }
+func (d Data) Number() (int64, error) { return NumberOf(d.System, ".Number", d.number) }
 
 // LastChanged is the last revision that changed the site, as Number is.
-func (d Data) LastChanged() (int64, error) { return numberOf(d.System, ".LastChanged", d.lastChanged) }
+func (d Data) LastChanged() (int64, error) { return NumberOf(d.System, ".LastChanged", d.lastChanged) }
 
-func numberOf(system, field string, n int64) (int64, error) {
+// NumberOf is n, the value of that field of a revision, or a *NoNumberError with
+// another system than Subversion.
+func NumberOf(system, field string, n int64) (int64, error) {
 	if system != "svn" {
 		return 0, &NoNumberError{Field: field, System: system}
 	}
