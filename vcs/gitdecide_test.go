@@ -1,52 +1,15 @@
 package vcs_test
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"revstamp/vcs"
 	"revstamp/vcs/vcstest"
 )
-
-// foreign are changes by somebody else, for which a caller has an answer.
-var foreign = []struct {
-	name    string
-	spoil   func(t *testing.T, dir string)
-	file    string
-	touched bool // by the update from site to next
-}{
-	{"touched", func(t *testing.T, dir string) { vcstest.Write(t, dir, "index.html", "mine\n") }, "index.html", true},
-	{"not touched", func(t *testing.T, dir string) { vcstest.Write(t, dir, "css/site.css", "mine\n") }, "css/site.css", false},
-	{"beside the stamp", func(t *testing.T, dir string) {
-		vcstest.Write(t, dir, "config.php", "<?php\n$name = 'Mine';\n$rev = '1';\n$debug = false;\n")
-	}, "config.php", true},
-	{"deleted", func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "css/site.css")) }, "css/site.css", false},
-	{"directory deleted", func(t *testing.T, dir string) { os.RemoveAll(filepath.Join(dir, "css")) }, "css/site.css", false},
-	{"executable", func(t *testing.T, dir string) { os.Chmod(filepath.Join(dir, "css/site.css"), 0o755) }, "css/site.css", false},
-	{"upstream deletes it", func(t *testing.T, dir string) { vcstest.Write(t, dir, "old/gone.txt", "mine\n") }, "old/gone.txt", true},
-}
-
-// decided resolves over foreign changes and says what becomes of all of them.
-func decided(t *testing.T, wc vcs.WorkingCopy, want string, l vcs.Local) (*vcs.Target, map[string]vcs.Local, error) {
-	t.Helper()
-	target, err := wc.Resolve(t.Context(), want, stampOwn)
-	var e *vcs.LocalChangesError
-	if !errors.As(err, &e) || target == nil {
-		t.Fatalf("Resolve = %v, %v", target, err)
-	}
-	local := make(map[string]vcs.Local)
-	for _, file := range e.Files {
-		local[file] = l
-	}
-	return target, local, e.Decide(target, local)
-}
 
 func TestGitOverwrite(t *testing.T) {
 	t.Parallel()
@@ -73,14 +36,7 @@ func TestGitOverwrite(t *testing.T) {
 						if err := wc.Update(t.Context(), target, u); err != nil {
 							t.Fatal(err)
 						}
-						got := vcstest.Snapshot(t, dir)
-						if got["untracked"] != "mine\n" {
-							t.Error("an untracked file is gone")
-						}
-						delete(got, "untracked")
-						if d := cmp.Diff(to.files, got); d != "" {
-							t.Error(d)
-						}
+						wantBesides(t, dir, to.files)
 						whole(t, dir, " M config.php\n?? untracked")
 					}
 				}
@@ -97,53 +53,9 @@ func TestGitKeep(t *testing.T) {
 			hosts(t, func(t *testing.T, o vcs.Options) {
 				up, dir, _, second := gitSite(t)
 				test.spoil(t, dir)
-				mine := vcstest.Snapshot(t, dir)
-				wc := open(t, dir, o)
-				target, local, err := decided(t, wc, second, vcs.Keep)
-				u := vcs.Update{Own: stampOwn, Edit: stampEdit("2"), Write: put(dir, never), Local: local}
-				if test.touched {
-					wantRefused(t, wc, target, u, err, test.file, "the update changes too")
-					return
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := wc.Update(t.Context(), target, u); err != nil {
-					t.Fatal(err)
-				}
-				want := released(t, up.Dir, "2")
-				delete(want, test.file)
-				if text, ok := mine[test.file]; ok {
-					want[test.file] = text
-				}
-				if d := cmp.Diff(want, vcstest.Snapshot(t, dir)); d != "" {
-					t.Error(d)
-				}
-				if now := revision(t, wc); now.ID != second || !slices.Equal(now.Modified, []string{test.file}) {
-					t.Errorf("Revision = %+v", now)
-				}
+				keeps(t, open(t, dir, o), test, second, released(t, up.Dir, "2"), "")
 			})
 		})
-	}
-}
-
-// wantRefused fails unless Decide and Update refuse one file, with a word why, and
-// nothing has changed.
-func wantRefused(t *testing.T, wc vcs.WorkingCopy, target *vcs.Target, u vcs.Update, decided error, file, why string) {
-	t.Helper()
-	before := everything(t, wc.Dir())
-	u.Write = func(context.Context, []vcs.Write) error {
-		t.Error("Write is called")
-		return nil
-	}
-	for what, err := range map[string]error{"Decide": decided, "Update": wc.Update(t.Context(), target, u)} {
-		var e *vcs.LocalChangesError
-		if !errors.As(err, &e) || !slices.Equal(e.Files, []string{file}) || !strings.Contains(e.Error(), why) || e.Diff == "" {
-			t.Errorf("%s: %v, want a refusal of %s: %s", what, err, file, why)
-		}
-	}
-	if d := cmp.Diff(before, everything(t, wc.Dir())); d != "" {
-		t.Error(d)
 	}
 }
 
@@ -260,9 +172,7 @@ func TestGitOverwriteStops(t *testing.T) {
 				t.Errorf("stopped before file %d: %v", n, err)
 			}
 			if n == 0 {
-				if d := cmp.Diff(mine, vcstest.Snapshot(t, dir)); d != "" {
-					t.Error(d)
-				}
+				wantFiles(t, dir, mine)
 				continue
 			}
 			u.Write, u.Resume = put(dir, never), true
@@ -277,9 +187,7 @@ func TestGitOverwriteStops(t *testing.T) {
 			if n%2 == 0 {
 				files = before
 			}
-			if d := cmp.Diff(files, vcstest.Snapshot(t, dir)); d != "" {
-				t.Error(d)
-			}
+			wantFiles(t, dir, files)
 			whole(t, dir, " M config.php")
 		}
 	})

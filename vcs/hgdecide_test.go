@@ -4,10 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"revstamp/vcs"
 	"revstamp/vcs/vcstest"
@@ -61,9 +58,7 @@ func TestHgOverwrite(t *testing.T) {
 					if errors.As(err, &interrupted) {
 						t.Errorf("nothing was written, and yet: %v", err)
 					}
-					if d := cmp.Diff(mine, vcstest.Snapshot(t, dir)); d != "" {
-						t.Error(d)
-					}
+					wantFiles(t, dir, mine)
 					return
 				case stop > 0:
 					if !errors.As(err, &interrupted) {
@@ -74,14 +69,7 @@ func TestHgOverwrite(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				got := vcstest.Snapshot(t, dir)
-				if got["untracked"] != "mine\n" {
-					t.Error("an untracked file is gone")
-				}
-				delete(got, "untracked")
-				if d := cmp.Diff(to.files, got); d != "" {
-					t.Error(d)
-				}
+				wantBesides(t, dir, to.files)
 				if err := os.Remove(filepath.Join(dir, "untracked")); err != nil {
 					t.Fatal(err)
 				}
@@ -101,31 +89,7 @@ func TestHgKeep(t *testing.T) {
 			t.Parallel()
 			up, dir, _, second := hgSite(t)
 			test.spoil(t, dir)
-			mine := vcstest.Snapshot(t, dir)
-			wc := open(t, dir, vcs.Options{})
-			target, local, err := decided(t, wc, second, vcs.Keep)
-			u := vcs.Update{Own: stampOwn, Edit: stampEdit("2"), Write: put(dir, never), Local: local}
-			if test.touched {
-				wantRefused(t, wc, target, u, err, test.file, "the update changes too")
-				return
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := wc.Update(t.Context(), target, u); err != nil {
-				t.Fatal(err)
-			}
-			want := released(t, up.Dir, "2")
-			delete(want, test.file)
-			if text, ok := mine[test.file]; ok {
-				want[test.file] = text
-			}
-			if d := cmp.Diff(want, vcstest.Snapshot(t, dir)); d != "" {
-				t.Error(d)
-			}
-			if now := revision(t, wc); now.ID != second || !slices.Equal(now.Modified, []string{test.file}) {
-				t.Errorf("Revision = %+v", now)
-			}
+			keeps(t, open(t, dir, vcs.Options{}), test, second, released(t, up.Dir, "2"), "")
 		})
 	}
 }
@@ -157,18 +121,8 @@ func TestHgUndecidable(t *testing.T) {
 			test.spoil(t, dir)
 			wc := open(t, dir, vcs.Options{})
 			target, local, err := decided(t, wc, first, vcs.Overwrite)
-			var e *vcs.LocalChangesError
-			if !errors.As(err, &e) || !slices.Equal(e.Files, []string{test.file}) {
-				t.Errorf("Decide: %v", err)
-			}
-			mine := vcstest.Snapshot(t, dir)
-			err = wc.Update(t.Context(), target, vcs.Update{Own: stampOwn, Edit: stampEdit("1"), Write: put(dir, 0), Local: local})
-			if !errors.As(err, &e) || errors.Is(err, errStopped) {
-				t.Errorf("Update: %v", err)
-			}
-			if d := cmp.Diff(mine, vcstest.Snapshot(t, dir)); d != "" {
-				t.Error(d)
-			}
+			u := vcs.Update{Own: stampOwn, Edit: stampEdit("1"), Local: local}
+			wantRefused(t, wc, target, u, err, test.file, test.why)
 			if _, _, err := decided(t, wc, first, vcs.Keep); (err == nil) != test.keep {
 				t.Errorf("to keep it: %v", err)
 			}

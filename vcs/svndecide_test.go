@@ -7,8 +7,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"revstamp/vcs"
 	"revstamp/vcs/vcstest"
 )
@@ -70,14 +68,7 @@ func TestSvnOverwrite(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got := vcstest.Snapshot(t, dir)
-				if got["untracked"] != "mine\n" {
-					t.Error("an untracked file is gone")
-				}
-				delete(got, "untracked")
-				if d := cmp.Diff(to.files, got); d != "" {
-					t.Error(d)
-				}
+				wantBesides(t, dir, to.files)
 				if now := revision(t, wc); now.ID != to.want || now.Modified != nil {
 					t.Errorf("Revision = %+v", now)
 				}
@@ -98,37 +89,11 @@ func TestSvnKeep(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "copy")
 			vcstest.Run(t, "", nil, "cp", "-a", origin, dir)
 			test.spoil(t, dir)
-			mine := vcstest.Snapshot(t, dir)
-			wc := open(t, dir, vcs.Options{})
-			target, local, err := decided(t, wc, "", vcs.Keep)
-			u := vcs.Update{Own: stampOwn, Edit: stampEdit("2"), Write: put(dir, never), Local: local}
-			if test.touched || test.name == "deleted" {
-				var e *vcs.LocalChangesError
-				if !errors.As(err, &e) || !slices.Equal(e.Files, []string{test.file}) {
-					t.Errorf("Decide: %v", err)
-				}
-				if err := wc.Update(t.Context(), target, u); !errors.As(err, &e) {
-					t.Errorf("Update: %v", err)
-				}
-				if d := cmp.Diff(mine, vcstest.Snapshot(t, dir)); d != "" {
-					t.Error(d)
-				}
-				return
+			why := ""
+			if test.name == "deleted" {
+				why = "svn would bring back"
 			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := wc.Update(t.Context(), target, u); err != nil {
-				t.Fatal(err)
-			}
-			want := released(t, up.WC, "2")
-			want[test.file] = mine[test.file]
-			if d := cmp.Diff(want, vcstest.Snapshot(t, dir)); d != "" {
-				t.Error(d)
-			}
-			if now := revision(t, wc); now.ID != target.Revision.ID || !slices.Equal(now.Modified, []string{test.file}) {
-				t.Errorf("Revision = %+v", now)
-			}
+			keeps(t, open(t, dir, vcs.Options{}), test, "", released(t, up.WC, "2"), why)
 		})
 	}
 }
@@ -174,9 +139,7 @@ func TestSvnUndecidable(t *testing.T) {
 			if !errors.As(err, &e) || errors.Is(err, errStopped) {
 				t.Errorf("Update: %v", err)
 			}
-			if d := cmp.Diff(mine, vcstest.Snapshot(t, dir)); d != "" {
-				t.Error(d)
-			}
+			wantFiles(t, dir, mine)
 			if _, _, err := decided(t, wc, first, vcs.Keep); (err == nil) != test.keep {
 				t.Errorf("to keep it: %v", err)
 			}
