@@ -52,7 +52,12 @@ func first(t *testing.T, c *gearman.Client, addr string, conns <-chan *peer) *pe
 	t.Helper()
 	answered := make(chan error)
 	go func() { answered <- c.Echo(t.Context(), addr, nil) }()
-	s := <-conns
+	var s *peer
+	select {
+	case s = <-conns:
+	case err := <-answered:
+		t.Fatalf("no connection was opened: %v", err)
+	}
 	t.Cleanup(func() { s.nc.Close() })
 	s.expect(wire.EchoReq)
 	s.respond(wire.EchoRes, "")
@@ -86,8 +91,8 @@ func TestLoneCancelled(t *testing.T) {
 	}
 }
 
-// A connection that its server closed while nobody read from it is replaced
-// without anybody noticing.
+// A connection that its server closed while it owed nothing is replaced without
+// anybody noticing, whether or not somebody was reading from it.
 func TestLoneHungUp(t *testing.T) {
 	t.Parallel()
 	c, addr, conns := scriptedTCP(t)

@@ -74,18 +74,37 @@ func (x *session) run(lost func(error)) {
 // request lets send queue a request, with mu held, and has it sent. If the caller is
 // to read the answer by himself, he gets the right to.
 func (x *session) request(ctx context.Context, send func(*session) error) (*visit, error) {
-	if err := x.lock(ctx); err != nil {
+	if err := x.enter(ctx); err != nil {
 		return nil, x.unsent(ctx, err)
 	}
 	err := send(x)
 	return x.leave(err == nil && x.asked-x.answered.Load() == 1), err
 }
 
+// enter is lock for who makes a request: it does not let him send one to a server
+// that has hung up, whether or not whoever reads has seen that yet. What came before
+// the end is received first.
+func (x *session) enter(ctx context.Context) error {
+	for {
+		err := x.lock(ctx)
+		if err != nil || x.raw == nil || x.owed() || !x.hungUp() {
+			return err
+		}
+		x.recall()
+		x.mu.Unlock()
+		select {
+		case <-x.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // requestAll lets queue queue n requests, as many at a time as are worth a write:
 // while that is under way the next are made. What cannot be sent is answered so.
 func (x *session) requestAll(ctx context.Context, to receiver, n int, queue func(at int) error) {
 	for at := 0; at < n; {
-		err := x.lock(ctx)
+		err := x.enter(ctx)
 		if err != nil {
 			err = x.unsent(ctx, err)
 			for ; at < n; at++ {
@@ -142,7 +161,7 @@ type unread struct{}
 
 func (unread) answer(int, wire.Packet, error) error { return nil }
 
-// unsent marks the error of lock, unless it is the caller's own.
+// unsent marks the error of enter, unless it is the caller's own.
 func (x *session) unsent(ctx context.Context, err error) error {
 	if ctx.Err() != nil && err == ctx.Err() {
 		return err

@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"runtime"
@@ -36,9 +35,6 @@ const (
 	writeChunk = 256 << 10 // the deadline is renewed after so many bytes
 	highWater  = 1 << 20   // senders wait while more is queued
 )
-
-// errHungUp is the end of a stream whose peer closed it while nothing was to come.
-var errHungUp = fmt.Errorf("read: %w", io.EOF)
 
 // errStreamClosed is the end of a stream that was closed from this side.
 var errStreamClosed = errors.New("connection closed")
@@ -191,11 +187,6 @@ func (s *stream) lock(ctx context.Context) error {
 		if s.err != nil {
 			defer s.mu.Unlock()
 			return s.err
-		}
-		if s.vacant && s.hungUp() {
-			s.mu.Unlock()
-			s.fail(errHungUp)
-			continue
 		}
 		if len(s.out) < highWater {
 			return nil

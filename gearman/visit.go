@@ -44,8 +44,8 @@ func (s *stream) recall() {
 	}
 }
 
-// hungUp reports whether the peer has closed the connection, from which nobody
-// reads. mu is held.
+// hungUp reports whether the peer has closed the connection and all that it sent
+// before is read from it.
 func (s *stream) hungUp() (yes bool) {
 	err := s.raw.Control(func(fd uintptr) {
 		var b [1]byte
