@@ -1,10 +1,14 @@
 package gearman_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
+	"runtime"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"revstamp/gearman"
 	"revstamp/gearman/wire"
@@ -99,7 +103,32 @@ func TestLoneHungUp(t *testing.T) {
 	for range rounds {
 		s := first(t, c, addr, conns)
 		echoes(t, c, addr, s, "once more")
-		s.nc.Close()
+		hangUp(t, s.nc.(*net.TCPConn))
+	}
+}
+
+// hangUp closes nc and returns when the peer's kernel knows: until then nobody can.
+func hangUp(t *testing.T, nc *net.TCPConn) {
+	t.Helper()
+	defer nc.Close()
+	if err := nc.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := nc.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const finWait2 = 5 // TCP_FIN_WAIT2 of Linux's net/tcp_states.h: the FIN is acknowledged
+	for ctx := deadline(t); ; runtime.Gosched() {
+		var info *unix.TCPInfo
+		if cerr := raw.Control(func(fd uintptr) {
+			info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		}); cmp.Or(cerr, err, ctx.Err()) != nil {
+			t.Fatal(cmp.Or(cerr, err, ctx.Err()))
+		}
+		if info.State >= finWait2 {
+			return
+		}
 	}
 }
 
