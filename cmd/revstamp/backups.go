@@ -114,7 +114,7 @@ that a restoration can be undone by another.`,
 
 // contextFlag is the flag for unchanged lines in a difference.
 func contextFlag(cmd *cobra.Command, lines *int) {
-	cmd.Flags().IntVarP(lines, "context", "U", 0, "up to 3 unchanged `lines` around a difference; they may hold secrets")
+	naturalVar(cmd, lines, "context", "U", "up to 3 unchanged `lines` around a difference; they may hold secrets")
 }
 
 // open returns the store that the flags mean.

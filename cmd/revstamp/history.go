@@ -68,9 +68,6 @@ func newHistory(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if most < 0 {
-				return &usageError{msg: fmt.Sprintf("--limit %d is less than 0", most), hint: "leave it out to list all releases"}
-			}
 			all, err := s.History(most)
 			if err != nil {
 				return err
@@ -81,7 +78,7 @@ func newHistory(a *app) *cobra.Command {
 			return a.out.Result(all, func(w io.Writer) error { return writeHistory(w, all) })
 		},
 	}
-	cmd.Flags().IntVarP(&most, "limit", "n", 0, "list the newest `NUMBER` of them; 0 is all")
+	naturalVar(cmd, &most, "limit", "n", "list the newest `NUMBER` of them; 0 is all")
 	return cmd
 }
 

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -120,15 +119,10 @@ which goes on by itself, whatever becomes of the terminal or the connection.`,
 	}
 	waitFlag(cmd, &o)
 	local.add(cmd)
-	cmd.Flags().DurationVar(&o.Timeout, "timeout", 0, "undo the release when it is not live after `DURATION`; jobs that are queued then go on")
+	cmd.Flags().Var((*duration)(&o.Timeout), "timeout", "undo the release when it is not live after `DURATION`, 0 is never; jobs that are queued then go on")
 	cmd.Flags().BoolVar(&detach, detachFlag, false, "go on in a process of its own, for revstamp follow to watch")
 	cmd.Flags().StringVar(&plan, "plan", "", "carry out the plan in `FILE`, of plan --out, if nothing has moved since")
 	return cmd
-}
-
-func waitFlag(cmd *cobra.Command, o *release.Options) {
-	cmd.Flags().DurationVar(&o.Wait, "wait", 0, "wait for another release to end, up to `DURATION` (15m when none is given)")
-	cmd.Flags().Lookup("wait").NoOptDefVal = (15 * time.Minute).String()
 }
 
 func newRollback(a *app) *cobra.Command {

@@ -80,7 +80,8 @@ the keys cannot be stamped.`,
 	f.BoolVar(&s.list, "list", false, "show the keys of the file that can be stamped")
 	f.BoolVarP(&s.dry, "dry-run", "n", false, "show the difference and write nothing")
 	f.StringVar(&s.backups.Dir, "backups", "", "keep what the file held in this `directory`")
-	f.IntVar(&s.backups.Keep, "keep", 10, "how many backups of a file to keep")
+	s.backups.Keep = 10
+	naturalVar(cmd, &s.backups.Keep, "keep", "", "how many backups of a file to keep; 0 is all")
 	f.BoolVar(&s.lax, "owner-best-effort", false, "go on when the file's owner cannot be kept")
 	f.BoolVar(&s.files.InPlace, "in-place", false, "write in place where a bind mount makes renaming impossible")
 	contextFlag(cmd, &s.context)

@@ -47,7 +47,7 @@ SIGTERM it finishes what runs and ends.`,
 	f := cmd.Flags()
 	f.StringSliceVarP(&servers, "server", "s", nil, "job `servers`, instead of the configured ones")
 	f.StringVarP(&function, "function", "f", "", "the `function` that the command line's command does")
-	f.DurationVar(&timeout, "timeout", 0, "how long such a command may run; 0 is for ever")
+	f.Var((*duration)(&timeout), "timeout", "how long such a command may run; 0 is for ever")
 	return cmd
 }
 
