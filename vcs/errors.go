@@ -44,6 +44,7 @@ type UnsupportedError struct {
 	System  string // "git", "svn", "hg"
 	Feature string // what is in use, as its documentation calls it
 	Install string // the program that could do it; "" when none helps
+	Remedy  string // what to do about it; "" is to bring the working copy there by hand
 }
 
 func (e *UnsupportedError) Error() string {
@@ -58,6 +59,9 @@ func (e *UnsupportedError) Error() string {
 func (e *UnsupportedError) Hint() string {
 	if e.Install != "" {
 		return "install " + e.Install
+	}
+	if e.Remedy != "" {
+		return e.Remedy
 	}
 	return "update this working copy by hand"
 }

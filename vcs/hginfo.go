@@ -263,7 +263,7 @@ func (w *hgCopy) Export(ctx context.Context, rev, dir string) error {
 		return err
 	}
 	if _, ok := entries[".hgsub"]; ok {
-		return &UnsupportedError{System: "hg", Feature: "a subrepository (.hgsub)"}
+		return errHgSub
 	}
 	root, err := emptyRoot(dir)
 	if err != nil {

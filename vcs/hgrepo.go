@@ -42,6 +42,11 @@ var hgFeatures = map[string]string{
 	"exp-remotefilelog-ellipsis-repo-1": "the remotefilelog extension",
 }
 
+// errHgSub refuses what is of several repositories.
+var errHgSub = &UnsupportedError{
+	System: "hg", Feature: "a subrepository (.hgsub)", Remedy: "commit its files themselves, and remove .hgsub",
+}
+
 func openHgRepo(top string) (*hgRepo, error) {
 	r := &hgRepo{dir: filepath.Join(top, ".hg"), branch: "default"}
 	r.source = r.dir
@@ -64,7 +69,7 @@ func openHgRepo(top string) (*hgRepo, error) {
 		return nil, &NotWorkingCopyError{Dir: top, Detail: ".hg is no Mercurial repository"}
 	}
 	if _, err := os.Lstat(filepath.Join(top, ".hgsub")); err == nil {
-		return nil, &UnsupportedError{System: "hg", Feature: "a subrepository (.hgsub)"}
+		return nil, errHgSub
 	}
 	if text, err := r.text("branch"); err != nil {
 		return nil, err

@@ -101,7 +101,7 @@ func (s *hgState) changes(ctx context.Context, from, to string) ([]Change, error
 		}
 		switch path {
 		case ".hgsub", ".hgsubstate":
-			return nil, &UnsupportedError{System: "hg", Feature: "a subrepository (.hgsub)"}
+			return nil, errHgSub
 		}
 		if list = append(list, Change{Path: path, Op: op}); op != Deleted {
 			there = append(there, path)

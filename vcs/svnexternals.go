@@ -131,16 +131,16 @@ func unpinned(externals []svnProperty) error {
 			if line == "" || line[0] == '#' {
 				continue
 			}
-			why := ""
+			why, remedy := "", ""
 			switch tunnel := externalTunnel().FindStringSubmatch(line); {
 			case tunnel != nil && tunnel[1] != "ssh":
-				why = "through a tunnel"
+				why, remedy = "through a tunnel", "have it by https, svn or svn+ssh"
 			case !pinned(line):
-				why = "without a revision"
+				why, remedy = "without a revision", "name one in the property, as in \"-r 42 ^/lib lib\""
 			default:
 				continue
 			}
-			return &UnsupportedError{System: "svn", Feature: "svn:externals " + why + ", on " + e.path + " (" + redact(line) + "),"}
+			return &UnsupportedError{System: "svn", Feature: "svn:externals " + why + ", on " + e.path + " (" + redact(line) + "),", Remedy: remedy}
 		}
 	}
 	return nil

@@ -70,6 +70,36 @@ func (e *ForcedError) Hint() string {
 
 func (e *ForcedError) Unwrap() error { return e.DivergedError }
 
+// UnmirroredError says that an update asks of a mirror what nobody will do in it by
+// hand. It wraps a *vcs.UnsupportedError.
+type UnmirroredError struct {
+	Err    error
+	remedy string
+}
+
+func (e *UnmirroredError) Error() string { return e.Err.Error() }
+
+func (e *UnmirroredError) Unwrap() error { return e.Err }
+
+// Hint tells what to do about it.
+func (e *UnmirroredError) Hint() string { return e.remedy }
+
+// unmirrored is err, of the working copy of s, with the remedy that there is when
+// that is a mirror.
+func (s *Site) unmirrored(err error) error {
+	found, ok := errors.AsType[*vcs.UnsupportedError](err)
+	if !ok || found.Install != "" || found.Remedy != "" || s.Config.Layout != config.Releases {
+		return err
+	}
+	switch found.System {
+	case "git": // a submodule
+		return &UnmirroredError{err, "commit its files themselves, as git subtree does; or choose layout: in-place, and update that working copy by hand"}
+	case "svn": // other externals than a moment ago
+		return &UnmirroredError{err, "remove " + s.mirror() + ", which is cloned anew"}
+	}
+	return err
+}
+
 // mirrorStep brings the mirror to the target. It stays there when the release
 // fails: it is only what releases are made of.
 type mirrorStep struct{ *run }

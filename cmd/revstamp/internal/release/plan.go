@@ -153,7 +153,7 @@ type resolved struct {
 func (s *Site) resolve(ctx context.Context, in intent) (*resolved, error) {
 	wc, err := s.workingCopy(ctx, in.locked)
 	if err != nil {
-		return nil, err
+		return nil, s.unmirrored(err)
 	}
 	own, err := s.own(wc)
 	if err != nil {
@@ -167,7 +167,7 @@ func (s *Site) resolve(ctx context.Context, in intent) (*resolved, error) {
 	if diverged, ok := errors.AsType[*vcs.DivergedError](err); ok && s.Config.Layout == config.Releases {
 		return nil, &ForcedError{diverged}
 	}
-	local, diff, err := s.decide(in, wc, target, err)
+	local, diff, err := s.decide(in, wc, target, s.unmirrored(err))
 	if err != nil {
 		return nil, err
 	}
