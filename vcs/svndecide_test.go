@@ -1,6 +1,7 @@
 package vcs_test
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -145,4 +146,69 @@ func TestSvnUndecidable(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSvnOverwriteWithNewKey has upstream bring the key that is edited: nobody may see
+// the file without the edit, although what svn has there yet cannot be edited.
+func TestSvnOverwriteWithNewKey(t *testing.T) {
+	t.Parallel()
+	up := vcstest.NewSvn(t)
+	up.Commit("one", vcstest.Files{"config.php": "<?php\n$rev = '0';\n"})
+	dir := up.Checkout("")
+	up.Commit("two", vcstest.Files{"config.php": "<?php\n$build = '0';\n"})
+	vcstest.Write(t, dir, "config.php", "<?php\n$rev = '1';\n$debug = true;\n")
+	defer watch(t, filepath.Join(dir, "config.php"), func(b []byte) bool {
+		return bytes.Contains(b, []byte("$rev = '1'")) || bytes.Contains(b, []byte("$build = '2'"))
+	})()
+	build := func(rev string, content []byte) []byte {
+		return bytes.Replace(content, []byte("$build = '0'"), []byte("$build = '"+rev+"'"), 1)
+	}
+	wc := open(t, dir, vcs.Options{})
+	target, local, err := decided(t, wc, "", vcs.Overwrite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = wc.Update(t.Context(), target, vcs.Update{
+		Own:   func(_ string, base, got []byte) bool { return bytes.Equal(build("2", base), got) },
+		Local: local,
+		Write: put(dir, never),
+		Edit: func(_ string, content []byte) ([]byte, error) {
+			if !bytes.Contains(content, []byte("$build")) {
+				return nil, errors.New("no $build")
+			}
+			return build("2", content), nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFiles(t, dir, vcstest.Files{"config.php": "<?php\n$build = '2';\n"})
+}
+
+// TestSvnOverwriteEditsFirst has a file that cannot be edited: that is found out
+// before another is written over.
+func TestSvnOverwriteEditsFirst(t *testing.T) {
+	t.Parallel()
+	_, dir := svnSite(t)
+	vcstest.Write(t, dir, "index.html", "mine\n")
+	before := vcstest.Snapshot(t, dir)
+	wc := open(t, dir, vcs.Options{})
+	target, local, err := decided(t, wc, "", vcs.Overwrite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	errEdit := errors.New("cannot be edited")
+	err = wc.Update(t.Context(), target, vcs.Update{
+		Own: stampOwn, Local: local, Write: put(dir, 0),
+		Edit: func(path string, content []byte) ([]byte, error) {
+			if path == "config.php" {
+				return nil, errEdit
+			}
+			return content, nil
+		},
+	})
+	if interrupted := new(vcs.InterruptedError); !errors.Is(err, errEdit) || errors.As(err, &interrupted) {
+		t.Errorf("Update: %v", err)
+	}
+	wantFiles(t, dir, before)
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha1"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,7 +16,7 @@ import (
 
 // Update lets svn write the files, each by a rename, with our edits merged by
 // svnMerge. What is written over is written by Update.Write before: svn finds the
-// repository's content there, with our edit, and has nothing to say to it.
+// repository's content there, or the target's with our edit, and takes it for that.
 func (w *svnCopy) Update(ctx context.Context, t *Target, u Update) error {
 	if err := w.server(ctx); err != nil {
 		return err
@@ -55,13 +56,26 @@ func (w *svnCopy) Update(ctx context.Context, t *Target, u Update) error {
 	if err != nil {
 		return err
 	}
-	if len(over) == 0 {
-		return w.update(ctx, t, u, l, force)
-	}
-	if err := w.overwrite(ctx, t, u, l, over); err != nil {
+	// All texts first: what cannot be edited must not be found out between two files.
+	writes, edited, err := w.overwriting(ctx, t, u, l, over)
+	if err != nil {
 		return err
 	}
-	err = w.updateRest(ctx, t, u, force)
+	merge, err := w.newMerge(ctx, t, u, slices.Concat(l.own, slices.Collect(maps.Keys(edited))))
+	if err != nil {
+		return err
+	}
+	defer merge.close()
+	if len(over) == 0 {
+		return w.update(ctx, t, u, l, merge, force)
+	}
+	if u.Write == nil {
+		return errNoSvnWrite
+	}
+	if err := u.Write(ctx, writes); err != nil {
+		return err
+	}
+	err = w.updateRest(ctx, t, u, edited, merge, force)
 	var interrupted *InterruptedError
 	if err != nil && !errors.As(err, &interrupted) {
 		err = &InterruptedError{Target: t.Revision.ID, Err: err}
@@ -69,63 +83,69 @@ func (w *svnCopy) Update(ctx context.Context, t *Target, u Update) error {
 	return err
 }
 
-// updateRest updates what is as in the repository by now.
-func (w *svnCopy) updateRest(ctx context.Context, t *Target, u Update, force bool) error {
+var errNoSvnWrite = errors.New("svn update: no Update.Write to write files with")
+
+// updateRest updates when nothing is left to be written over. edited are texts that
+// have just been put there.
+func (w *svnCopy) updateRest(ctx context.Context, t *Target, u Update, edited map[string][]byte, merge *svnMerge, force bool) error {
 	st, err := w.status(ctx)
 	if err != nil {
 		return err
 	}
-	l, err := w.judge(ctx, st, u.Own, nil)
+	own := func(path string, base, got []byte) bool {
+		text, ok := edited[path]
+		return ok && bytes.Equal(text, got) || u.Own != nil && u.Own(path, base, got)
+	}
+	l, err := w.judge(ctx, st, own, nil)
 	if err != nil {
 		return err
 	}
 	if err := refuseLocal(unkept(l.foreign, u.Local)); err != nil {
 		return err
 	}
-	return w.update(ctx, t, u, l, force)
+	return w.update(ctx, t, u, l, merge, force)
 }
 
-// overwrite puts the repository's content, with our edit, into files with foreign
-// changes.
-func (w *svnCopy) overwrite(ctx context.Context, t *Target, u Update, l *svnLocal, paths []string) error {
-	if u.Write == nil {
-		return errors.New("svn update: no Update.Write to write files with")
-	}
+// overwriting are the writes that put the repository's content into files with
+// foreign changes: that of the target, where it is edited, for visitors must not see
+// it before that is done, and svn will merge it with itself; else what svn expects to
+// find. edited are the edited texts, by path.
+func (w *svnCopy) overwriting(ctx context.Context, t *Target, u Update, l *svnLocal, paths []string) (writes []Write, edited map[string][]byte, err error) {
 	ops := make(map[string]Op)
 	for _, c := range t.Changes {
 		ops[c.Path] = c.Op
 	}
-	var writes []Write
+	edited = make(map[string][]byte)
 	for _, c := range l.foreign {
 		if !slices.Contains(paths, c.path) {
 			continue
 		}
-		mode := c.perm
-		info, err := os.Stat(filepath.Join(w.dir, filepath.FromSlash(c.path)))
-		if err == nil {
-			mode = info.Mode().Perm()
-		}
 		content := c.base
 		if u.Edit != nil && ops[c.path] != Deleted {
-			content, err = u.Edit(c.path, c.base)
-			if err != nil && ops[c.path] == 0 {
-				return err
+			theirs := c.base
+			if ops[c.path] == Changed {
+				if theirs, err = w.Read(ctx, t, c.path); err != nil {
+					return nil, nil, err
+				}
 			}
-			if err != nil { // what is to be edited is yet to come
-				content = c.base
+			text, err := u.Edit(c.path, theirs)
+			if err != nil {
+				return nil, nil, err
 			}
+			if !bytes.Equal(text, theirs) {
+				content, edited[c.path] = text, text
+			}
+		}
+		mode := c.perm
+		if info, err := os.Stat(filepath.Join(w.dir, filepath.FromSlash(c.path))); err == nil {
+			mode = info.Mode().Perm()
 		}
 		writes = append(writes, Write{Path: c.path, Mode: mode, Content: func() ([]byte, error) { return content, nil }})
 	}
-	return u.Write(ctx, writes)
+	return writes, edited, nil
 }
 
-func (w *svnCopy) update(ctx context.Context, t *Target, u Update, l *svnLocal, force bool) error {
-	merge, err := w.newMerge(ctx, t, u, l.own)
-	if err != nil {
-		return err
-	}
-	defer merge.close()
+func (w *svnCopy) update(ctx context.Context, t *Target, u Update, l *svnLocal, merge *svnMerge, force bool) error {
 	if err := w.takeBack(ctx, t, u, l.own); err != nil {
 		return err
 	}
@@ -155,7 +175,7 @@ func (w *svnCopy) takeBack(ctx context.Context, t *Target, u Update, own []strin
 		return nil
 	}
 	if u.Write == nil {
-		return errors.New("svn update: no Update.Write to write files with")
+		return errNoSvnWrite
 	}
 	bases, err := w.bases(ctx, gone)
 	if err != nil {

@@ -263,7 +263,8 @@ type Update struct {
 	// changes, such as the stamped ones; content is not to be kept or changed.
 	// Own must recognise the result. Nil publishes the content as it is.
 	// Symbolic links are never edited. For svn it is asked only about changed
-	// files that carry an own edit already: svn writes the others itself.
+	// files that carry an own edit already, or a foreign change to be written over,
+	// and before anything is written: svn writes the others itself.
 	Edit func(path string, content []byte) ([]byte, error)
 
 	// Local is what becomes of foreign local changes, by path; any other file's

@@ -188,10 +188,22 @@ func (r *run) unseen(abs string) error {
 	return err
 }
 
-// ownAndSaved is the site's own, for whom the changes are ours as well that were
-// written over and are about to be put back.
-func (r *run) ownAndSaved() (vcs.Own, error) {
+// own is the site's own, and for what the target's configuration edits, too: from the
+// update on that is ours.
+func (r *run) own() (vcs.Own, error) {
 	own, err := r.site.own(r.wc)
+	if err != nil || own == nil {
+		return own, err
+	}
+	return func(path string, base, got []byte) bool {
+		return own(path, base, got) || r.edits.same(r.abs(path), base, got)
+	}, nil
+}
+
+// ownAndSaved is own, for whom the changes are ours as well that were written over
+// and are about to be put back.
+func (r *run) ownAndSaved() (vcs.Own, error) {
+	own, err := r.own()
 	if err != nil || len(r.replaced) == 0 {
 		return own, err
 	}

@@ -139,7 +139,7 @@ func (s updateStep) Run(ctx context.Context) (string, error) {
 	if len(s.target.Changes) == 0 && s.target.From == s.target.Revision.ID && !resumed {
 		return "", Skip("already at " + s.plan.To.Short)
 	}
-	own, err := s.site.own(s.wc)
+	own, err := s.own()
 	if err != nil {
 		return "", err
 	}
@@ -156,10 +156,7 @@ func (s updateStep) Run(ctx context.Context) (string, error) {
 		Resume: resumed,
 		Fresh:  true, // under this very lock
 		Write:  s.put,
-		Edit: func(path string, content []byte) ([]byte, error) {
-			edit, err := s.edits.apply(s.abs(path), content)
-			return edit.After, err
-		},
+		Edit:   s.edit,
 	})
 	if err != nil {
 		_, s.halfway = errors.AsType[*vcs.InterruptedError](err)
@@ -167,6 +164,17 @@ func (s updateStep) Run(ctx context.Context) (string, error) {
 	}
 	s.verified = true
 	return fmt.Sprintf("%s → %s, %s", short(s.plan.From), short(s.plan.To), plural(len(s.target.Changes), "file")), nil
+}
+
+// edit is a file of the target as visitors are to have it. What svn writes itself is
+// announced here.
+func (s updateStep) edit(path string, content []byte) ([]byte, error) {
+	abs := s.abs(path)
+	edit, err := s.edits.apply(abs, content)
+	if err == nil && s.plan.To.System == "svn" && !bytes.Equal(edit.After, content) {
+		err = s.wrote(abs, edit.After)
+	}
+	return edit.After, err
 }
 
 // Undo goes back to where the working copy was, with our own edits as they
@@ -243,7 +251,7 @@ func (s revisionStep) Run(ctx context.Context) (string, error) {
 	if s.verified {
 		return short(s.target.Revision), nil
 	}
-	own, err := s.site.own(s.wc)
+	own, err := s.own()
 	if err != nil {
 		return "", err
 	}
