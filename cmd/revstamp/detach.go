@@ -64,7 +64,7 @@ func (a *app) detach(ctx context.Context, s *release.Site) error {
 		if r := s.BegunBy(child.Process.Pid); r != nil {
 			a.out.End(fmt.Sprintf("release %s goes on in process %d: watch it with 'revstamp follow %s'; what it tells is in %s",
 				r.ID, child.Process.Pid, r.ID, log.Name()), "release", r.ID)
-			return a.out.Result(r, nothing)
+			return a.did(r, nothing)
 		}
 	}
 }

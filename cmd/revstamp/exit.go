@@ -22,6 +22,7 @@ const (
 	exitJobs        = 6   // released, but a job failed or was lost
 	exitToDo        = 10  // plan --detailed-exitcode: there is something to do
 	exitInterrupted = 130 // interrupted, resumable
+	exitPipe        = 141 // nobody reads the result: what a shell makes of SIGPIPE
 )
 
 // usageError is a command line that makes no sense.

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/signal"
@@ -19,13 +20,14 @@ import (
 
 func main() { os.Exit(run()) }
 
-// run runs the command line and returns the exit status. The first SIGINT or
-// SIGTERM cancels what is being done, a second one kills.
+// run runs the command line and returns the exit status. The first SIGINT,
+// SIGTERM or SIGHUP cancels what is being done, a second one kills.
 func run() int {
 	collectLater()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
+	outliveReaders()
 	a := &app{}
 	word := ""
 	if len(os.Args) > 1 {
@@ -35,6 +37,21 @@ func run() int {
 	err := root.ExecuteContext(ctx)
 	return a.end(err)
 }
+
+// endings are the signals that end a command in good order: that of a terminal
+// that is closed among them, unless nohup said otherwise.
+func endings() []os.Signal {
+	all := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
+}
+
+// outliveReaders has a write to standard output or error fail when nobody reads
+// there any more, instead of ending the process: a release does not end half way
+// because its log does. Processes that are started have SIGPIPE as ever.
+func outliveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // app is one run of the command line: the flags that all commands share, and
 // where output goes.
@@ -47,6 +64,7 @@ type app struct {
 
 	out     *ui.UI
 	started bool // flags were understood, a command has begun
+	settled bool // what becomes of the site is decided, whatever becomes of the output
 }
 
 // newRoot makes the command line: with the one command that the first word names,
@@ -126,16 +144,41 @@ func (a *app) end(err error) int {
 	if !a.started && err != nil {
 		status = exitUsage
 	}
+	if readerLeft(err) {
+		return exitPipe
+	}
 	if err != nil && !onlyStatus(err) {
 		if changes, ok := errors.AsType[*vcs.LocalChangesError](err); ok && !a.json {
 			a.out.Diff([]byte(changes.Diff))
 		}
 		a.out.Error(err, hint(err), append(fields(err), "status", status)...)
 	}
-	if closeErr := a.out.Close(); closeErr != nil && status == exitDone {
-		status = exitFailed
+	return a.close(status)
+}
+
+// close ends the output. When something that programs read could not be written,
+// that is told where there is still somebody, and is a failure, except of what has
+// been done to a site: its status says what has become of that.
+func (a *app) close(status int) int {
+	err := a.out.Close()
+	if err == nil || readerLeft(err) && (a.settled || status != exitDone) {
+		return status
+	}
+	if readerLeft(err) {
+		return exitPipe
+	}
+	fmt.Fprintln(os.Stderr, "revstamp:", err)
+	if status == exitDone && !a.settled {
+		return exitFailed
 	}
 	return status
+}
+
+// readerLeft reports whether err is that nobody reads standard output any more,
+// as in "revstamp history | head -1". That is nothing to tell anybody.
+func readerLeft(err error) bool {
+	e, ok := errors.AsType[*fs.PathError](err)
+	return ok && e.Path == os.Stdout.Name() && e.Err == syscall.EPIPE
 }
 
 // onlyStatus reports whether err is nothing more than an exit status.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -16,17 +15,25 @@ func (a *app) showPlan(p *release.Plan) error {
 		return a.out.Result(plannedJSON{Plan: p, Empty: p.Empty(), Diff: string(p.Diff())}, nothing)
 	}
 	if p.Empty() {
-		return errors.Join(a.out.Result(nil, func(w io.Writer) error {
+		err := a.out.Result(nil, func(w io.Writer) error {
 			_, err := fmt.Fprintf(w, "%s is at %s: nothing to do\n", p.Site, name(p.To))
 			return err
-		}), a.showLocal(p))
+		})
+		if err != nil {
+			return err
+		}
+		return a.showLocal(p)
 	}
-	return errors.Join(
-		a.out.Result(nil, func(w io.Writer) error { return writeComing(w, p) }),
-		a.showLocal(p),
-		a.out.Diff(p.Diff()),
-		a.out.Result(nil, func(w io.Writer) error { return writeOwed(w, p) }),
-	)
+	if err := a.out.Result(nil, func(w io.Writer) error { return writeComing(w, p) }); err != nil {
+		return err
+	}
+	if err := a.showLocal(p); err != nil {
+		return err
+	}
+	if err := a.out.Diff(p.Diff()); err != nil {
+		return err
+	}
+	return a.out.Result(nil, func(w io.Writer) error { return writeOwed(w, p) })
 }
 
 // showLocal shows what becomes of local changes, and the changes.
@@ -34,13 +41,14 @@ func (a *app) showLocal(p *release.Plan) error {
 	if len(p.Local) == 0 {
 		return nil
 	}
-	return errors.Join(
-		a.out.Result(nil, func(w io.Writer) error {
-			_, err := fmt.Fprintf(w, "local changes:\n%s\n", localLines(p.Local))
-			return err
-		}),
-		a.out.Diff([]byte(p.LocalDiff)),
-	)
+	err := a.out.Result(nil, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "local changes:\n%s\n", localLines(p.Local))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return a.out.Diff([]byte(p.LocalDiff))
 }
 
 // writeComing tells what the update brings.

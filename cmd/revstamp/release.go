@@ -190,6 +190,7 @@ func newAbort(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.settled = true
 			if done {
 				a.out.End("nothing to abort")
 				return nil
@@ -215,11 +216,22 @@ func (a *app) released(s *release.Site, r *release.Release, done bool, err error
 	if err != nil {
 		return err
 	}
-	return a.out.Result(r, nothing)
+	return a.did(r, nothing)
+}
+
+// did tells the result of what has been done to files or a site. That it cannot be
+// told does not make it undone.
+func (a *app) did(v any, text func(io.Writer) error) error {
+	a.settled = true
+	if err := a.out.Result(v, text); err != nil && !readerLeft(err) && !a.json {
+		a.out.Warn("done, and not told: %v", err)
+	}
+	return nil
 }
 
 // live ends a command that leaves release r live, which CI systems are told.
 func (a *app) live(r *release.Release, format string, args ...any) {
+	a.settled = true
 	a.out.End(fmt.Sprintf(format, args...), "release", r.ID, "revision", r.To.ID, "short", r.To.Short)
 }
 

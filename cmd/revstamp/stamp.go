@@ -334,7 +334,11 @@ func (s *stamping) show(files []stamp.FileEdit) error {
 	if s.dry && !s.json && len(r.Changes) > 0 {
 		return s.out.Diff([]byte(r.Diff))
 	}
-	return s.out.Result(r, func(w io.Writer) error {
+	tell := s.out.Result
+	if r.Written {
+		tell = s.did
+	}
+	return tell(r, func(w io.Writer) error {
 		if len(r.Changes) == 0 {
 			_, err := fmt.Fprintln(w, "nothing to do: "+isThere(files))
 			return err

@@ -248,7 +248,9 @@ func (u *UI) Result(v any, text func(w io.Writer) error) error {
 	if u.closed {
 		return errClosed
 	}
-	return u.view.result(result{v: v, text: b})
+	err := u.view.result(result{v: v, text: b})
+	u.shown(err)
+	return err
 }
 
 // result is what goes to standard output: v as JSON, or text.
