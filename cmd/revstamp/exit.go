@@ -78,7 +78,7 @@ func exitOf(e release.Effect) int {
 		return exitRolledBack
 	case release.Interrupted:
 		return exitUnfinished
-	case release.Following:
+	case release.Following, release.Owing:
 		return exitJobs
 	}
 	return exitFailed
@@ -150,6 +150,8 @@ func hintOf(e release.Effect) string {
 		return "finish it with 'revstamp resume', or undo it with 'revstamp abort'"
 	case release.Following:
 		return "follow them with 'revstamp follow'"
+	case release.Owing:
+		return "begin them again with 'revstamp follow'"
 	}
 	return ""
 }

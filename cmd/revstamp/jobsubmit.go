@@ -183,7 +183,9 @@ func (s *submission) do(ctx context.Context, c *gearman.Client) error {
 	s.task.OnEvent = func(e gearman.Event) { s.event(s.task, e) }
 	result, err := c.Do(ctx, s.task)
 	if err != nil {
-		s.out.Job(s.task.Unique, s.task.Function, "failed", 0, 0)
+		if ctx.Err() == nil {
+			s.out.Job(s.task.Unique, s.task.Function, "failed", 0, 0)
+		}
 		return err
 	}
 	s.out.Job(s.task.Unique, s.task.Function, "succeeded", 0, 0)

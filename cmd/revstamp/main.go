@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"revstamp/cmd/revstamp/internal/config"
+	"revstamp/cmd/revstamp/internal/release"
 	"revstamp/cmd/revstamp/internal/ui"
 	"revstamp/vcs"
 )
@@ -34,8 +35,16 @@ func run() int {
 		word = os.Args[1]
 	}
 	root := newRoot(a, word)
-	err := root.ExecuteContext(ctx)
-	return a.end(err)
+	return a.end(signalled(ctx, root.ExecuteContext(ctx)))
+}
+
+// signalled is err, or the signal that ended what failed with it. An error of a
+// release knows that itself, and what it left.
+func signalled(ctx context.Context, err error) error {
+	if _, ok := errors.AsType[*release.Error](err); ok || !errors.Is(err, context.Canceled) || ctx.Err() == nil {
+		return err
+	}
+	return context.Cause(ctx)
 }
 
 // endings are the signals that end a command in good order: that of a terminal
@@ -153,19 +162,23 @@ func (a *app) end(err error) int {
 		}
 		a.out.Error(err, hint(err), append(fields(err), "status", status)...)
 	}
-	return a.close(status)
+	return a.close(status, err)
 }
 
 // close ends the output. When something that programs read could not be written,
 // that is told where there is still somebody, and is a failure, except of what has
-// been done to a site: its status says what has become of that.
-func (a *app) close(status int) int {
+// been done to a site: its status says what has become of that. What had failed
+// before that is told there again.
+func (a *app) close(status int, failed error) int {
 	err := a.out.Close()
 	if err == nil || readerLeft(err) && (a.settled || status != exitDone) {
 		return status
 	}
 	if readerLeft(err) {
 		return exitPipe
+	}
+	if failed != nil && a.json && !errors.Is(err, failed) {
+		fmt.Fprintln(os.Stderr, "revstamp:", a.out.Redact(failed.Error()))
 	}
 	fmt.Fprintln(os.Stderr, "revstamp:", err)
 	if status == exitDone && !a.settled {

@@ -69,6 +69,9 @@ func (s *Site) finish(ctx context.Context, cfg *config.Config, journal *Journal,
 	if failed, ok := errors.AsType[*Error](err); ok {
 		if ctx.Err() != nil {
 			failed.Release, failed.Effect = r.ID, Following
+			if hub.embedded {
+				failed.Effect = Owing // it ends with this process
+			}
 			return now, false, failed
 		}
 		err = failed.Err

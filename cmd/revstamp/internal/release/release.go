@@ -118,6 +118,7 @@ const (
 	RolledBack                // what had been changed was put back
 	Interrupted               // the site is between two releases: resume or abort
 	Following                 // the release is live, its jobs have yet to be followed
+	Owing                     // the release is live, its jobs have yet to be done
 )
 
 // Error is a release that failed: in which step, and what state the site is
@@ -137,6 +138,8 @@ func (e *Error) Error() string {
 		return fmt.Sprintf("%v (release %s is unfinished)", e.Err, e.Release)
 	case Following:
 		return fmt.Sprintf("%v (release %s is live, its jobs go on)", e.Err, e.Release)
+	case Owing:
+		return fmt.Sprintf("%v (release %s is live, its jobs ended unfinished)", e.Err, e.Release)
 	}
 	return fmt.Sprintf("%v (nothing was changed)", e.Err)
 }

@@ -71,6 +71,9 @@ func (r *runner) one(ctx context.Context, step Step) error {
 	}
 	r.observer.StepStarted(name)
 	detail, err := step.Run(ctx)
+	if err != nil && err == ctx.Err() {
+		err = context.Cause(ctx) // which says who ended it
+	}
 	rec := Record{Kind: kindStep, Step: name, State: stepDone, Detail: detail}
 	skip, skipped := errors.AsType[Skip](err)
 	switch {
