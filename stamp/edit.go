@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -227,6 +226,9 @@ func checkValue(value string, newlines bool, f format) error {
 		case r == '\n' && newlines && f.newlines:
 		case r == '\n' && newlines:
 			return refuse(ControlCharacter, -1, "the value %q holds a line feed at byte %d, which %s cannot write in a value of one line", value, i, f.name)
+		case r == '\n' && f.newlines:
+			return refuse(ControlCharacter, -1, "the value %q holds a line feed at byte %d", value, i).
+				hint("--newlines, or newlines: true, lets it be written as an escape")
 		case unicode.IsControl(r) || r == '\u2028' || r == '\u2029':
 			return refuse(ControlCharacter, -1, "the value %q holds the control character %U at byte %d", value, r, i)
 		}
@@ -251,15 +253,8 @@ const bom = "\xef\xbb\xbf"
 // bomLen is the length of the byte order mark of src, if it has one.
 func bomLen(src string) int { return len(src) - len(strings.TrimPrefix(src, bom)) }
 
-func listLines(lines []int) string {
-	var words []string
-	for _, l := range lines {
-		words = append(words, fmt.Sprint(l))
-	}
-	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
-}
-
-// nearest returns a key of the file that ends like the wanted one, or "".
+// nearest returns the key of the file that ends in the same word as the wanted one,
+// and is most like it, or "".
 func nearest(key string, all []literal) string {
 	last := func(s string) string {
 		words := strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_' && r != '-' })
@@ -269,12 +264,28 @@ func nearest(key string, all []literal) string {
 		return strings.ToLower(words[len(words)-1])
 	}
 	want := last(key)
+	best, most := "", -1
 	for _, l := range all {
-		if want != "" && last(l.key) == want {
-			return l.key
+		if want == "" || last(l.key) != want {
+			continue
+		}
+		if n := alike(key, l.key); n > most {
+			best, most = l.key, n
 		}
 	}
-	return ""
+	return best
+}
+
+// alike is how many bytes a and b begin and end with in common.
+func alike(a, b string) int {
+	short, begin, end := min(len(a), len(b)), 0, 0
+	for begin < short && a[begin] == b[begin] {
+		begin++
+	}
+	for end < short-begin && a[len(a)-1-end] == b[len(b)-1-end] {
+		end++
+	}
+	return begin + end
 }
 
 // Bare numbers are written only in the one form that every reader reads alike:
@@ -283,6 +294,9 @@ var (
 	bareInt   = lazily(`^(?:0|-?[1-9][0-9]{0,17})$`)
 	bareFloat = lazily(`^-?(?:0|[1-9][0-9]{0,14})\.[0-9]{1,15}$`)
 )
+
+// toString is how a value may become a string.
+const toString = "to make it a string: --type string, or type: string"
 
 // encodeBare writes a value that is no string and must not become one.
 func encodeBare(old literal, value string) (string, error) {
@@ -305,5 +319,5 @@ func encodeBare(old literal, value string) (string, error) {
 		}
 	}
 	return "", refuse(TypeChange, -1, "the value there is of type %s, which %q is not", old.kind, value).
-		hint(`to make it a string, say type "string"`)
+		hint(toString)
 }

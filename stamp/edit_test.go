@@ -184,6 +184,71 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
+// What a hint says to name, or to type, is what helps.
+func TestErrorHint(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		target       Target
+		src          string
+		detail, hint string
+	}{
+		{Target{File: "c.php", Key: "$a"}, "<?php $a = 1; $a = 2;\n$a = 3;",
+			"found 3 times, at 1:12, 1:20 and 2:6", "remove all but one, or say that all are meant: --all, or occurrence: all"},
+		{Target{File: "a.rb", Key: "REV"}, "REV = '1'\nmodule App\n  REV = '2'\nend\n",
+			"found 2 times, in lines 1 and 3", "say which is meant: ::REV or App::REV"},
+		{Target{File: "a.cpp", Key: "REV"}, "const int REV = 1;\nnamespace app { const int REV = 2; }\n", // the first is no other's name
+			"found 2 times, in lines 1 and 2", "remove all but one, or say that all are meant: --all, or occurrence: all"},
+		{Target{File: "c.yaml", Key: "hosts[5].rev"}, "assets: {rev: a}\nhosts: [{rev: b}, {rev: c}]\n",
+			"nothing in the file has this key", "the file has hosts[0].rev"},
+		{Target{File: "c.yaml", Key: "revision"}, "a: b\n",
+			"nothing in the file has this key", "'revstamp stamp --list c.yaml' shows the keys of a file"},
+		{Target{File: "my c", Format: "yaml", Key: "revision"}, "a: b\n",
+			"nothing in the file has this key", "'revstamp stamp --list --format yaml FILE' shows the keys of a file"},
+		{Target{File: "-", Format: "yaml", Key: "revision"}, "a: b\n",
+			"nothing in the file has this key", "'revstamp stamp --list --format yaml FILE' shows the keys of a file"},
+		{Target{File: "c.json", Key: "a", Value: "x\ny"}, `{"a": ""}`,
+			`the value "x\ny" holds a line feed at byte 1`, "--newlines, or newlines: true, lets it be written as an escape"},
+		{Target{File: "c.json", Key: "a", Value: "x"}, `{"a": 1}`,
+			`the value there is of type number, which "x" is not`, "to make it a string: --type string, or type: string"},
+	} {
+		_, _, err := c.target.Edit([]byte(c.src))
+		e, _ := errors.AsType[*Error](err)
+		if e == nil || e.Detail != c.detail || e.Hint != c.hint {
+			t.Errorf("%v: %v\nhint %q,\nwant %q\nhint %q", c.target, err, hintOf(e), c.detail, c.hint)
+		}
+	}
+}
+
+func hintOf(e *Error) string {
+	if e == nil {
+		return ""
+	}
+	return e.Hint
+}
+
+// The keys that the hint of an ambiguous one names are each one value's.
+func TestAmbiguousKeysAreUnambiguous(t *testing.T) {
+	t.Parallel()
+	for file, src := range map[string]string{
+		"a.rb":  "REV = '1'\nmodule App\n  REV = '2'\n  class B\n    REV = '3'\n  end\nend\n",
+		"a.cpp": "namespace app { const char *REV = \"a\"; }\nnamespace lib { const char *REV = \"b\"; }\n",
+		"a.xml": "<a><REV>1</REV><b><REV>2</REV></b></a>",
+	} {
+		_, err := Target{File: file, Key: "REV"}.Find([]byte(src))
+		e, _ := errors.AsType[*Error](err)
+		words, named := strings.CutPrefix(hintOf(e), "say which is meant: ")
+		if !named {
+			t.Errorf("%s: %v, hint %q", file, err, hintOf(e))
+			continue
+		}
+		for _, key := range strings.Split(strings.ReplaceAll(words, " or ", ", "), ", ") {
+			if _, err := (Target{File: file, Key: key}).Find([]byte(src)); err != nil {
+				t.Errorf("%s: %s, which a hint names: %v", file, key, err)
+			}
+		}
+	}
+}
+
 // Several targets do together what each does after the other.
 func TestEditOfSeveral(t *testing.T) {
 	t.Parallel()

@@ -57,7 +57,7 @@ func jsBare(old literal, value string) (string, error) {
 	text, err := encodeBare(old, value)
 	if err == nil && old.kind == "number" && !jsExact(strings.TrimPrefix(value, "-")) {
 		return "", refuse(TypeChange, -1, "a number cannot hold all digits of %q", value).
-			hint(`to make it a string, say type "string"`)
+			hint(toString)
 	}
 	return text, err
 }

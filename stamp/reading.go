@@ -104,14 +104,7 @@ func (r *reading) find(n int) (found []int, err error) {
 		return nil, q.notFound(r.src)
 	}
 	if len(found) > 1 && !q.All {
-		var lines []int
-		for _, i := range found {
-			line, _ := position(r.src, r.named[i].start)
-			lines = append(lines, line)
-		}
-		e := refuse(Ambiguous, r.named[found[0]].start, "found %d times, in lines %s", len(found), listLines(lines))
-		e.Lines = lines
-		return nil, e.hint("remove all but one, or say that all are meant")
+		return nil, r.ambiguous(q, found)
 	}
 	for _, i := range found {
 		if l := r.named[i]; l.refused != "" {
@@ -120,6 +113,52 @@ func (r *reading) find(n int) (found []int, err error) {
 		}
 	}
 	return found, nil
+}
+
+// ambiguous refuses to choose among found, which q names, and says how to.
+func (r *reading) ambiguous(q request, found []int) *Error {
+	var lines, places []string
+	e := refuse(Ambiguous, r.named[found[0]].start, "")
+	for _, i := range found {
+		line, column := position(r.src, r.named[i].start)
+		e.Lines = append(e.Lines, line)
+		lines = append(lines, fmt.Sprint(line))
+		places = append(places, fmt.Sprintf("%d:%d", line, column))
+	}
+	e.Detail = fmt.Sprintf("found %d times, in lines %s", len(found), list(lines, "and"))
+	if len(slices.Compact(slices.Clone(lines))) < len(found) {
+		e.Detail = fmt.Sprintf("found %d times, at %s", len(found), list(places, "and"))
+	}
+	e.Hint = "remove all but one, or say that all are meant: --all, or occurrence: all"
+	if keys := r.distinct(q, found); keys != nil {
+		e.Hint = "say which is meant: " + list(keys, "or")
+	}
+	return e
+}
+
+// distinct are the keys of found, if they are few and each names one of them alone.
+func (r *reading) distinct(q request, found []int) (keys []string) {
+	if q.Key == "" || len(found) > mostKeys {
+		return nil
+	}
+	for _, i := range found {
+		key := r.named[i].key
+		wanted, err := q.lang.selector(key)
+		if err != nil || slices.ContainsFunc(found, func(other int) bool { return other != i && wanted(r.named[other].key) }) {
+			return nil
+		}
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+// mostKeys are as many as a hint names.
+const mostKeys = 5
+
+// list is a list of two words or more.
+func list(words []string, and string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " " + and + " " + words[last]
 }
 
 func (q request) notFound(src []byte) *Error {
@@ -135,11 +174,27 @@ func (q request) notFound(src []byte) *Error {
 		if near := nearest(q.Key, all); near != "" {
 			e.Hint = fmt.Sprintf("the file has %s", near)
 		} else {
-			e.Hint = "'revstamp stamp --list' shows the keys of a file"
+			e.Hint = "'" + q.listing() + "' shows the keys of a file"
 		}
 	}
 	return e
 }
+
+// listing is the command that lists the keys of the request's file, as far as it
+// can be named here.
+func (q request) listing() string {
+	file := "FILE"
+	if q.File != "-" && oneWord().MatchString(q.File) {
+		file = q.File
+	}
+	if q.Format == "" {
+		return "revstamp stamp --list " + file
+	}
+	return "revstamp stamp --list --format " + q.Format + " " + file
+}
+
+// oneWord matches what a shell takes for one word.
+var oneWord = lazily(`^[\w./@%+:,][\w./@%+:,-]*$`)
 
 // mark stands for the literal in src: two are equal when, but for odds that
 // nobody meets, their keys, types and values are, and the bytes that these are

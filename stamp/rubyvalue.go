@@ -293,7 +293,7 @@ func (ruby) encode(old literal, value string, asString bool) (string, error) {
 	case !asString && old.kind == "symbol":
 		if !rbPlainSymbol(value) {
 			return "", refuse(TypeChange, -1, "the value there is a symbol, which %q cannot be without quotes", value).
-				hint(`to make it a string, say type "string"`)
+				hint(toString)
 		}
 		return ":" + value, nil
 	case !asString:

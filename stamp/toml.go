@@ -71,7 +71,7 @@ func tomlBare(old literal, value string) (string, error) {
 	}
 	if err != nil || t.Format(layout) != value || t.Year() == 0 {
 		return "", refuse(TypeChange, -1, "the value there is of type %s, which %q is not", old.kind, value).
-			hint("write it like " + time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC).Format(layout) + `, or say type "string"`)
+			hint("write it like " + time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC).Format(layout) + "; or " + toString)
 	}
 	return value, nil
 }

@@ -61,7 +61,7 @@ func Exported(dir string) (Revision, error) {
 	for _, e := range exports {
 		file := filepath.Join(dir, e.name)
 		text, err := readExport(file)
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // dir is a file
 			continue
 		}
 		if err != nil {

@@ -81,6 +81,9 @@ func (q *querying) run(ctx context.Context, dir string) error {
 	if q.env && (q.format != "" || q.json) {
 		return &usageError{msg: "--env tells everything in its own form", hint: "leave out --format and --json"}
 	}
+	if q.json && q.format != "" {
+		return &usageError{msg: "--json tells everything in its own form", hint: "leave out --format"}
+	}
 	rev, wc, err := q.lookUp(ctx, dir)
 	if err != nil {
 		return err
@@ -226,6 +229,9 @@ func (e *unknownError) Hint() string {
 func orSay(err error, flag string) error {
 	if none, ok := errors.AsType[*unknownError](err); ok {
 		return &advisedError{err, "say it with " + flag + "; or " + none.Hint()}
+	}
+	if unknown, ok := errors.AsType[*vcs.UnknownRevisionError](err); ok && unknown.Want == "HEAD" {
+		return &advisedError{err, "say it with " + flag + "; or commit something"}
 	}
 	return err
 }
