@@ -51,6 +51,9 @@ func exitStatus(err error) int {
 	if _, ok := errors.AsType[*release.DueError](err); ok {
 		return exitUnfinished
 	}
+	if _, ok := errors.AsType[*release.HookError](err); ok {
+		return exitUnfinished
+	}
 	if _, ok := errors.AsType[*release.JobsError](err); ok {
 		return exitJobs
 	}

@@ -142,8 +142,16 @@ func (s *Site) Resume(ctx context.Context, o Options) (*Release, bool, error) {
 		if r.Status != Unfinished {
 			return intent{owed: true}, nil
 		}
-		return intent{want: r.To.ID, resume: r}, s.sameEnvironment(r)
+		return intent{want: r.To.ID, resume: r}, s.mayGoOn(r)
 	})
+}
+
+// mayGoOn refuses to finish or undo r as long as that could spoil it.
+func (s *Site) mayGoOn(r *Release) error {
+	if err := s.sameEnvironment(r); err != nil {
+		return err
+	}
+	return s.hookOver(r)
 }
 
 // sameEnvironment refuses to go on with a release under another environment
@@ -285,7 +293,7 @@ func (s *Site) Abort(ctx context.Context, o Options) (r *Release, done bool, err
 	if err != nil || due == nil {
 		return nil, true, err
 	}
-	if err := s.sameEnvironment(due); err != nil {
+	if err := s.mayGoOn(due); err != nil {
 		return due, false, err
 	}
 	in := intent{want: due.To.ID, resume: due, locked: true}
