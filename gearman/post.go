@@ -154,6 +154,9 @@ func (p *post) end(ctx context.Context, j *Request, d done, started time.Time) {
 	}
 	if d.err != nil {
 		r.Outcome = Failed
+		if p.w.Failed != nil {
+			p.w.Failed(r, d.err)
+		}
 		if len(r.Output) == 0 {
 			r.Output = strings.Split(d.err.Error(), "\n")
 		}

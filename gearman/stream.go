@@ -69,7 +69,7 @@ func (d dialer) connect(ctx context.Context, server string) (net.Conn, error) {
 	secured := tls.Client(nc, config)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		nc.Close()
-		return nil, err
+		return nil, fmt.Errorf("TLS handshake: %w", err)
 	}
 	return secured, nil
 }

@@ -58,6 +58,10 @@ type Worker struct {
 	// Report is queued, so keep that function's queue open. Nil reports nothing.
 	Report func(unique string) (function string, ok bool)
 
+	// Failed is told of each job whose handler returned an error, before the job
+	// server is; it is called from several goroutines. Nil tells nobody.
+	Failed func(r Report, err error)
+
 	functions []function
 	reports   *Client
 	slots     chan struct{}  // one for each handler that may run

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,6 +40,7 @@ SIGTERM it finishes what runs and ends.`,
 				return err
 			}
 			w.Logger = a.out.Logger()
+			w.Failed = a.jobFailed
 			a.out.Info("working for %v", w.Servers)
 			return serve(cmd.Context(), w.Serve, w.Shutdown, gearman.ErrWorkerClosed)
 		},
@@ -77,6 +79,16 @@ func (a *app) worker(function string, timeout time.Duration, servers, args []str
 		return nil, &usageError{msg: s.Config.File + " has no jobs.workers", hint: "name the command of each function there"}
 	}
 	return release.Worker(s.Config, servers), nil
+}
+
+// jobFailed tells of a job that failed, with the last that its command printed:
+// whoever submitted it may not be there to be told.
+func (a *app) jobFailed(r gearman.Report, err error) {
+	text := fmt.Sprintf("job %s  %s: %v", r.Handle, r.Function, err)
+	for _, line := range r.Output {
+		text += "\n  | " + line
+	}
+	a.out.Warn("%s", text)
 }
 
 func noServers(cfg *config.Config) error {
