@@ -64,11 +64,12 @@ func healthy(ctx context.Context, c config.Check, text string) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if time.Now().Add(pause).After(end) {
+		left := time.Until(end)
+		if left <= 0 {
 			return fmt.Errorf("%s: %w (asked %d times in %v)", c.URL, err, n, c.Within)
 		}
 		select {
-		case <-time.After(pause):
+		case <-time.After(min(pause, left)): // the last time when the time is over
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
