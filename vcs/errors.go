@@ -145,8 +145,12 @@ type DivergedError struct {
 }
 
 func (e *DivergedError) Error() string {
-	return fmt.Sprintf("%s and %s have diverged: %d commits only here, %d only there",
-		e.Branch, e.Upstream, e.Ahead, e.Behind)
+	commits := "commits"
+	if e.Ahead == 1 {
+		commits = "commit"
+	}
+	return fmt.Sprintf("%s and %s have diverged: %d %s only here, %d only there",
+		e.Branch, e.Upstream, e.Ahead, commits, e.Behind)
 }
 
 // Hint says what to do next.

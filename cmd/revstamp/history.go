@@ -52,9 +52,23 @@ func writeStatus(w io.Writer, site string, live, newest *release.Release) error 
 		writeJobs(w, live.Jobs)
 	}
 	if newest != live {
-		fmt.Fprintf(w, "release %s (%s) is %s in step %s\n", newest.ID, name(newest.To), newest.Status, newest.Step)
+		fmt.Fprintf(w, "release %s (%s) %s in step %s\n", newest.ID, name(newest.To), became(newest.Status), newest.Step)
+	}
+	if newest.Status == release.Unfinished {
+		fmt.Fprintln(w, hintOf(release.Interrupted))
 	}
 	return nil
+}
+
+// became is what is said of a release that is not live.
+func became(s release.Status) string {
+	switch s {
+	case release.Failed:
+		return "failed"
+	case release.Unfinished, release.Aborted:
+		return "was " + string(s)
+	}
+	return "is " + string(s)
 }
 
 func newHistory(a *app) *cobra.Command {
@@ -139,7 +153,7 @@ func writeRelease(w io.Writer, r *release.Release) error {
 	if r.Detail != "" {
 		fmt.Fprintf(w, "  %s\n", r.Detail)
 	}
-	fmt.Fprintf(w, "  %s → %s\n", name(r.From), name(r.To))
+	fmt.Fprintf(w, "  %s → %s\n", orNothing(r.From), name(r.To))
 	if r.Rollback != "" {
 		fmt.Fprintf(w, "  back to release %s\n", r.Rollback)
 	}

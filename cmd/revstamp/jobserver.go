@@ -71,7 +71,7 @@ func (s *jobServer) run(ctx context.Context) (err error) {
 	}
 	l, err := net.Listen("tcp", s.listen)
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return err
 	}
 	if s.metrics != "" {
 		page, err := serveMetrics(ctx, s.metrics, server.Stats)

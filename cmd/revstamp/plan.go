@@ -53,11 +53,7 @@ func (a *app) showLocal(p *release.Plan) error {
 
 // writeComing tells what the update brings.
 func writeComing(w io.Writer, p *release.Plan) error {
-	from := name(p.From)
-	if p.From.ID == "" {
-		from = "nothing"
-	}
-	fmt.Fprintf(w, "%s: %s → %s\n", p.Site, from, name(p.To))
+	fmt.Fprintf(w, "%s: %s → %s\n", p.Site, orNothing(p.From), name(p.To))
 	if len(p.Commits) > 0 {
 		fmt.Fprintln(w, "\ncommits:")
 	}
@@ -121,4 +117,12 @@ func name(r vcs.Revision) string {
 		return r.Short + " (" + r.Tag + ")"
 	}
 	return r.Short
+}
+
+// orNothing is r's name; before the first release there is none.
+func orNothing(r vcs.Revision) string {
+	if r.ID == "" {
+		return "nothing"
+	}
+	return name(r)
 }

@@ -260,6 +260,9 @@ refused there if anything has moved meanwhile.`,
 			if err != nil {
 				return err
 			}
+			if err := s.Due(); err != nil {
+				a.out.Warn("first %s: %v", hintOf(release.Interrupted), err)
+			}
 			if out != "" {
 				if err := savePlan(p, want, out); err != nil {
 					return err

@@ -142,10 +142,18 @@ func (v *visitor) asset(ctx context.Context, u *url.URL) bool {
 	}
 	if time.Duration(seconds)*time.Second < year {
 		v.add("caching", release.Doubt, `configure the server with what "revstamp conf" writes`,
-			"%s may be kept for %d seconds, and not for a year: Cache-Control: %s", u, seconds, res.Header.Get("Cache-Control"))
+			"%s may be kept for %d seconds, and not for a year: %s", u, seconds, caching(res.Header))
 		return false
 	}
 	return true
+}
+
+// caching is what an answer says of being kept.
+func caching(h http.Header) string {
+	if said := h.Get("Cache-Control"); said != "" {
+		return "Cache-Control: " + said
+	}
+	return "it has no Cache-Control"
 }
 
 // unseen is a file that is for no visitor, and how it begins.

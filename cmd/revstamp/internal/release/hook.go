@@ -103,11 +103,19 @@ func (s hookStep) do(ctx context.Context) (err error) {
 	if log.to = file; out.dropped > 0 {
 		fmt.Fprintf(log, "\n… and %d bytes more, which end in:\n%s\n", out.dropped, last)
 	}
-	fmt.Fprintf(log, "%s ended: %v\n", time.Now().UTC().Format(time.RFC3339), err)
+	fmt.Fprintf(log, "%s %s\n", time.Now().UTC().Format(time.RFC3339), outcome(err))
 	if err != nil && len(last.kept) > 0 {
 		err = fmt.Errorf("%w: %s (all of it is in %s)", err, last, file.Name())
 	}
 	return err
+}
+
+// outcome is how a hook ended, for the log.
+func outcome(err error) string {
+	if err == nil {
+		return "succeeded"
+	}
+	return "failed: " + err.Error()
 }
 
 // strict is what goes before a script: it ends where a command fails or a

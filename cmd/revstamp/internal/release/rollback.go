@@ -21,9 +21,27 @@ func (s *Site) rollbackTarget(id string) (*Release, error) {
 	older := func(r *Release) bool { return r.Status == Live && r.To.ID != live.To.ID && r.before(live) }
 	r, err := s.newest(older)
 	if IsNotFound(err) {
-		return nil, fmt.Errorf("there is no earlier release than %s to go back to", live.ID)
+		return nil, &NoEarlierError{live}
 	}
 	return r, err
+}
+
+// NoEarlierError is that there is no release to go back to.
+type NoEarlierError struct{ Live *Release }
+
+func (e *NoEarlierError) Error() string {
+	if back := e.Live.Rollback; back != "" {
+		return fmt.Sprintf("release %s went back to %s, and there is no earlier release of another revision", e.Live.ID, back)
+	}
+	return fmt.Sprintf("there is no earlier release than %s of another revision to go back to", e.Live.ID)
+}
+
+// Hint is where else to go.
+func (e *NoEarlierError) Hint() string {
+	if e.Live.Rollback == "" {
+		return ""
+	}
+	return "name the release to go to: 'revstamp history' lists them"
 }
 
 // before reports whether r's number is lower than o's. A rollback counts as

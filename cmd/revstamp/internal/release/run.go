@@ -390,6 +390,16 @@ func (s *Site) due() (*Release, error) {
 	return r, nil
 }
 
+// Due is a [*DueError] while an interrupted release must be finished or undone
+// before another one.
+func (s *Site) Due() error {
+	due, err := s.due()
+	if err != nil || due == nil || s.watched(due).Status == Running {
+		return err
+	}
+	return asError(due)
+}
+
 func asError(due *Release) error {
 	if due == nil {
 		return nil
