@@ -21,8 +21,9 @@ import (
 // changed and of those that depend on them.
 //
 // A document need not be read again when stat tells the same of it as when it was
-// read, or written, and all that its URLs lead to is what it was: there or not, and
-// by digest with the same content, and so on for what that references. A file
+// read, or written, and all that its URLs lead to is what it was: there or not, and,
+// unless one revision is the version of all, with the same content and the same
+// revision of its own, and so on for what that references. A file
 // that changed so short before that it may change again and look the same is read
 // again. Documents with integrity attributes for files of the site are always read.
 // Whether modules have versions is found out anew, if a document has any and that is
@@ -38,6 +39,7 @@ type Cache struct {
 	assets  []cachedAsset
 	found   []*asset // what assets are now
 	modules answer   // of the site: the same must hold
+	at      string   // what the assets' own versions go by
 	changed bool     // Save has something to write
 }
 
@@ -56,7 +58,8 @@ type cachedAsset struct {
 	path            string
 	exists, regular bool
 	id              identity
-	version         string // by digest; "" if it was not asked for
+	version         string // of its own, or by digest; "" if it was not asked for
+	own             string // what of the version VersionOf said
 	looked          []int  // what the digest depends on
 }
 
@@ -110,7 +113,7 @@ func (c *Cache) restore(ctx context.Context, site *siteConfig, all []Rewritten) 
 	}
 	for i, a := range c.assets {
 		if holds[i] && a.version != "" && site.rev == "" {
-			c.found[i].looked = c.pick(a.looked)
+			c.found[i].looked, c.found[i].own = c.pick(a.looked), a.own
 			c.found[i].digest.Store(&digest{version: a.version})
 		}
 	}
@@ -147,6 +150,7 @@ func (c *Cache) pick(looked []int) []*asset {
 
 // look finds the assets of the cache, and tells which are what they were.
 func (c *Cache) look(site *siteConfig) (holds []bool) {
+	same := site.versionOf == nil || site.at != "" && site.at == c.at
 	c.found, holds = make([]*asset, len(c.assets)), make([]bool, len(c.assets))
 	eachPart(len(c.assets), func(from, to int) {
 		for i := from; i < to; i++ {
@@ -155,6 +159,10 @@ func (c *Cache) look(site *siteConfig) (holds []bool) {
 			c.found[i] = a
 			holds[i] = a.err == nil && a.exists == was.exists && a.regular == was.regular &&
 				(site.rev != "" || !a.regular || a.id != (identity{}) && a.id == was.id)
+			if holds[i] && !same && was.version != "" {
+				own, err := site.revision(a)
+				holds[i] = err == nil && own == was.own
+			}
 		}
 	})
 	if site.rev != "" {
@@ -174,7 +182,7 @@ func (c *Cache) look(site *siteConfig) (holds []bool) {
 // keep takes what is to be remembered of documents that have been rewritten.
 func (c *Cache) keep(site *siteConfig, all []Rewritten, root string) {
 	read := func(d Rewritten) bool { return !d.Cached }
-	if len(all) == len(c.docs) && !slices.ContainsFunc(all, read) {
+	if len(all) == len(c.docs) && c.at == site.at && !slices.ContainsFunc(all, read) {
 		return // nothing else is known of them
 	}
 	c.changed = true
@@ -208,7 +216,7 @@ func (c *Cache) keep(site *siteConfig, all []Rewritten, root string) {
 		})
 	}
 	slices.SortFunc(next.docs, func(a, b cachedDoc) int { return strings.Compare(a.name, b.name) })
-	c.docs, c.assets, c.modules = next.docs, next.assets, site.modulesAnswer()
+	c.docs, c.assets, c.modules, c.at = next.docs, next.assets, site.modulesAnswer(), site.at
 }
 
 // settled is the identity of a file whose result may be remembered; zero if not.
@@ -247,7 +255,7 @@ func (k *keeping) number(a *asset) int {
 	k.numbers[a] = n
 	k.assets = append(k.assets, cachedAsset{path: a.path, exists: a.exists, regular: a.regular, id: a.id})
 	if d := a.digest.Load(); d != nil && d.err == nil {
-		k.assets[n].version = d.version
+		k.assets[n].version, k.assets[n].own = d.version, a.own
 		looked := k.all(a.looked) // may grow k.assets
 		k.assets[n].looked = looked
 	}
@@ -302,7 +310,7 @@ func prune(dir, ext string) error {
 // cacheMagic begins a cache, and changes with its format, in which numbers are
 // varints, texts and lists have their length before them, and the last 32 bytes are
 // the SHA-256 of all others.
-const cacheMagic = "revstamp cache 3\n"
+const cacheMagic = "revstamp cache 4\n"
 
 func (c *Cache) encode() []byte {
 	size := 1 << 10
@@ -312,6 +320,7 @@ func (c *Cache) encode() []byte {
 	b := append(make([]byte, 0, size), cacheMagic...)
 	e := encoder{append(b, c.key[:]...)}
 	e.int(int(c.modules))
+	e.text(c.at)
 	e.int(len(c.assets))
 	for _, a := range c.assets {
 		e.text(a.path)
@@ -319,6 +328,7 @@ func (c *Cache) encode() []byte {
 		e.flag(a.regular)
 		e.identity(a.id)
 		e.text(a.version)
+		e.text(a.own)
 		e.ints(a.looked)
 	}
 	e.int(len(c.docs))
@@ -363,10 +373,10 @@ func (c *Cache) decode(data []byte) {
 		return
 	}
 	d := decoding{b: rest}
-	modules := answer(d.int())
+	modules, at := answer(d.int()), d.text()
 	assets := make([]cachedAsset, d.len())
 	for i := range assets {
-		assets[i] = cachedAsset{path: d.text(), exists: d.flag(), regular: d.flag(), id: d.identity(), version: d.text(), looked: d.ints(len(assets))}
+		assets[i] = cachedAsset{path: d.text(), exists: d.flag(), regular: d.flag(), id: d.identity(), version: d.text(), own: d.text(), looked: d.ints(len(assets))}
 	}
 	docs := atomicfile.Resident[cachedDoc](d.len())
 	for i := range docs {
@@ -384,7 +394,7 @@ func (c *Cache) decode(data []byte) {
 		docs[i] = doc
 	}
 	if !d.bad && len(d.b) == 0 {
-		c.assets, c.docs, c.modules = assets, docs, modules
+		c.assets, c.docs, c.modules, c.at = assets, docs, modules, at
 	}
 }
 

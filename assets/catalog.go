@@ -33,6 +33,9 @@ type asset struct {
 	kind    Kind  // 0: it has no references
 	id      identity
 
+	// own is what VersionOf says of it, set with the digest.
+	own string
+
 	// looked are the assets that were looked at for the digest of this one, which
 	// has references. It is set with the digest, if lookups are tracked.
 	looked []*asset

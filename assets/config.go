@@ -22,6 +22,7 @@ type siteConfig struct {
 	graph   sync.Mutex // held while assets that have references are digested
 
 	versionOf func(path string) (string, error) // nil: by content
+	at        string                            // what that goes by; "" is not known
 	rewrites  func(path string) bool            // nil: all
 	style     Style
 	wrote     func(path string) bool          // nil: nothing
@@ -47,6 +48,7 @@ func (s *Site) check() (*siteConfig, error) {
 		catalog: newCatalog(),
 
 		versionOf: s.VersionOf,
+		at:        s.VersionsAt,
 		rewrites:  s.Rewrites,
 		style:     s.Style,
 		wrote:     s.Written,

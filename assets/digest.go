@@ -81,7 +81,7 @@ func (s *siteConfig) digestFile(a *asset) *digest {
 		return d
 	}
 	d := new(digest)
-	d.version, d.err = s.revision(a.path)
+	d.version, d.err = s.revision(a)
 	if d.version == "" && d.err == nil {
 		h := sha256.New()
 		_, err := s.copy(h, a.path)
@@ -92,14 +92,16 @@ func (s *siteConfig) digestFile(a *asset) *digest {
 	return d
 }
 
-// revision is the version of a file of its own, as VersionOf has it; "" if there
+// revision is the version of an asset of its own, as VersionOf has it; "" if there
 // is none.
-func (s *siteConfig) revision(name string) (string, error) {
+func (s *siteConfig) revision(a *asset) (own string, err error) {
 	if s.versionOf == nil {
 		return "", nil
 	}
-	v, err := s.versionOf(name)
-	return percentEncode(v), err
+	if own, err = s.versionOf(a.path); err == nil {
+		a.own = percentEncode(own)
+	}
+	return a.own, err
 }
 
 func (s *siteConfig) copy(to io.Writer, name string) (int64, error) {
@@ -294,11 +296,15 @@ func (w *walk) byRevision(members []*node) ([]digest, error) {
 	digests := make([]digest, len(members))
 	for i, v := range members {
 		var err error
-		if digests[i].version, err = w.site.revision(v.asset.path); err != nil {
+		if digests[i].version, err = w.site.revision(v.asset); err != nil {
 			return nil, err
 		}
 		if digests[i].version == "" {
-			sum := sha256.Sum256(v.src)
+			blank, err := w.blank(v) // rewriting it must not change that
+			if err != nil {
+				return nil, err
+			}
+			sum := sha256.Sum256(blank)
 			digests[i].version = short(sum[:])
 		}
 		for _, r := range v.refs {

@@ -110,7 +110,7 @@ func (p *InPlace) Rewrite(ctx context.Context, docs []Document) ([]Rewritten, er
 	for i := range docs {
 		all[i].Document = docs[i]
 	}
-	if p.Cache != nil && !config.knowsNames() && config.versionOf == nil {
+	if p.Cache != nil && !config.knowsNames() {
 		config.track = true
 		if err := p.Cache.restore(ctx, config, all); err != nil {
 			return nil, err

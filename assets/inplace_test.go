@@ -21,10 +21,13 @@ import (
 type disk struct {
 	t    *testing.T
 	root string
+
+	own map[string]string // the versions of files of their own; nil for none
+	at  string            // what those go by
 }
 
 func newDisk(t *testing.T, files map[string]string) *disk {
-	tr := &disk{t, t.TempDir()}
+	tr := &disk{t: t, root: t.TempDir()}
 	for name, text := range files {
 		tr.write(name, text)
 	}
@@ -79,6 +82,9 @@ func (tr *disk) documents() []Document {
 func (tr *disk) rewrite(cache, rev string) []Rewritten {
 	tr.t.Helper()
 	in := InPlace{Site: &Site{FS: os.DirFS(tr.root), Rev: rev}, Root: tr.root}
+	if tr.own != nil {
+		in.Site.VersionOf, in.Site.VersionsAt = func(path string) (string, error) { return tr.own[path], nil }, tr.at
+	}
 	if cache != "" {
 		in.Cache = OpenCache(cache, rev)
 	}
@@ -178,6 +184,39 @@ func TestCacheReadsDependants(t *testing.T) {
 	}
 }
 
+// TestCacheByFile: with versions of files of their own, what depends on one that has
+// another is read, and what VersionOf goes by saves asking.
+func TestCacheByFile(t *testing.T) {
+	t.Parallel()
+	all := "a.html b.html c.html css/a.css css/b.css css/cycle1.css css/cycle2.css"
+	for _, test := range []struct{ change, at, unread string }{
+		{"", "", all},
+		{"", "1", all},
+		{"", "2", all},
+		{"img/2.png", "", "a.html c.html css/a.css css/b.css css/cycle1.css css/cycle2.css"},
+		{"img/2.png", "2", "a.html c.html css/a.css css/b.css css/cycle1.css css/cycle2.css"},
+		{"img/2.png", "1", all}, // nobody asks
+		{"img/4.png", "2", "b.html c.html css/b.css"},
+		{"css/cycle1.css", "2", "b.html c.html css/b.css"},
+		{"img/1.png", "2", "b.html c.html css/b.css css/cycle1.css css/cycle2.css"}, // it had none
+	} {
+		tr := newDisk(t, cachedSite)
+		tr.own, tr.at = map[string]string{"img/2.png": "r1", "img/4.png": "r1", "css/a.css": "r1", "css/cycle1.css": "r1"}, "1"
+		cache := filepath.Join(t.TempDir(), "x.cache")
+		for range 3 {
+			tr.settle()
+			tr.rewrite(cache, "")
+		}
+		tr.at = test.at
+		if test.change != "" {
+			tr.own[test.change] = "r2"
+		}
+		if got := strings.Join(cachedNames(tr.rewrite(cache, "")), " "); got != test.unread {
+			t.Errorf("%q at %q: not read: %s\nwant %s", test.change, test.at, got, test.unread)
+		}
+	}
+}
+
 // TestCacheIsNeverWrong changes a tree in every way, and compares with a fresh run
 // over a copy of it.
 func TestCacheIsNeverWrong(t *testing.T) {
@@ -239,11 +278,18 @@ func TestCacheIsNeverWrong(t *testing.T) {
 		{"no such import map", func(tr *disk) { tr.write("map.html", "") }},
 		{"content under integrity", func(tr *disk) { tr.write("img/1.png", "another") }},
 	}
-	for _, rev := range []string{"42", ""} {
+	some := map[string]string{"img/1.png": "r1", "img/2.png": "r2", "css/cycle2.css": "r1", "js/a.js": "r3"}
+	for _, by := range []struct {
+		rev string
+		own map[string]string
+		at  string
+	}{{rev: "42"}, {}, {own: some}, {own: some, at: "1"}} {
 		for _, settled := range []bool{true, false} {
-			t.Run(fmt.Sprintf("rev=%s/settled=%v", rev, settled), func(t *testing.T) {
+			rev := by.rev
+			t.Run(fmt.Sprintf("rev=%s/own=%d/at=%s/settled=%v", rev, len(by.own), by.at, settled), func(t *testing.T) {
 				t.Parallel()
 				tr := newDisk(t, cachedSite)
+				tr.own, tr.at = by.own, by.at
 				cache := filepath.Join(t.TempDir(), "x.cache")
 				tr.rewrite(cache, rev)
 				for _, c := range changes {
@@ -253,6 +299,7 @@ func TestCacheIsNeverWrong(t *testing.T) {
 					}
 					c.change(tr)
 					fresh := newDisk(t, nil)
+					fresh.own = tr.own
 					tr.must(os.CopyFS(fresh.root, os.DirFS(tr.root)))
 					// Links are as good as what they lead to.
 					got, want := tr.rewrite(cache, rev), fresh.rewrite("", rev)

@@ -33,7 +33,7 @@ func TestOutputIsInPlace(t *testing.T) {
 		t.Errorf("written (-want +got):\n%s", diff)
 	}
 	in := tr.rewrite("", "")
-	out := &disk{t, dir}
+	out := &disk{t: t, root: dir}
 	if diff := cmp.Diff(tr.read(), out.read()); diff != "" {
 		t.Errorf("-in place +in a directory of its own:\n%s", diff)
 	}

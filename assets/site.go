@@ -60,13 +60,17 @@ type Site struct {
 	// VersionOf, if not nil, gives each asset a version of its own, such as the
 	// revision that last changed the file at path; Rev is empty then. It may be
 	// called by several goroutines. For a file without one, which it says by "",
-	// the digest of its bytes stands in.
+	// the digest of its content, as it will be once it is rewritten, stands in.
 	//
 	// An asset that references others is followed by a digest of all versions
 	// that it covers, "4168-3fa9c1e2": what is cached of it has the URLs of
 	// others in it, and must be asked for again when those change although the
 	// file did not.
 	VersionOf func(path string) (string, error)
+	// VersionsAt names what VersionOf goes by besides the file itself, as a commit
+	// does: as long as that and the file are the same, so is what VersionOf says, and
+	// a Cache does not ask again. With "" it does.
+	VersionsAt string
 	// Rewrites reports whether an asset that may have references, as a style
 	// sheet has, is rewritten itself. One that is not is versioned by its own
 	// bytes or revision alone. With nil all are taken to be.
