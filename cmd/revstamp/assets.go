@@ -19,6 +19,7 @@ import (
 	"revstamp/assets"
 	"revstamp/cmd/revstamp/internal/config"
 	"revstamp/stamp/atomicfile"
+	"revstamp/vcs"
 )
 
 func newAssets(a *app) *cobra.Command {
@@ -124,8 +125,8 @@ func (s *assetSite) configure() error {
 }
 
 // open returns the site, and the revision that it is at; that is empty where
-// versions are digests and nobody can tell it.
-func (s *assetSite) open(ctx context.Context) (site *assets.Site, rev string, err error) {
+// versions are digests and nobody can tell it, or, as told says, needs it.
+func (s *assetSite) open(ctx context.Context, told bool) (site *assets.Site, rev string, err error) {
 	if err := s.configure(); err != nil {
 		return nil, "", err
 	}
@@ -137,19 +138,26 @@ func (s *assetSite) open(ctx context.Context) (site *assets.Site, rev string, er
 	if err := s.check(); err != nil {
 		return nil, "", err
 	}
-	if rev = s.rev; rev == "" {
-		found, err := s.revision(ctx, ".")
-		if err != nil && s.version != string(config.ByDigest) {
+	by := config.Version(s.version)
+	var now vcs.Revision
+	var wc vcs.WorkingCopy
+	if by == config.ByFile || s.rev == "" && (told || by == config.ByRevision) {
+		switch now, wc, err = s.lookUp(ctx, "."); {
+		case err != nil && by == config.ByRevision:
 			return nil, "", orSay(err, "--rev")
+		case err != nil && by == config.ByFile:
+			return nil, "", err
 		}
-		rev = found.Short
+	}
+	if rev = s.rev; rev == "" {
+		rev = now.Short
 	}
 	site = &assets.Site{FS: assets.Dir(s.root), URL: s.url, Param: s.param, Style: assets.Style(s.style), Modules: assets.Modules(s.modules), Attributes: s.attributes}
-	switch config.Version(s.version) {
+	switch by {
 	case config.ByRevision:
 		site.Rev = rev
 	case config.ByFile:
-		if err := s.byFile(ctx, site); err != nil {
+		if err := s.byFile(ctx, site, now, wc); err != nil {
 			return nil, "", err
 		}
 	}
@@ -277,7 +285,7 @@ func (s *assetSite) manifest(ctx context.Context, origins []string, out string) 
 			return nil, &usageError{msg: fmt.Sprintf("origin %q is none", o), hint: "write it like https://static.example.org"}
 		}
 	}
-	site, rev, err := s.open(ctx)
+	site, rev, err := s.open(ctx, true)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"sync"
 
@@ -12,18 +13,15 @@ import (
 	"revstamp/vcs"
 )
 
-// byFile gives each asset of site the revision that last changed it.
-func (s *assetSite) byFile(ctx context.Context, site *assets.Site) error {
+// byFile gives each asset of site the revision that last changed it, where the
+// working copy wc is at rev. What the configuration stamps changes with every one.
+func (s *assetSite) byFile(ctx context.Context, site *assets.Site, rev vcs.Revision, wc vcs.WorkingCopy) error {
 	cfg, err := s.configured()
 	if err != nil {
 		return err
 	}
 	if cfg != nil && cfg.Layout == config.Releases {
 		return s.byFileOfRelease(ctx, site)
-	}
-	rev, wc, err := s.lookUp(ctx, ".")
-	if err != nil {
-		return err
 	}
 	if wc == nil {
 		return &usageError{msg: "no working copy tells which revision last changed an asset", hint: "use --version revision or digest in what was exported"}
@@ -35,15 +33,37 @@ func (s *assetSite) byFile(ctx context.Context, site *assets.Site) error {
 		return err
 	}
 	last := sync.OnceValues(func() (map[string]string, error) { return s.lastChanged(ctx, site, rev, wc, top, root) })
+	stamped, err := stampedFiles(cfg)
+	if err != nil {
+		return err
+	}
+	site.VersionsAt = fmt.Sprintf("%q %q %q %v", rev.ID, rev.Mixed, rev.Modified, stamped)
 	site.VersionOf = func(name string) (string, error) {
+		file := filepath.Join(root, filepath.FromSlash(name))
+		if stamped[file] {
+			return rev.Short, nil
+		}
 		all, err := last()
 		if err != nil {
 			return "", err
 		}
-		path, err := filepath.Rel(top, filepath.Join(root, filepath.FromSlash(name)))
+		path, err := filepath.Rel(top, file)
 		return vcs.Short(all[filepath.ToSlash(path)]), err
 	}
 	return nil
+}
+
+// stampedFiles are those that cfg stamps, without links in their directories' paths.
+func stampedFiles(cfg *config.Config) (map[string]bool, error) {
+	if cfg == nil {
+		return nil, nil
+	}
+	dir, err := filepath.EvalSymlinks(cfg.Abs("."))
+	files := make(map[string]bool, len(cfg.Stamp))
+	for _, st := range cfg.Stamp {
+		files[filepath.Join(dir, filepath.FromSlash(st.File))] = true
+	}
+	return files, err
 }
 
 // byFileOfRelease is byFile in the releases layout, where the live release is no

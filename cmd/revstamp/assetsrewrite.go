@@ -101,7 +101,7 @@ func (r *rewriting) flags(cmd *cobra.Command) {
 
 // prepare reads the configuration, and returns the site and the documents.
 func (r *rewriting) prepare(ctx context.Context, args []string) (*assets.Site, []assets.Document, error) {
-	site, _, err := r.open(ctx)
+	site, _, err := r.open(ctx, false)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -343,8 +343,8 @@ func (r *rewriting) openCache(site *assets.Site, args []string) *assets.Cache {
 		return nil
 	}
 	what := fmt.Sprintf("%q %q %q %q %q", r.root, r.base, r.config, r.env, args)
-	settings := fmt.Sprintf("%q %q %q %q %q %q %v %q %v %q %d %d",
-		what, site.URL, site.Hosts, site.Param, site.Rev, site.Style, site.Modules, site.Attributes, site.Strict, version(), info.Size(), info.ModTime().UnixNano())
+	settings := fmt.Sprintf("%q %q %q %q %q %q %q %v %q %v %q %d %d",
+		what, site.URL, site.Hosts, site.Param, r.version, site.Rev, site.Style, site.Modules, site.Attributes, site.Strict, version(), info.Size(), info.ModTime().UnixNano())
 	name := sha256.Sum256([]byte(what))
 	return assets.OpenCache(filepath.Join(dir, "assets", hex.EncodeToString(name[:10])+".cache"), settings)
 }

@@ -238,7 +238,7 @@ func (s *Site) own(wc vcs.WorkingCopy) (vcs.Own, error) {
 	past := s.state.writings()
 	return func(path string, base, got []byte) bool {
 		abs := filepath.Join(wc.Dir(), filepath.FromSlash(path))
-		return now.same(abs, base, got) || past.wrote(abs, got)
+		return past.wrote(abs, got) || now.same(abs, base, got)
 	}, nil
 }
 
