@@ -144,6 +144,32 @@ func Variants(root string) (func(path string) bool, error) {
 	return func(path string) bool { _, ok := c.list.Variants[path]; return ok }, err
 }
 
+// CompressedIn are the codings, sorted, in which the last Compress of root made the
+// variants; none where there was none, or it did not come to its end.
+func CompressedIn(root string) ([]string, error) {
+	f, err := os.Open(filepath.Join(root, CompressedName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // only read
+	// The codings come before the variants, which may be many.
+	for d := json.NewDecoder(f); ; {
+		switch key, err := d.Token(); {
+		case err != nil, key == "variants":
+			return nil, nil // whoever reads all of it says what is wrong
+		case key == "codings":
+			var all []string
+			if err := d.Decode(&all); err != nil {
+				return nil, nil
+			}
+			return all, nil
+		}
+	}
+}
+
 func newCompressing(root string, codings []string, o atomicfile.Options) *compressing {
 	o.Root, o.NoFollow, o.MaxSize = root, true, -1
 	return &compressing{root: root, wanted: codings, options: o, result: &Compressed{}}
@@ -152,6 +178,7 @@ func newCompressing(root string, codings []string, o atomicfile.Options) *compre
 // variants is the list of ours, by path.
 type variants struct {
 	Format   int                `json:"format"`
+	Codings  []string           `json:"codings,omitempty"` // all that is worth it has variants in these, if it has not changed
 	Variants map[string]variant `json:"variants"`
 }
 
@@ -236,6 +263,7 @@ func (c *compressing) run(ctx context.Context) error {
 			}
 		}
 	}
+	c.list.Codings = slices.Compact(slices.Sorted(slices.Values(c.wanted)))
 	return c.save(ctx)
 }
 
@@ -470,7 +498,7 @@ func (c *compressing) save(ctx context.Context) error {
 	}
 	text = append(text, '\n')
 	o := c.options
-	o.Create = len(c.list.Variants) > 0
+	o.Create = len(c.list.Variants)+len(c.list.Codings) > 0
 	_, err = atomicfile.Replace(ctx, c.file(CompressedName), o, func(old []byte) ([]byte, error) {
 		if bytes.Equal(old, text) {
 			return old, nil

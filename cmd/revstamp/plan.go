@@ -81,6 +81,9 @@ func writeOwed(w io.Writer, p *release.Plan) error {
 	if p.Unseen != "" {
 		fmt.Fprintf(w, "%s: modules get no version, for it imports some by URLs that are not rewritten\n", p.Unseen)
 	}
+	if len(p.Variants) > 0 {
+		fmt.Fprintf(w, "\nprecompressed variants:\n  %s\n", strings.Join(p.Variants, ", "))
+	}
 	if len(p.Jobs) == 0 {
 		return nil
 	}

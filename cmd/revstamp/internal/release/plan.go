@@ -45,6 +45,10 @@ type Plan struct {
 	// Unseen is the document because of which no module has a version.
 	Unseen string `json:"unseen,omitempty"`
 
+	// Variants are the codings of precompressed variants, where those that are there
+	// are in others.
+	Variants []string `json:"variants,omitempty"`
+
 	Jobs []Job `json:"jobs,omitempty"`
 
 	work   *work
@@ -52,11 +56,11 @@ type Plan struct {
 }
 
 // Empty reports whether there is nothing to do: the working copy is at the
-// target, every file holds what it should, and the live release is of this
-// very revision and configuration.
+// target, every file holds what it should and has the variants it should, and the
+// live release is of this very revision and configuration.
 func (p *Plan) Empty() bool {
 	return !p.astray && p.Since != nil && p.Since.To.ID == p.To.ID && p.From.ID == p.To.ID && !severally(p.From) &&
-		len(p.Files) == 0 && len(p.Edits) == 0
+		len(p.Files) == 0 && len(p.Edits) == 0 && len(p.Variants) == 0
 }
 
 // severally reports whether the files of a Subversion working copy are at
@@ -131,6 +135,9 @@ func (s *Site) plan(ctx context.Context, in intent) (*Plan, error) {
 		return nil, err
 	}
 	if err := w.work.preview(ctx, p, view); err != nil {
+		return nil, err
+	}
+	if p.Variants, err = w.owedVariants(p.Since); err != nil {
 		return nil, err
 	}
 	if !p.Empty() {

@@ -397,10 +397,12 @@ func (s activateStep) Run(ctx context.Context) (string, error) {
 		return "", err
 	}
 	switch {
-	case n+variants == 0:
+	case n == 0 && variants == "":
 		return "", Skip("every file is in place")
-	case variants > 0:
-		return fmt.Sprintf("%s, %s", plural(n, "file"), plural(variants, "variant")), nil
+	case n == 0:
+		return variants, nil
+	case variants != "":
+		return fmt.Sprintf("%s, %s", plural(n, "file"), variants), nil
 	}
 	return plural(n, "file"), nil
 }

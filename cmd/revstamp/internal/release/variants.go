@@ -3,6 +3,7 @@ package release
 import (
 	"context"
 	"path/filepath"
+	"slices"
 
 	"revstamp/assets"
 	"revstamp/cmd/revstamp/internal/config"
@@ -31,11 +32,32 @@ func (r *run) dropVariants(ctx context.Context, files []string) error {
 	return err
 }
 
-// compress makes the variants that the configuration wants, and tells how many are
-// new.
-func (r *run) compress(ctx context.Context) (int, error) {
+// owedVariants are the codings that the configuration wants variants in, if those that
+// are there are in others; nil if not. Where it wants none, they may stay.
+func (w *work) owedVariants(live *Release) ([]string, error) {
+	if w.cfg.Assets == nil || len(w.cfg.Assets.Compress) == 0 {
+		return nil, nil
+	}
+	want := slices.Compact(slices.Sorted(slices.Values(w.cfg.Assets.Codings())))
+	dir := w.cfg.Dir
+	if w.cfg.Layout == config.Releases {
+		if live == nil {
+			return want, nil
+		}
+		dir = w.site.state.path(live.Dir)
+	}
+	have, err := assets.CompressedIn(filepath.Join(dir, filepath.FromSlash(w.cfg.Assets.Root)))
+	if err != nil || slices.Equal(want, have) {
+		return nil, err
+	}
+	return want, nil
+}
+
+// compress makes the variants that the configuration wants, and tells what it did;
+// "" if nothing.
+func (r *run) compress(ctx context.Context) (string, error) {
 	if r.cfg.Assets == nil || len(r.cfg.Assets.Compress) == 0 {
-		return 0, nil
+		return "", nil
 	}
 	live := ""
 	if r.cfg.Layout == config.Releases {
@@ -43,12 +65,18 @@ func (r *run) compress(ctx context.Context) (int, error) {
 	}
 	made, err := assets.CompressLike(ctx, r.assetRoot(), live, r.cfg.Assets.Codings(), r.files())
 	if err != nil {
-		return 0, err
+		return "", err
 	}
 	for _, name := range made.Foreign {
 		r.site.observer().Warn("%s is not of revstamp's making, and stays as it is", filepath.Join(r.cfg.Assets.Root, name))
 	}
-	return len(made.Written), nil
+	switch {
+	case len(made.Written) > 0:
+		return plural(len(made.Written), "variant"), nil
+	case len(made.Removed) > 0:
+		return plural(len(made.Removed), "variant") + " removed", nil
+	}
+	return "", nil
 }
 
 // compressAgain makes the variants of what was put back. A site without them is slow
