@@ -37,50 +37,66 @@ type Output struct {
 // left there, the next one removes.
 const staging = ".revstamp-output"
 
-// Write writes the site, with documents, which lie under the root, rewritten. It
-// returns what became of them, where Changed is that the file in Dir has become
-// another one, and the slash paths of all files that have, sorted.
+// Outputted is what Write did. Its names are slash paths under Dir, sorted.
+type Outputted struct {
+	Documents []Rewritten // in their order; Changed is that the file in Dir has become another one
+	Written   []string    // all files that have
+	Removed   []string    // files that are gone from the root
+}
+
+// Write writes the site, with documents, which lie under the root, rewritten.
 //
 // A file that holds what it should, with the permission bits that it should have, is
-// not touched; what is in Dir and not under the root stays. All files are made, and
-// are durable, before the first is put in place, assets before the documents that
-// refer to them, each at once. After an error before that Dir is as it was. What goes
-// wrong with one document is told there, and its file is not written.
-func (o *Output) Write(ctx context.Context, docs []Document) (all []Rewritten, written []string, err error) {
+// not touched. What an earlier call wrote to Dir of the same root, and is gone from
+// there, is removed, if it still holds what was written; all else in Dir stays. That
+// is known from a list in Dir, OutputName, on which every file is before it is in its
+// place.
+//
+// All files are made, and are durable, before the first is put in place, assets before
+// the documents that refer to them, each at once, and what is gone goes last. After an
+// error before that Dir is as it was. What goes wrong with one document is told there,
+// and its file is not written.
+func (o *Output) Write(ctx context.Context, docs []Document) (did *Outputted, err error) {
 	config, err := o.Site.ready()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := os.MkdirAll(o.Dir, 0o777); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	dir, err := os.OpenRoot(o.Dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer dir.Close() // only a descriptor
 	w := &outputting{Output: o, site: config, dir: dir}
 	unlock, err := w.lock()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer unlock()
-	all = make([]Rewritten, len(docs))
+	did = &Outputted{Documents: make([]Rewritten, len(docs))}
 	for i, d := range docs {
-		all[i].Document = d
+		did.Documents[i].Document = d
 	}
-	if err := w.list(ctx, all); err != nil {
-		return nil, nil, err
+	if err := errors.Join(w.readOutputs(), w.find(ctx, did.Documents)); err != nil {
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, dir.RemoveAll(staging)) }()
 	if err := dir.RemoveAll(staging); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := each(ctx, len(w.files), func(i int) error { return w.stage(w.files[i]) }); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	written, err = w.publish(ctx)
-	return all, written, err
+	if did.Written, err = w.publish(ctx); err != nil {
+		return nil, err
+	}
+	w.settle()
+	if did.Removed, err = w.removeGone(ctx); err != nil {
+		return nil, err
+	}
+	return did, w.saveOutputs()
 }
 
 // outputting is one call of Write.
@@ -90,14 +106,18 @@ type outputting struct {
 	dir   *os.Root
 	dirs  []string
 	files []*outputFile
+	list  outputs
+	mine  *output // what the list says of Root
 }
 
 // outputFile is a file under the root.
 type outputFile struct {
 	path   string
 	info   fs.FileInfo
-	doc    *Rewritten // nil for one that is only copied
-	staged bool       // it is not in its place yet
+	mode   fs.FileMode // permission bits
+	doc    *Rewritten  // nil for one that is only copied
+	staged bool        // it is not in its place yet
+	sum    string      // digest of what it is to hold, if staged
 }
 
 // lock keeps other processes out that write to the same directory.
@@ -114,8 +134,8 @@ func (w *outputting) lock() (unlock func(), err error) {
 	return func() { _ = syscall.Flock(int(d.Fd()), syscall.LOCK_UN); d.Close() }, nil
 }
 
-// list finds the files under the root.
-func (w *outputting) list(ctx context.Context, all []Rewritten) error {
+// find finds the files under the root.
+func (w *outputting) find(ctx context.Context, all []Rewritten) error {
 	byPath := make(map[string]*Rewritten, len(all))
 	for i := range all {
 		byPath[all[i].Path] = &all[i]
@@ -126,6 +146,8 @@ func (w *outputting) list(ctx context.Context, all []Rewritten) error {
 			return err
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
+		case p == OutputName:
+			return nil // this root was itself written
 		case p != "." && w.Skip != nil && w.Skip(p):
 			if d.IsDir() {
 				return fs.SkipDir
@@ -145,7 +167,7 @@ func (w *outputting) list(ctx context.Context, all []Rewritten) error {
 		case !info.Mode().IsRegular():
 			return nil
 		}
-		w.files = append(w.files, &outputFile{path: p, info: info, doc: byPath[p]})
+		w.files = append(w.files, &outputFile{path: p, info: info, mode: info.Mode().Perm(), doc: byPath[p]})
 		return nil
 	})
 }
@@ -184,7 +206,7 @@ func (w *outputting) stage(f *outputFile) error {
 	if err != nil || same {
 		return err
 	}
-	f.doc.Changed = true
+	f.doc.Changed, f.sum = true, hexSum(out)
 	return w.make(f, func(to *os.File) error { _, err := to.Write(out); return err })
 }
 
@@ -198,10 +220,22 @@ func (w *outputting) copy(f *outputFile, from fs.File) error {
 		return err
 	}
 	defer again.Close() // only read
+	if f.sum, err = w.sumOf(f.path); err != nil {
+		return err
+	}
 	return w.make(f, func(to *os.File) error {
 		_, err := io.Copy(to, again) // by copy_file_range, which shares the blocks if it can
 		return errors.Join(err, w.dir.Chtimes(path.Join(staging, f.path), f.info.ModTime(), f.info.ModTime()))
 	})
+}
+
+func (w *outputting) sumOf(path string) (string, error) {
+	f, err := w.site.fs.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close() // only read
+	return hexSumOf(f)
 }
 
 // holds reports whether f is in its place, with this content.
@@ -214,7 +248,7 @@ func (w *outputting) holds(f *outputFile, content io.Reader) (bool, error) {
 		return false, err
 	case !info.Mode().IsRegular():
 		return false, fmt.Errorf("%q is no regular file: move it away", path.Join(w.Dir, f.path))
-	case info.Mode().Perm() != f.info.Mode().Perm():
+	case info.Mode().Perm() != f.mode:
 		return false, nil
 	}
 	now, err := w.dir.Open(f.path)
@@ -258,28 +292,27 @@ func (w *outputting) make(f *outputFile, fill func(*os.File) error) (err error) 
 	}
 	f.staged = true
 	err = fill(to)
-	if perm := f.info.Mode().Perm(); err == nil {
-		err = to.Chmod(perm)
+	if err == nil {
+		err = to.Chmod(f.mode)
 	}
 	return errors.Join(err, to.Close())
 }
 
 // publish puts what was made in its place.
 func (w *outputting) publish(ctx context.Context) (written []string, err error) {
-	for _, p := range w.dirs {
-		if err := w.dir.MkdirAll(p, 0o777); err != nil {
-			return nil, err
-		}
-	}
 	for _, f := range w.files {
 		if f.staged {
 			written = append(written, f.path)
 		}
 	}
+	if err := w.makeDirs(); err != nil {
+		return nil, err
+	}
 	if len(written) == 0 {
 		return nil, nil
 	}
-	if err := w.sync(); err != nil {
+	w.note()
+	if err := errors.Join(w.saveOutputs(), w.sync()); err != nil {
 		return nil, err
 	}
 	if _, err := Uncompress(ctx, w.Dir, written, w.Files); err != nil {

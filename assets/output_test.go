@@ -13,10 +13,18 @@ import (
 )
 
 // output writes the site to a directory of its own, with documents by digest.
-func (tr *disk) output(dir string) ([]Rewritten, []string, error) {
+func (tr *disk) output(dir string) (*Outputted, error) {
 	tr.t.Helper()
 	o := &Output{Site: &Site{FS: os.DirFS(tr.root)}, Root: tr.root, Dir: dir}
 	return o.Write(tr.t.Context(), tr.documents())
+}
+
+// made is what a directory holds besides the list.
+func (tr *disk) made() map[string]string {
+	tr.t.Helper()
+	all := tr.read()
+	delete(all, OutputName)
+	return all
 }
 
 // TestOutputIsInPlace: what is written is what would have become of the root.
@@ -24,26 +32,26 @@ func TestOutputIsInPlace(t *testing.T) {
 	t.Parallel()
 	tr, dir := newDisk(t, cachedSite), filepath.Join(t.TempDir(), "made/dist")
 	before := tr.read()
-	all, written, err := tr.output(dir)
+	did, err := tr.output(dir)
 	tr.must(err)
 	if diff := cmp.Diff(before, tr.read()); diff != "" {
 		t.Errorf("the root has changed: %s", diff)
 	}
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(before)), written); diff != "" {
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(before)), did.Written); diff != "" {
 		t.Errorf("written (-want +got):\n%s", diff)
 	}
 	in := tr.rewrite("", "")
 	out := &disk{t: t, root: dir}
-	if diff := cmp.Diff(tr.read(), out.read()); diff != "" {
+	if diff := cmp.Diff(tr.read(), out.made()); diff != "" {
 		t.Errorf("-in place +in a directory of its own:\n%s", diff)
 	}
-	for i, d := range all {
+	for i, d := range did.Documents {
 		if d.References != in[i].References || !d.Changed || cmp.Diff(d.Missing, in[i].Missing) != "" {
 			t.Errorf("%s: %+v, in place %+v", d.Path, d, in[i])
 		}
 	}
-	if all, written, err := tr.output(dir); err != nil || len(written) > 0 || all[0].Changed {
-		t.Errorf("again: wrote %q, %v", written, err)
+	if did, err := tr.output(dir); err != nil || len(did.Written)+len(did.Removed) > 0 || did.Documents[0].Changed {
+		t.Errorf("again: %+v, %v", did, err)
 	}
 }
 
@@ -53,7 +61,7 @@ func TestOutputIsAllOrNothing(t *testing.T) {
 	t.Parallel()
 	tr := newDisk(t, cachedSite)
 	out := newDisk(t, map[string]string{"a.html": "old", "mine": "mine", staging + "/a.html": "of one that was killed", "css/a.css/x": "in the way"})
-	if _, _, err := tr.output(out.root); err == nil || !strings.Contains(err.Error(), "move it away") {
+	if _, err := tr.output(out.root); err == nil || !strings.Contains(err.Error(), "move it away") {
 		t.Fatalf("%v, want that a directory is in the way", err)
 	}
 	want := map[string]string{"a.html": "old", "mine": "mine", "css/a.css/x": "in the way"}
@@ -66,13 +74,13 @@ func TestOutputIsAllOrNothing(t *testing.T) {
 	tr.must(err)
 	defer d.Close()
 	tr.must(syscall.Flock(int(d.Fd()), syscall.LOCK_EX))
-	if _, _, err := tr.output(out.root); err == nil || !strings.Contains(err.Error(), "another process") {
+	if _, err := tr.output(out.root); err == nil || !strings.Contains(err.Error(), "another process") {
 		t.Errorf("%v while another process writes", err)
 	}
 	tr.must(syscall.Flock(int(d.Fd()), syscall.LOCK_UN))
-	_, _, err = tr.output(out.root)
+	_, err = tr.output(out.root)
 	tr.must(err)
-	if got := out.read(); got["mine"] != "mine" || got["a.html"] == "old" || len(got) != len(cachedSite)+1 {
+	if got := out.made(); got["mine"] != "mine" || got["a.html"] == "old" || len(got) != len(cachedSite)+1 {
 		t.Errorf("holds %q", slices.Sorted(maps.Keys(got)))
 	}
 }
@@ -82,10 +90,84 @@ func TestOutputStaysInside(t *testing.T) {
 	t.Parallel()
 	tr, out, elsewhere := newDisk(t, cachedSite), newDisk(t, nil), newDisk(t, nil)
 	tr.must(os.Symlink(elsewhere.root, out.path("css")))
-	if _, _, err := tr.output(out.root); err == nil {
+	if _, err := tr.output(out.root); err == nil {
 		t.Error("no error")
 	}
 	if got := elsewhere.read(); len(got) > 0 {
 		t.Errorf("wrote %q elsewhere", slices.Sorted(maps.Keys(got)))
+	}
+}
+
+// TestOutputRemoves: what was written and is gone from the root goes, and nothing else.
+func TestOutputRemoves(t *testing.T) {
+	t.Parallel()
+	tr := newDisk(t, map[string]string{"a.html": "a", "b.html": "b", "c.html": "c", "deep/er/d.html": "d", "deep/e.html": "e", "f.html": "f", "both.css": "b{}"})
+	out := newDisk(t, map[string]string{"mine": "mine", "f.html": "f"}) // there before, as it should be
+	_, err := tr.output(out.root)
+	tr.must(err)
+	other := newDisk(t, map[string]string{"both.css": "b{}", "c.html": "of the other"})
+	_, err = other.output(out.root)
+	tr.must(err)
+
+	tr.must(os.RemoveAll(tr.path("deep")))
+	for _, name := range []string{"b.html", "c.html", "f.html", "both.css"} {
+		tr.must(os.Remove(tr.path(name)))
+	}
+	out.write("b.html", "edited")
+	out.write("deep/e.html.gz", "somebody's")
+	did, err := tr.output(out.root)
+	tr.must(err)
+	if diff := cmp.Diff([]string{"deep/e.html", "deep/er/d.html"}, did.Removed); diff != "" {
+		t.Errorf("removed (-want +got):\n%s", diff)
+	}
+	want := map[string]string{"a.html": "a", "b.html": "edited", "c.html": "of the other", "f.html": "f", "both.css": "b{}", "mine": "mine", "deep/e.html.gz": "somebody's"}
+	if diff := cmp.Diff(want, out.made()); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
+	}
+	if _, err := os.Stat(out.path("deep/er")); err == nil {
+		t.Error("a directory is left that was made and is empty")
+	}
+
+	tr.must(os.Remove(out.path("deep/e.html.gz")))
+	tr.must(os.Mkdir(out.path("empty"), 0o755))
+	_, err = tr.output(out.root)
+	tr.must(err)
+	if _, err := os.Stat(out.path("deep")); err == nil {
+		t.Error("a directory is left that was made and has become empty")
+	}
+	if _, err := os.Stat(out.path("empty")); err != nil {
+		t.Errorf("a directory that was not made is gone: %v", err)
+	}
+}
+
+// TestOutputKilledBeforeTheEnd: a run that was killed after files were put in place
+// leaves none that a later one does not know.
+func TestOutputKilledBeforeTheEnd(t *testing.T) {
+	t.Parallel()
+	tr, out := newDisk(t, map[string]string{"a.html": "a", "b.html": "b"}), newDisk(t, nil)
+	_, err := tr.output(out.root)
+	tr.must(err)
+	tr.write("b.html", "new")
+	o := &Output{Site: &Site{FS: os.DirFS(tr.root)}, Root: tr.root, Dir: out.root}
+	config, err := o.Site.ready()
+	tr.must(err)
+	dir, err := os.OpenRoot(out.root)
+	tr.must(err)
+	defer dir.Close()
+	w := &outputting{Output: o, site: config, dir: dir}
+	tr.must(w.readOutputs())
+	tr.must(w.find(t.Context(), nil))
+	for _, f := range w.files {
+		tr.must(w.stage(f))
+	}
+	_, err = w.publish(t.Context())
+	tr.must(err) // and here it is killed
+
+	tr.must(os.Remove(tr.path("a.html")))
+	tr.must(os.Remove(tr.path("b.html")))
+	did, err := tr.output(out.root)
+	tr.must(err)
+	if got := out.made(); len(got) > 0 {
+		t.Errorf("left %q, removed %q", slices.Sorted(maps.Keys(got)), did.Removed)
 	}
 }

@@ -63,7 +63,7 @@ func (r *rewriting) output(ctx context.Context, site *assets.Site, docs []assets
 		return err
 	}
 	out := &assets.Output{Site: site, Root: r.root, Dir: r.into, Skip: skip, Files: files}
-	all, written, err := out.Write(ctx, docs)
+	did, err := out.Write(ctx, docs)
 	if err != nil {
 		return err
 	}
@@ -72,6 +72,6 @@ func (r *rewriting) output(ctx context.Context, site *assets.Site, docs []assets
 	if len(r.codings) > 0 {
 		compressed = r.compress(ctx, r.into, files)
 	}
-	result := &rewriteResult{Changed: []string{}, Out: shown(r.into), Written: append([]string{}, written...)}
-	return errors.Join(r.tellAll(site, all, result), compressed)
+	result := &rewriteResult{Changed: []string{}, Out: shown(r.into), Written: did.Written, Removed: did.Removed}
+	return errors.Join(r.tellAll(site, did.Documents, result), compressed)
 }

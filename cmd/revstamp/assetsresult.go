@@ -21,6 +21,7 @@ type rewriteResult struct {
 	// With --out.
 	Out     string   `json:"out,omitempty"`
 	Written []string `json:"written,omitempty"` // all files in it that are new, or hold something else
+	Removed []string `json:"removed,omitempty"` // files in it that are gone from the root
 }
 
 // skipped is a file that was not looked into.
@@ -86,8 +87,12 @@ func warnAll[T any](a *app, all []T, what string, line func(T) string) {
 
 // summary is one line of text.
 func (s *rewriteResult) summary(did string) string {
-	if s.Out != "" && len(s.Written) > 0 {
-		return fmt.Sprintf("wrote %s to %s: %s in %s", count(len(s.Written), "file"), s.Out, count(s.References, "reference"), count(s.Files, "document"))
+	if s.Out != "" && len(s.Written)+len(s.Removed) > 0 {
+		text := fmt.Sprintf("wrote %s to %s", count(len(s.Written), "file"), s.Out)
+		if n := len(s.Removed); n > 0 {
+			text += fmt.Sprintf(", removed %d", n)
+		}
+		return fmt.Sprintf("%s: %s in %s", text, count(s.References, "reference"), count(s.Files, "document"))
 	}
 	if len(s.Changed) == 0 {
 		return fmt.Sprintf("nothing to do: %s in %s", count(s.References, "reference"), count(s.Files, "file"))
