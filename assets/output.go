@@ -120,9 +120,10 @@ type outputFile struct {
 	sum    string      // digest of what it is to hold, if staged
 }
 
-// lock keeps other processes out that write to the same directory.
+// lock keeps other processes out that write to the same directory. The lock on the
+// directory itself is what atomicfile takes for each file.
 func (w *outputting) lock() (unlock func(), err error) {
-	d, err := w.dir.Open(".")
+	d, err := w.dir.OpenFile(outputLock, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o644)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +147,7 @@ func (w *outputting) find(ctx context.Context, all []Rewritten) error {
 			return err
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case p == OutputName:
+		case p == OutputName, p == outputLock:
 			return nil // this root was itself written
 		case p != "." && w.Skip != nil && w.Skip(p):
 			if d.IsDir() {

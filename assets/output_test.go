@@ -24,6 +24,7 @@ func (tr *disk) made() map[string]string {
 	tr.t.Helper()
 	all := tr.read()
 	delete(all, OutputName)
+	delete(all, outputLock)
 	return all
 }
 
@@ -65,12 +66,12 @@ func TestOutputIsAllOrNothing(t *testing.T) {
 		t.Fatalf("%v, want that a directory is in the way", err)
 	}
 	want := map[string]string{"a.html": "old", "mine": "mine", "css/a.css/x": "in the way"}
-	if diff := cmp.Diff(want, out.read()); diff != "" {
+	if diff := cmp.Diff(want, out.made()); diff != "" {
 		t.Errorf("after a failure (-want +got):\n%s", diff)
 	}
 	tr.must(os.RemoveAll(out.path("css/a.css")))
 
-	d, err := os.Open(out.root)
+	d, err := os.Open(out.path(outputLock))
 	tr.must(err)
 	defer d.Close()
 	tr.must(syscall.Flock(int(d.Fd()), syscall.LOCK_EX))

@@ -23,6 +23,8 @@ import (
 // Output's work.
 const OutputName = ".revstamp-output.json"
 
+const outputLock = ".revstamp-output.lock"
+
 // outputs is the list of what was written to a directory, by the root that it was made
 // of: several may be written to the same one. Roots are named as seen from the
 // directory, so that both may move.

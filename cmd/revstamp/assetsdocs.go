@@ -26,6 +26,7 @@ type documents struct {
 	base   string // directory of the configuration, or the present one
 	state  string // directory that is passed over, absolute; "" for none
 	copies *assets.Ledger
+	links  bool // links to files are documents, too: nothing is written where they lead
 	seen   func(dir string) error // is told each directory before it is read; nil for nobody
 
 	mu    sync.Mutex
@@ -144,9 +145,9 @@ func (d *documents) document(some []assets.Document, name string) []assets.Docum
 	return append(some, doc)
 }
 
-// walk takes the regular files below dir that are wanted. Links are not followed:
-// what they lead to is a document where it is, or none. A missing directory has
-// no files.
+// walk takes the regular files below dir that are wanted. Links are not followed,
+// unless links says that those to files are: what they lead to is a document where it
+// is, or none. A missing directory has no files.
 func (d *documents) walk(ctx context.Context, dir string, want func(name string) bool) error {
 	group, ctx := errgroup.WithContext(ctx)
 	free := make(chan struct{}, runtime.GOMAXPROCS(0))
@@ -186,7 +187,7 @@ func (d *documents) walk(ctx context.Context, dir string, want func(name string)
 						return err
 					}
 				}
-			case e.Type().IsRegular() && want(name):
+			case (e.Type().IsRegular() || d.links && leadsToFile(e, name)) && want(name):
 				if some == nil {
 					some = make([]assets.Document, 0, len(entries)-i)
 				}
@@ -198,6 +199,15 @@ func (d *documents) walk(ctx context.Context, dir string, want func(name string)
 	}
 	group.Go(func() error { return visit(dir) })
 	return group.Wait()
+}
+
+// leadsToFile reports whether an entry is a link to a regular file.
+func leadsToFile(e fs.DirEntry, name string) bool {
+	if e.Type() != fs.ModeSymlink {
+		return false
+	}
+	info, err := os.Stat(name)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // passed reports whether a directory has nothing that visitors see.

@@ -69,7 +69,7 @@ says so instead. A version that such a URL has already is kept up to date with n
 
 With --out the files under the root stay as they are, and are written to a directory
 of their own, rewritten or copied, all of them made before the first is put in place.
-What holds there what it should is not touched. What an earlier run wrote there of this
+Links to files become files there. What holds there what it should is not touched. What an earlier run wrote there of this
 root, and is gone from it, is removed; what revstamp did not write, or somebody has
 changed since, stays.
 
@@ -156,7 +156,7 @@ func (r *rewriting) take(cfg *config.Config) {
 }
 
 func (r *rewriting) documents(ctx context.Context, cfg *config.Config, args []string) ([]assets.Document, error) {
-	d := &documents{root: r.root, base: r.base, state: r.state, copies: r.copies, seen: r.seen}
+	d := &documents{root: r.root, base: r.base, state: r.state, copies: r.copies, links: r.into != "", seen: r.seen}
 	switch {
 	case len(args) > 0:
 		return d.find(ctx, args)
