@@ -26,7 +26,7 @@ type documents struct {
 	base   string // directory of the configuration, or the present one
 	state  string // directory that is passed over, absolute; "" for none
 	copies *assets.Ledger
-	links  bool // links to files are documents, too: nothing is written where they lead
+	links  bool                   // links to files are documents, too: nothing is written where they lead
 	seen   func(dir string) error // is told each directory before it is read; nil for nobody
 
 	mu    sync.Mutex
@@ -51,7 +51,7 @@ func (d *documents) find(ctx context.Context, args []string) ([]assets.Document,
 		case err == nil && info.IsDir():
 			err = d.walk(ctx, abs, isDocument)
 		case err == nil && info.Mode().IsRegular():
-			d.add(d.document(nil, abs))
+			d.add(d.document(nil, d.under(abs)))
 		case err == nil:
 			return nil, fmt.Errorf("%q is neither a file nor a directory", arg)
 		case errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(arg, "*?[{"):
@@ -133,6 +133,21 @@ func (d *documents) add(some []assets.Document) {
 	d.n += len(some)
 }
 
+// under is a path as it is below the root, where links on its way lead there; else it
+// is as it was. With links, one that is below the root already stays.
+func (d *documents) under(path string) string {
+	if _, below := strings.CutPrefix(path, strings.TrimSuffix(d.root, "/")+"/"); below && d.links {
+		return path
+	}
+	real, err1 := filepath.EvalSymlinks(path)
+	root, err2 := filepath.EvalSymlinks(d.root)
+	rel, err3 := filepath.Rel(root, real)
+	if errors.Join(err1, err2, err3) != nil || !filepath.IsLocal(rel) {
+		return path
+	}
+	return filepath.Join(d.root, rel)
+}
+
 // document appends a file, unless it is a copy under a fingerprinted name.
 func (d *documents) document(some []assets.Document, name string) []assets.Document {
 	doc := assets.Document{Name: name}
@@ -150,6 +165,7 @@ func (d *documents) document(some []assets.Document, name string) []assets.Docum
 // is, or none. A missing directory has no files.
 func (d *documents) walk(ctx context.Context, dir string, want func(name string) bool) error {
 	group, ctx := errgroup.WithContext(ctx)
+	top, below := dir, d.under(dir)
 	free := make(chan struct{}, runtime.GOMAXPROCS(0))
 	var visit func(dir string) error
 	visit = func(dir string) error {
@@ -191,7 +207,7 @@ func (d *documents) walk(ctx context.Context, dir string, want func(name string)
 				if some == nil {
 					some = make([]assets.Document, 0, len(entries)-i)
 				}
-				some = d.document(some, name)
+				some = d.document(some, below+strings.TrimPrefix(name, top))
 			}
 		}
 		d.add(some)
