@@ -68,6 +68,9 @@ type Compressed struct {
 	Removed []string // of files that are gone, have no gain any more, or in codings no longer wanted
 	Foreign []string // files with a variant's name that are not ours, and stay as they are
 	Kept    int      // variants that were as they should be
+
+	// Unreadable are directories that this user may not read: nothing in them changes.
+	Unreadable []string
 }
 
 // Compress makes a variant, in each of the codings, of every file below root that is
@@ -257,7 +260,7 @@ func (c *compressing) run(ctx context.Context) error {
 		}
 	}
 	for name := range c.list.Variants {
-		if !wanted[name] {
+		if !wanted[name] && !c.hidden(name) {
 			if err := c.remove(ctx, name); err != nil {
 				return err
 			}
@@ -272,6 +275,9 @@ func (c *compressing) run(ctx context.Context) error {
 func (c *compressing) sources(ctx context.Context) (all []*source, err error) {
 	err = fs.WalkDir(Dir(c.root), ".", func(p string, d fs.DirEntry, err error) error {
 		switch {
+		case p != "." && forbidden(d, err):
+			c.result.Unreadable = append(c.result.Unreadable, p)
+			return fs.SkipDir
 		case err != nil:
 			return err
 		case ctx.Err() != nil:
@@ -290,6 +296,11 @@ func (c *compressing) sources(ctx context.Context) (all []*source, err error) {
 		return err
 	})
 	return all, err
+}
+
+// hidden reports whether a path is in a directory that cannot be read.
+func (c *compressing) hidden(name string) bool {
+	return slices.ContainsFunc(c.result.Unreadable, func(dir string) bool { return strings.HasPrefix(name, dir+"/") })
 }
 
 // look finds out which variants of s are to be made.

@@ -141,6 +141,8 @@ func adopt(dir string) (map[string]entry, error) {
 		switch {
 		case file == dir && errors.Is(err, fs.ErrNotExist):
 			return nil
+		case file != dir && forbidden(d, err):
+			return fs.SkipDir // copies in there are nobody's to remove
 		case err != nil:
 			return err
 		case d.IsDir() && file != dir && strings.HasPrefix(d.Name(), "."):

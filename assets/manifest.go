@@ -62,7 +62,10 @@ func (s *Site) Manifest(ctx context.Context, o ManifestOptions) (*Manifest, erro
 	if err != nil {
 		return nil, err
 	}
-	paths, err := config.assets(ctx)
+	paths, hidden, err := config.assets(ctx)
+	if err == nil {
+		err = hidden
+	}
 	if err != nil {
 		return nil, fmt.Errorf("manifest: %w", err)
 	}
@@ -89,11 +92,16 @@ func (s *Site) Manifest(ctx context.Context, o ManifestOptions) (*Manifest, erro
 	return m, nil
 }
 
-// assets lists the paths of all assets, sorted.
-func (s *siteConfig) assets(ctx context.Context) ([]string, error) {
-	var paths []string
-	err := fs.WalkDir(s.fs, ".", func(p string, d fs.DirEntry, err error) error {
+// assets lists the paths of all assets, sorted. That of a directory that cannot be read
+// is hidden: an *UnreadableError of the first one.
+func (s *siteConfig) assets(ctx context.Context) (paths []string, hidden, err error) {
+	err = fs.WalkDir(s.fs, ".", func(p string, d fs.DirEntry, err error) error {
 		switch {
+		case p != "." && forbidden(d, err):
+			if hidden == nil {
+				hidden = explain(p, d, err)
+			}
+			return fs.SkipDir
 		case err != nil:
 			return err
 		case ctx.Err() != nil:
@@ -117,7 +125,7 @@ func (s *siteConfig) assets(ctx context.Context) ([]string, error) {
 		return nil
 	})
 	slices.Sort(paths)
-	return paths, err
+	return paths, hidden, err
 }
 
 // asset reads one, for all but its URL.

@@ -59,9 +59,13 @@ func (s *siteConfig) modulesAnswer() answer { return answer(s.answer.Load()) }
 // importersAreKnown reports whether all documents under the root that have URLs of
 // modules are rewritten, and have no others than those.
 func (s *siteConfig) importersAreKnown() (bool, error) {
-	names, err := s.importers()
+	names, hidden, err := s.importers()
 	if err != nil {
 		return false, err
+	}
+	if hidden != "" {
+		s.unseen.Store(&hidden)
+		return false, nil
 	}
 	var first atomic.Int64 // of those that have others
 	first.Store(int64(len(names)))
@@ -83,7 +87,7 @@ func (s *siteConfig) importersAreKnown() (bool, error) {
 	return true, err
 }
 
-// Unseen is the path of the document because of which no module has a version,
+// Unseen is the path of the document, or of a directory that cannot be read, because of which no module has a version,
 // as ModulesWhenKnown says: of several the first. It is "" if there is none, or if
 // no document with a module has been rewritten.
 func (s *Site) Unseen() string {
@@ -97,10 +101,14 @@ func (s *Site) Unseen() string {
 	return ""
 }
 
-// importers lists the documents under the root that may import a module.
-func (s *siteConfig) importers() (names []string, err error) {
+// importers lists the documents under the root that may import a module, and tells of a
+// directory that hides some, for it cannot be read.
+func (s *siteConfig) importers() (names []string, hidden string, err error) {
 	err = fs.WalkDir(s.fs, ".", func(p string, d fs.DirEntry, err error) error {
 		switch {
+		case p != "." && forbidden(d, err):
+			hidden = p
+			return fs.SkipDir
 		case err != nil:
 			return err
 		case p != "." && strings.HasPrefix(d.Name(), "."):
@@ -113,7 +121,7 @@ func (s *siteConfig) importers() (names []string, err error) {
 		}
 		return nil
 	})
-	return names, err
+	return names, hidden, err
 }
 
 // importerKind is the kind of a file that may import a module; 0 for others.

@@ -124,9 +124,10 @@ func (s *siteConfig) hasName(a *asset) (bool, error) {
 	return names[a.path], err
 }
 
-// listNames is what names of siteConfig calls once.
+// listNames is what names of siteConfig calls once. What is in a directory that cannot
+// be read is not listed: nobody can copy it.
 func (s *siteConfig) listNames() (map[string]bool, error) {
-	paths, err := s.assets(context.Background())
+	paths, _, err := s.assets(context.Background())
 	if err != nil {
 		return nil, err
 	}

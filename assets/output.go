@@ -144,7 +144,7 @@ func (w *outputting) find(ctx context.Context, all []Rewritten) error {
 	return fs.WalkDir(w.site.fs, ".", func(p string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
-			return err
+			return explain(p, d, err)
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case p == OutputName, p == outputLock:

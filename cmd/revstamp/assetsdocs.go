@@ -29,9 +29,10 @@ type documents struct {
 	links  bool                   // links to files are documents, too: nothing is written where they lead
 	seen   func(dir string) error // is told each directory before it is read; nil for nobody
 
-	mu    sync.Mutex
-	found [][]assets.Document // by directory
-	n     int                 // how many they are
+	mu     sync.Mutex
+	found  [][]assets.Document // by directory
+	n      int                 // how many they are
+	unread []string            // directories that this user may not read
 }
 
 // find returns the documents that args name: files, directories, or patterns of
@@ -162,7 +163,8 @@ func (d *documents) document(some []assets.Document, name string) []assets.Docum
 
 // walk takes the regular files below dir that are wanted. Links are not followed,
 // unless links says that those to files are: what they lead to is a document where it
-// is, or none. A missing directory has no files.
+// is, or none. A missing directory has no files, and one further down that this user
+// may not read is passed over, and noted.
 func (d *documents) walk(ctx context.Context, dir string, want func(name string) bool) error {
 	group, ctx := errgroup.WithContext(ctx)
 	top, below := dir, d.under(dir)
@@ -172,16 +174,16 @@ func (d *documents) walk(ctx context.Context, dir string, want func(name string)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if d.seen != nil {
-			if err := d.seen(dir); err != nil {
-				return err
-			}
-		}
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
+		entries, err := d.read(dir)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case errors.Is(err, fs.ErrPermission) && dir != top:
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.unread = append(d.unread, dir)
+			return nil
+		case err != nil:
 			return err
 		}
 		var some []assets.Document
@@ -215,6 +217,27 @@ func (d *documents) walk(ctx context.Context, dir string, want func(name string)
 	}
 	group.Go(func() error { return visit(dir) })
 	return group.Wait()
+}
+
+// read lists a directory, after seen was told of it.
+func (d *documents) read(dir string) ([]fs.DirEntry, error) {
+	if d.seen != nil {
+		if err := d.seen(dir); err != nil {
+			return nil, err
+		}
+	}
+	return os.ReadDir(dir)
+}
+
+// unreadError is nil where all directories could be read.
+func (d *documents) unreadError() error {
+	var errs []error
+	slices.Sort(d.unread)
+	d.unread = slices.Compact(d.unread)
+	for _, dir := range d.unread {
+		errs = append(errs, &assets.UnreadableError{Dir: shown(dir), Err: fs.ErrPermission})
+	}
+	return errors.Join(errs...)
 }
 
 // leadsToFile reports whether an entry is a link to a regular file.

@@ -72,6 +72,7 @@ func (r *rewriting) output(ctx context.Context, site *assets.Site, docs []assets
 	if len(r.codings) > 0 {
 		compressed = r.compress(ctx, r.into, files)
 	}
-	result := &rewriteResult{Changed: []string{}, Out: shown(r.into), Written: did.Written, Removed: did.Removed}
+	result := r.newResult()
+	result.Out, result.Written, result.Removed = shown(r.into), did.Written, did.Removed
 	return errors.Join(r.tellAll(site, did.Documents, result), compressed)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"revstamp/assets"
 )
@@ -15,8 +16,9 @@ type rewriteResult struct {
 	Missing    []assets.Reference `json:"missing,omitempty"`
 	Mismatched []assets.Reference `json:"mismatched,omitempty"`
 	Skipped    []skipped          `json:"skipped,omitempty"`
-	Unseen     string             `json:"unseen,omitempty"` // the document because of which no module has a version
-	Diff       string             `json:"diff,omitempty"`   // with --dry-run
+	Unreadable []string           `json:"unreadable,omitempty"` // directories
+	Unseen     string             `json:"unseen,omitempty"`     // the document because of which no module has a version
+	Diff       string             `json:"diff,omitempty"`       // with --dry-run
 
 	// With --out.
 	Out     string   `json:"out,omitempty"`
@@ -70,7 +72,13 @@ func (s *rewriteResult) warn(a *app) {
 	warnAll(a, s.Skipped, "files skipped", func(f skipped) string {
 		return fmt.Sprintf("%s: skipped: %s", f.File, f.Why)
 	})
-	if s.Unseen != "" {
+	warnAll(a, s.Unreadable, "directories that cannot be read", func(dir string) string {
+		return fmt.Sprintf("the directory %q cannot be read, and nothing in it is rewritten", dir)
+	})
+	switch {
+	case slices.Contains(s.Unreadable, s.Unseen):
+		a.out.Warn("modules get no version, for nobody knows whether something in %s imports some; --modules all gives them all the same", s.Unseen)
+	case s.Unseen != "":
 		a.out.Warn("modules get no version, for %s imports some by URLs that are not rewritten; --modules all gives them all the same", s.Unseen)
 	}
 }

@@ -37,6 +37,8 @@ type rewriting struct {
 	state string                 // state directory of the configuration; "" without one
 	keep  int                    // releases before the present one whose copies stay
 	seen  func(dir string) error // as in documents
+
+	unread []string // directories of documents that this user may not read
 }
 
 func newRewrite(a *app) *cobra.Command {
@@ -60,7 +62,8 @@ replaced or removed, and files that revstamp did not make are never touched. The
 configuration says so for releases, too, with assets.compress.
 
 What was found is remembered, so that files which have not changed, nor what they
-refer to, are not read again.
+refer to, are not read again. A directory that cannot be read is told of and left; with
+--strict it is an error.
 
 A JavaScript module runs once for each URL that it is reached by. So the URLs of modules
 get versions only if every page and script under the asset root that imports one is
@@ -157,13 +160,24 @@ func (r *rewriting) take(cfg *config.Config) {
 
 func (r *rewriting) documents(ctx context.Context, cfg *config.Config, args []string) ([]assets.Document, error) {
 	d := &documents{root: r.root, base: r.base, state: r.state, copies: r.copies, links: r.into != "", seen: r.seen}
+	var found []assets.Document
+	var err error
 	switch {
 	case len(args) > 0:
-		return d.find(ctx, args)
+		found, err = d.find(ctx, args)
 	case cfg != nil && len(cfg.Assets.Rewrite) > 0:
-		return d.matching(ctx, cfg.Assets.Rewrite)
+		found, err = d.matching(ctx, cfg.Assets.Rewrite)
+	default:
+		found, err = d.below(ctx)
 	}
-	return d.below(ctx)
+	if err != nil {
+		return nil, err
+	}
+	unread := d.unreadError()
+	if r.unread = d.unread; r.strict {
+		return found, unread
+	}
+	return found, nil
 }
 
 func (r *rewriting) run(ctx context.Context, args []string) error {
@@ -237,6 +251,9 @@ func (r *rewriting) compress(ctx context.Context, root string, files atomicfile.
 	}
 	for _, name := range made.Foreign {
 		r.out.Warn("%s is not of revstamp's making, and stays as it is", shown(filepath.Join(root, name)))
+	}
+	for _, name := range made.Unreadable {
+		r.out.Warn("%s cannot be read, and nothing in it is compressed", shown(filepath.Join(root, name)))
 	}
 	if len(made.Written)+len(made.Removed) > 0 {
 		r.out.Info("compressed: %d new, %d removed, %d as they were", len(made.Written), len(made.Removed), made.Kept)
@@ -367,9 +384,18 @@ func (a *app) progress(n int) (show func(done int), over func()) {
 	return show, func() { a.out.Progress("files", n, n) }
 }
 
+// newResult is of nothing done yet.
+func (r *rewriting) newResult() *rewriteResult {
+	result := &rewriteResult{Changed: []string{}}
+	for _, dir := range r.unread {
+		result.Unreadable = append(result.Unreadable, shown(dir))
+	}
+	return result
+}
+
 // tell tells what became of the documents. Its error is theirs.
 func (r *rewriting) tell(site *assets.Site, all []assets.Rewritten) error {
-	return r.tellAll(site, all, &rewriteResult{Changed: []string{}})
+	return r.tellAll(site, all, r.newResult())
 }
 
 func (r *rewriting) tellAll(site *assets.Site, all []assets.Rewritten, result *rewriteResult) error {
@@ -427,7 +453,7 @@ func (e *referenceError) Position() (file string, line, column int) { return e.F
 
 // showDiff shows what would be written.
 func (r *rewriting) showDiff(ctx context.Context, site *assets.Site, docs []assets.Document) error {
-	result := &rewriteResult{Changed: []string{}}
+	result := r.newResult()
 	wrong := r.inMemory(ctx, site, docs, func(f assets.File) {
 		diff := release.Diff(strings.TrimPrefix(shown(f.Name), "/"), f.Source, f.Out, 3)
 		result.Diff += string(diff)
@@ -456,7 +482,7 @@ func (r *rewriting) showDiff(ctx context.Context, site *assets.Site, docs []asse
 
 // showReferences lists the references.
 func (r *rewriting) showReferences(ctx context.Context, site *assets.Site, docs []assets.Document) error {
-	result := &rewriteResult{Changed: []string{}}
+	result := r.newResult()
 	references := []assets.Reference{}
 	wrong := r.inMemory(ctx, site, docs, func(f assets.File) {
 		references = append(references, named(f.References)...)

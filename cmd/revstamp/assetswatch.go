@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -48,7 +49,8 @@ type watching struct {
 	rewriting
 	watcher *fsnotify.Watcher
 	files   atomicfile.Options
-	told    string // the last thing that was wrong with all of it
+	told    string   // the last thing that was wrong with all of it
+	hidden  []string // the directories that were told of as those that cannot be read
 }
 
 func (w *watching) watch(ctx context.Context, args []string) (err error) {
@@ -202,6 +204,9 @@ func (w *watching) report(all []assets.Rewritten) (again bool, err error) {
 		for _, err := range told(d.Err) {
 			w.out.Warn("%v", err)
 		}
+	}
+	if !slices.Equal(w.unread, w.hidden) {
+		w.hidden, result.Unreadable = w.unread, w.newResult().Unreadable
 	}
 	if !w.strict {
 		result.warn(w.app)

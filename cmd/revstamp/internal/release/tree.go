@@ -134,6 +134,8 @@ func (v *tree) walk(roots []string, skip func(abs string) bool, visit func(name 
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
 				return nil
+			case errors.Is(err, fs.ErrPermission) && d != nil && d.IsDir():
+				return &assets.UnreadableError{Dir: v.rel(abs), Err: fs.ErrPermission}
 			case err != nil:
 				return err
 			case d.IsDir():

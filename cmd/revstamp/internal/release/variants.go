@@ -70,6 +70,9 @@ func (r *run) compress(ctx context.Context) (string, error) {
 	for _, name := range made.Foreign {
 		r.site.observer().Warn("%s is not of revstamp's making, and stays as it is", filepath.Join(r.cfg.Assets.Root, name))
 	}
+	for _, name := range made.Unreadable {
+		r.site.observer().Warn("%s cannot be read, and nothing in it is compressed", filepath.Join(r.cfg.Assets.Root, name))
+	}
 	switch {
 	case len(made.Written) > 0:
 		return plural(len(made.Written), "variant"), nil
