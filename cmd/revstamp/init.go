@@ -24,8 +24,8 @@ func newInit(a *app) *cobra.Command {
 		Short: "Propose a configuration for the site in a directory",
 		Long: `Init looks at the site in DIR, by default here, and writes a revstamp.yaml that
 proposes what to stamp: the keys that, by their names, keep a revision. It knows
-WordPress, Laravel, Symfony, Rails, Django, Node, plain PHP and static sites. It
-changes no other file, and no revstamp.yaml that is there.`,
+WordPress, MediaWiki, Laravel, Symfony, Rails, Django, Node, plain PHP and static
+sites. It changes no other file, and no revstamp.yaml that is there.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("config") || a.env != "" {
@@ -77,7 +77,8 @@ type proposal struct {
 	Root       string      `json:"root,omitempty"` // of the assets
 	Candidates []candidate `json:"candidates"`
 
-	kind siteKind
+	kind   siteKind
+	advice advice
 }
 
 func (a *app) propose(ctx context.Context, dir string) (*proposal, error) {
@@ -88,8 +89,9 @@ func (a *app) propose(ctx context.Context, dir string) (*proposal, error) {
 	kind, _ := kindOfSite(abs)
 	p := &proposal{
 		File: filepath.Join(dir, "revstamp.yaml"), Kind: kind.name, Site: siteName(filepath.Base(abs)),
-		Root: kind.assetRoot(abs), Candidates: kind.candidates(abs), kind: kind,
+		Root: kind.assetRoot(abs), Candidates: kind.candidates(abs), kind: kind, advice: kind.advice,
 	}
+	p.advice.file = kind.adviceFile(abs)
 	if wc, err := vcs.Open(ctx, abs, vcs.Options{Logger: a.out.Logger()}); err == nil {
 		p.System = wc.System()
 	}
@@ -172,9 +174,9 @@ func (p *proposal) writeStamp(b *strings.Builder) {
 	for _, c := range sure {
 		fmt.Fprintf(b, "  - %s\n", c.target(p.System))
 	}
-	if len(sure) == 0 && p.kind.advice.key != "" {
-		fmt.Fprintf(b, "#   No key of this site keeps a revision. Add to %s:\n#     %s\n", p.kind.advice.file, p.kind.advice.code)
-		fmt.Fprintf(b, "#   - %s\n", candidate{File: p.kind.advice.file, Key: p.kind.advice.key, Type: "string"}.target(p.System))
+	if len(sure) == 0 && p.advice.key != "" {
+		fmt.Fprintf(b, "#   No key of this site keeps a revision. Add to %s:\n#     %s\n", p.advice.file, p.advice.code)
+		fmt.Fprintf(b, "#   - %s\n", candidate{File: p.advice.file, Key: p.advice.key, Type: "string"}.target(p.System))
 	}
 	for _, c := range p.Candidates {
 		if !c.Sure {

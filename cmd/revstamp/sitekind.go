@@ -41,6 +41,15 @@ var siteKinds = []siteKind{
 		advice:  advice{"wp-config.php", `define('ASSETS_REV', '0');`, "ASSETS_REV"},
 	},
 	{
+		// Its own pages get their style sheets and scripts from load.php, which versions them.
+		name:    "MediaWiki",
+		signs:   []string{"{LocalSettings.php,includes/Defines.php}", "load.php", "api.php"},
+		config:  []string{"LocalSettings.php"},
+		roots:   []string{"."},
+		rewrite: []string{"skins/**/*.{css,svg}", "*.html"},
+		advice:  advice{"LocalSettings.php", `$wgSiteRevision = '0';`, "$wgSiteRevision"},
+	},
+	{
 		name:    "Laravel",
 		signs:   []string{"artisan", "config/app.php"},
 		config:  []string{"config/app.php", "config/*.php", ".env"},
@@ -184,12 +193,22 @@ func candidatesIn(dir, name string) []candidate {
 var (
 	revisionName = lazily(`(?:^|_)(?:rev|revision|svn|git|sha|commit|cache_?buster|build_id|(?:asset|assets|static|cache|css|js|media)_?version)$`)
 	versionName  = lazily(`(?:^|_)(?:version|release|build|build_number)$`)
-	otherVersion = lazily(`(?:^|_)(?:server|php|db|database|api|schema|python|ruby|node|mysql|mariadb|postgres|protocol|http|https|ssl|tls|min|max|minimum|required|format|manifest|lock|file|rails|load_defaults|engine|wp|tested|compose)_?version$`)
+	otherVersion = lazily(`(?:^|_)(?:deprecated|removed|since|undid|parser|storage|server|php|db|database|api|schema|python|ruby|node|mysql|mariadb|postgres|protocol|http|https|ssl|tls|min|max|minimum|required|format|manifest|lock|file|rails|load_defaults|engine|wp|tested|compose)_?(?:version|rev|revision)$`)
+	ofClass      = lazily(`(\w+)::[^:]*$`)
+	configClass  = lazily(`(?i)(?:config|configuration|settings|constants|build|app|application|kernel|version|release|revision|assets?|site|env|environment|deployment|meta|info)$`)
 	camelCase    = lazily(`([a-z0-9])([A-Z])`)
 )
 
-// keepsRevision judges a key by the last one or two of its names.
+// keepsRevision judges a key by the last one or two of its names. In a class that by its
+// name is no configuration is what the program needs, and an element whose name is no
+// word, as 'delete/revision', is one of a table.
 func keepsRevision(key string) (sure, likely bool) {
+	if class := ofClass().FindStringSubmatch(key); class != nil && !configClass().MatchString(class[1]) {
+		return false, false
+	}
+	if strings.Contains(key, "/") {
+		return false, false
+	}
 	words := strings.FieldsFunc(strings.ToLower(camelCase().ReplaceAllString(key, "${1}_$2")), func(r rune) bool {
 		return r != '_' && (r < 'a' || r > 'z') && (r < '0' || r > '9')
 	})
@@ -208,6 +227,21 @@ func keepsRevision(key string) (sure, likely bool) {
 		return true, true
 	}
 	return false, versionName().MatchString(name)
+}
+
+// adviceFile is where to add a key: the file of the kind's configuration that is there
+// under the name that the advice has.
+func (k siteKind) adviceFile(dir string) string {
+	site := os.DirFS(dir)
+	for _, pattern := range append([]string{k.advice.file}, k.config...) {
+		if filepath.Base(pattern) != filepath.Base(k.advice.file) {
+			continue
+		}
+		if names := glob(site, pattern); len(names) > 0 {
+			return names[0]
+		}
+	}
+	return k.advice.file
 }
 
 // assetRoot is the first of the kind's asset directories that is there, and
