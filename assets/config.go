@@ -107,7 +107,11 @@ func (s *Site) check() (*siteConfig, error) {
 	}
 	c.prefix = dir[:len(dir)-1]
 	for _, h := range s.Hosts {
-		c.hosts = append(c.hosts, strings.ToLower(h))
+		host, err := Host(h)
+		if err != nil {
+			return nil, fmt.Errorf("assets: %w", err)
+		}
+		c.hosts = append(c.hosts, host)
 	}
 	return c, nil
 }

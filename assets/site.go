@@ -46,7 +46,7 @@ type Site struct {
 	// URL is the path the root is served under; "" is "/".
 	URL string
 	// Hosts are the hosts, with their port where a URL has one, that serve
-	// this site: absolute URLs to them are references too.
+	// this site, as Host takes them: absolute URLs to them are references too.
 	Hosts []string
 	// Param is the name of the query parameter; "" is "v". It is made of
 	// ASCII letters, digits, '.', '_' and '-'.

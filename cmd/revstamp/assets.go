@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -281,7 +282,7 @@ The same assets always give the same bytes.`,
 // manifest is that of the site. What is written into the root is not part of it.
 func (s *assetSite) manifest(ctx context.Context, origins []string, out string) (*assets.Manifest, error) {
 	for _, o := range origins {
-		if !strings.HasPrefix(o, "https://") && !strings.HasPrefix(o, "http://") {
+		if u, err := url.Parse(o); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || strings.ContainsAny(o, "?# \\") {
 			return nil, &usageError{msg: fmt.Sprintf("origin %q is none", o), hint: "write it like https://static.example.org"}
 		}
 	}

@@ -124,6 +124,11 @@ func (r *rewriting) prepare(ctx context.Context, args []string) (*assets.Site, [
 	if cfg != nil {
 		r.take(cfg)
 	}
+	for _, h := range r.hosts {
+		if _, err := assets.Host(h); err != nil {
+			return nil, nil, &usageError{msg: err.Error(), hint: "name one --host for each, without a path"}
+		}
+	}
 	site.Hosts, site.Strict = r.hosts, r.strict
 	docs, err := r.documents(ctx, cfg, args)
 	if err != nil {

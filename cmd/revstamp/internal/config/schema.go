@@ -405,7 +405,7 @@ func checkHost(s string) (problem, hint string) {
 }
 
 func notHost(c rune) bool {
-	return c <= ' ' || c == 0x7f || strings.ContainsRune("/\\@?#,[]\"'", c)
+	return c <= ' ' || c == 0x7f || strings.ContainsRune("/\\@?#,;*%<>|[]\"'", c)
 }
 
 var paramPattern = lazily(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
