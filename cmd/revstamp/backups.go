@@ -185,7 +185,7 @@ type kept struct {
 }
 
 func (b *backupStore) list(store *atomicfile.Backups, name string) error {
-	backups, err := newestFirst(store, name)
+	backups, err := b.newestFirst(store, name)
 	if err != nil {
 		return err
 	}
@@ -210,13 +210,13 @@ func (b *backupStore) list(store *atomicfile.Backups, name string) error {
 	})
 }
 
-func newestFirst(store *atomicfile.Backups, name string) ([]atomicfile.Backup, error) {
+func (b *backupStore) newestFirst(store *atomicfile.Backups, name string) ([]atomicfile.Backup, error) {
 	all, err := store.List(name)
 	if err != nil {
 		return nil, err
 	}
 	if len(all) == 0 {
-		return nil, &backupError{fmt.Sprintf("of %q no backup is kept", name), "'revstamp backups' lists the files of which some are"}
+		return nil, &backupError{fmt.Sprintf("of %q no backup is kept", name), "see the files of which some are with: " + b.command()}
 	}
 	slices.Reverse(all)
 	return all, nil
@@ -228,13 +228,13 @@ func (b *backupStore) find(args []string) (*atomicfile.Backups, atomicfile.Backu
 	if err != nil {
 		return nil, atomicfile.Backup{}, err
 	}
-	from, err := which(store, args)
+	from, err := b.which(store, args)
 	return store, from, err
 }
 
 // which is the backup that FILE and WHICH mean.
-func which(store *atomicfile.Backups, args []string) (atomicfile.Backup, error) {
-	all, err := newestFirst(store, args[0])
+func (b *backupStore) which(store *atomicfile.Backups, args []string) (atomicfile.Backup, error) {
+	all, err := b.newestFirst(store, args[0])
 	if err != nil || len(args) == 1 {
 		return append(all, atomicfile.Backup{})[0], err
 	}
@@ -244,9 +244,40 @@ func which(store *atomicfile.Backups, args []string) (atomicfile.Backup, error) 
 	}
 	from, err := store.Find(args[0], want)
 	if err != nil {
-		err = &backupError{err.Error(), fmt.Sprintf("'revstamp backups %s' lists them", args[0])}
+		err = &backupError{err.Error(), "see those that are kept with: " + b.command(args[0])}
 	}
 	return from, err
+}
+
+// command is what to type to see backups in the same place.
+func (b *backupStore) command(args ...string) string {
+	words := []string{"revstamp", "backups"}
+	switch {
+	case b.dir != "":
+		words = append(words, "--backups", b.dir)
+	case b.config != "revstamp.yaml":
+		words = append(words, "--config", b.config)
+	}
+	if b.dir == "" && b.env != "" {
+		words = append(words, "--env", b.env)
+	}
+	if len(args) > 0 && strings.HasPrefix(args[0], "-") {
+		words = append(words, "--")
+	}
+	return shellWords(append(words, args...))
+}
+
+var plainWord = lazily(`^[A-Za-z0-9_./:=@%+,-]+$`)
+
+// shellWords is a command as a shell takes it.
+func shellWords(words []string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		if quoted[i] = w; !plainWord().MatchString(w) {
+			quoted[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(quoted, " ")
 }
 
 // backupError says that a backup is not there.
