@@ -92,8 +92,17 @@ type spare struct {
 
 func (s *spare) add(l literal) {
 	s.literal = l
-	s.found.add(&s.literal)
+	s.hand()
 }
+
+// fresh returns the literal for hand, empty. To fill it there takes a fourth of the
+// time of copying one there that was just made.
+func (s *spare) fresh() *literal {
+	s.literal = literal{}
+	return &s.literal
+}
+
+func (s *spare) hand() { s.found.add(&s.literal) }
 
 // literals is the sink that keeps them.
 type literals []literal

@@ -134,7 +134,7 @@ func (s *phpScanner) member(i int) bool {
 func (s *phpScanner) step(i int) int {
 	switch s.kind(i) {
 	case phpVariable:
-		s.variable(i)
+		return s.variable(i)
 	case phpName:
 		return s.word(i)
 	case phpClose:
@@ -189,10 +189,11 @@ func (s *phpScanner) keyword(word string) func(i int) int {
 	return nil
 }
 
-// variable handles $v['k'] = value, and properties.
-func (s *phpScanner) variable(i int) {
+// variable handles $v['k'] = value, and properties. What it goes past cannot hold
+// code, as the value can.
+func (s *phpScanner) variable(i int) (next int) {
 	if s.member(i) || s.op(i-1) == '$' {
-		return
+		return i + 1
 	}
 	base := s.text(i)
 	class, property := s.class()
@@ -208,6 +209,7 @@ func (s *phpScanner) variable(i int) {
 	case s.kind(next) == phpOp && s.op(next) == 0 && s.isAny(next, "??=", ".=", "+=", "-=", "*=", "/=", "%=", "**=", "&=", "|=", "^=", "<<=", ">>="):
 		s.refuse(key, next, "computed with "+s.text(next))
 	}
+	return next
 }
 
 // constants handles const NAME = value, OTHER = value.

@@ -37,9 +37,17 @@ const phpArrow = 0xff // =>
 func (t *phpTokens) len() int { return len(t.what) }
 
 func (t *phpTokens) add(what byte, start, end int) {
-	t.what = twice(t.what, what)
-	t.spans = twice(t.spans, phpSpan(start, end))
+	n := len(t.what)
+	if n == cap(t.what) || n == cap(t.spans) {
+		t.grow()
+	}
+	t.what, t.spans = t.what[:n+1], t.spans[:n+1]
+	t.what[n], t.spans[n] = what, phpSpan(start, end)
 }
+
+// grow makes room for one more. It is no part of add, which is called for every
+// token and this hardly ever.
+func (t *phpTokens) grow() { t.what, t.spans = roomier(t.what), roomier(t.spans) }
 
 func phpSpan(start, end int) uint64 { return uint64(uint32(start)) | uint64(end)<<32 }
 
@@ -155,24 +163,6 @@ func (l *phpLexer) read(end int) error {
 	return nil
 }
 
-// bracket finds the partner of the bracket that is the last token.
-func (l *phpLexer) bracket() error {
-	t, last := &l.tokens, len(l.open)-1
-	i := t.len() - 1
-	what := t.what[i]
-	if what == '(' || what == '[' || what == '{' {
-		l.open = append(l.open, int32(i))
-		return nil
-	}
-	if last < 0 || t.what[l.open[last]] != phpOpening(what) {
-		return refuse(ParseError, t.start(i), "%q closes nothing", what)
-	}
-	other := int(l.open[last])
-	t.spans[i], t.spans[other] = phpSpan(t.start(i), other), phpSpan(t.start(other), i)
-	l.open = l.open[:last]
-	return nil
-}
-
 func (l *phpLexer) emit(kind phpKind, end int) {
 	if !l.codeOnly || kind != phpComment && kind != phpHTML && kind != phpData {
 		l.tokens.add(byte(kind), l.at, end)
@@ -182,8 +172,11 @@ func (l *phpLexer) emit(kind phpKind, end int) {
 }
 
 func (l *phpLexer) emitOp(length int) error {
-	end := l.at + length
-	op := max(l.src[l.at], byte(phpOp)) // a control character is none that matters
+	c, end := l.src[l.at], l.at+length
+	if phpBracket(c) {
+		return l.emitBracket(c)
+	}
+	op := max(c, byte(phpOp)) // a control character is none that matters
 	l.property = false
 	if length > 1 {
 		text := l.src[l.at:end]
@@ -195,8 +188,25 @@ func (l *phpLexer) emitOp(length int) error {
 	}
 	l.tokens.add(op, l.at, end)
 	l.at = end
-	if phpBracket(op) && l.codeOnly && l.quoted == 0 {
-		return l.bracket()
+	return nil
+}
+
+// emitBracket emits the bracket c, and pairs it with the one that it closes.
+func (l *phpLexer) emitBracket(c byte) error {
+	t, i, start := &l.tokens, l.tokens.len(), l.at
+	l.tokens.add(c, start, start+1)
+	l.property = false
+	l.at++
+	switch last := len(l.open) - 1; {
+	case !l.codeOnly || l.quoted > 0:
+	case c == '(' || c == '[' || c == '{':
+		l.open = append(l.open, int32(i))
+	case last < 0 || t.what[l.open[last]] != phpOpening(c):
+		return refuse(ParseError, start, "%q closes nothing", c)
+	default:
+		other := int(l.open[last])
+		t.spans[i], t.spans[other] = phpSpan(start, other), phpSpan(t.start(other), i)
+		l.open = l.open[:last]
 	}
 	return nil
 }
@@ -256,6 +266,8 @@ const (
 	phpDigit
 	phpLonger // second character of operators that have one
 	phpBrackets
+	phpApostrophe
+	phpSemicolon
 )
 
 var phpClasses = func() (classes [256]byte) {
@@ -271,6 +283,10 @@ var phpClasses = func() (classes [256]byte) {
 			classes[c] = phpLonger
 		case strings.IndexByte("()[]{}", b) >= 0:
 			classes[c] = phpBrackets
+		case b == '\'':
+			classes[c] = phpApostrophe
+		case b == ';':
+			classes[c] = phpSemicolon
 		}
 	}
 	return classes
@@ -291,6 +307,26 @@ func (l *phpLexer) code(closer byte) (closed bool, err error) {
 			err = l.word(c)
 		case phpDigit:
 			l.emit(phpNumber, l.at+phpNumberLen(l.src[l.at:]))
+		case phpApostrophe:
+			err = l.single()
+		case phpSemicolon:
+			l.emit(phpKind(c), l.at+1)
+			if l.at >= l.enough && len(l.open) == 0 && closer == 0 {
+				l.paused = true
+				return false, nil
+			}
+		case phpBrackets:
+			if c == closer && depth == 0 {
+				l.at++
+				return true, nil
+			}
+			switch c {
+			case '{':
+				depth++
+			case '}':
+				depth--
+			}
+			err = l.emitBracket(c)
 		default:
 			switch {
 			case c == '?' && l.hasAt(1, '>'):
@@ -301,22 +337,7 @@ func (l *phpLexer) code(closer byte) (closed bool, err error) {
 				err = l.html() // odd, but PHP reads it so
 			case c == '/' && (l.hasAt(1, '/') || l.hasAt(1, '*')), c == '#' && (!l.hasAt(1, '[') || l.property):
 				err = l.comment()
-			case c == closer && depth == 0 && closer != 0:
-				l.at++
-				return true, nil
-			case c == ';':
-				l.emit(phpKind(c), l.at+1)
-				if l.at >= l.enough && len(l.open) == 0 && closer == 0 {
-					l.paused = true
-					return false, nil
-				}
 			default:
-				switch c {
-				case '{':
-					depth++
-				case '}':
-					depth--
-				}
 				err = l.punctuation(c)
 			}
 		}

@@ -107,24 +107,28 @@ func (s *phpScanner) ends(i int) bool {
 }
 
 // value adds what key is given by the expression at token i.
-func (s *phpScanner) value(key string, i int) {
-	end := s.expressionEnd(i)
+func (s *phpScanner) value(key string, i int) { s.valueUpTo(key, i, s.expressionEnd(i)) }
+
+// valueUpTo is value for an expression that ends before the token end.
+func (s *phpScanner) valueUpTo(key string, i, end int) {
 	if end == i {
 		return
 	}
-	start, stop := s.start(i), s.end(end-1)
-	l := literal{key: key, start: start, end: stop, text: s.src[start:stop]}
 	open := i
-	if s.is(i, "array") {
+	if s.op(i) == 0 && s.is(i, "array") {
 		open++
 	}
-	switch {
-	case (s.op(open) == '[' || open > i && s.op(open) == '(') && s.partner(open) == end-1:
+	if op := s.op(open); (op == '[' || open > i && op == '(') && s.partner(open) == end-1 {
 		s.refuse(key, i, "an array")
 		s.elements(key, open+1, end-1)
 		return
+	}
+	l := s.found.fresh()
+	l.key, l.start, l.end = key, s.start(i), s.end(end-1)
+	l.text = s.src[l.start:l.end]
+	switch {
 	case end == i+1:
-		s.single(&l, i)
+		s.single(l, i)
 	case end == i+2 && s.op(i) == '-' && s.kind(i+1) == phpNumber && s.end(i) == s.start(i+1):
 		l.kind = phpNumberKind(s.text(i + 1))
 	default:
@@ -134,14 +138,15 @@ func (s *phpScanner) value(key string, i int) {
 		s.refuse(key, i, l.refused)
 		return
 	}
-	s.found.add(l)
+	s.found.hand()
 }
 
 // refuse adds a value at token i that cannot be replaced.
 func (s *phpScanner) refuse(key string, i int, why string) {
 	if i < s.len() {
-		at := s.start(i)
-		s.found.add(literal{key: key, start: at, end: at, refused: why})
+		l, at := s.found.fresh(), s.start(i)
+		l.key, l.start, l.end, l.refused = key, at, at, why
+		s.found.hand()
 	}
 }
 
@@ -197,12 +202,12 @@ func (s *phpScanner) elements(base string, i, end int) {
 		case arrow < 0 && s.is(i, "..."):
 			next = -1
 		case arrow < 0 && i < stop && next >= 0:
-			s.value(s.element(len(base), phpKey(strconv.FormatInt(next, 10))), i)
+			s.valueUpTo(s.element(len(base), phpKey(strconv.FormatInt(next, 10))), i, stop)
 			next++
 		case arrow >= 0:
 			k, ok := s.arrayKey(i, arrow)
 			if ok {
-				s.value(s.element(len(base), k), arrow+1)
+				s.valueUpTo(s.element(len(base), k), arrow+1, stop)
 			}
 			next = k.following(next, ok)
 		}

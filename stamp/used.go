@@ -25,9 +25,13 @@ var usedLiterals used[literal]
 
 // twice appends to such a slice, and doubles it when it is full: append alone
 // makes a large one larger by a quarter, again and again.
-func twice[T any](all []T, one T) []T {
+func twice[T any](all []T, one T) []T { return append(roomier(all), one) }
+
+// roomier returns all with room for one more, and for as many again when there was
+// none.
+func roomier[T any](all []T) []T {
 	if len(all) == cap(all) {
 		all = slices.Grow(all, max(len(all), 64))
 	}
-	return append(all, one)
+	return all
 }
