@@ -359,7 +359,7 @@ func (c *compressing) make(ctx context.Context, part []*source) error {
 			all = append(all, &making{source: s, coding: coding, name: s.path + Codings()[coding]})
 		}
 	}
-	if err := each(ctx, len(all), func(i int) error { return c.encode(all[i]) }); err != nil {
+	if err := c.encodeAll(ctx, all); err != nil {
 		return err
 	}
 	for _, m := range all {
@@ -374,21 +374,56 @@ func (c *compressing) make(ctx context.Context, part []*source) error {
 	return c.place(ctx, all)
 }
 
-func (c *compressing) encode(m *making) error {
-	data, err := os.ReadFile(c.file(m.path))
+// encodeAll makes what variants hold: once for what is in several files, as in an asset
+// and its copy under a fingerprinted name.
+func (c *compressing) encodeAll(ctx context.Context, all []*making) error {
+	err := each(ctx, len(all), func(i int) (err error) {
+		if all[i].out, err = c.other.variant(all[i]); err == nil && all[i].out != nil {
+			_, err = c.content(all[i].source)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	if hexSum(data) != m.sum {
-		return fmt.Errorf("%q: %w", m.path, atomicfile.ErrChanged)
+	type content struct{ sum, coding string }
+	same := make(map[content][]*making)
+	for _, m := range all {
+		if m.out == nil {
+			same[content{m.sum, m.coding}] = append(same[content{m.sum, m.coding}], m)
+		}
 	}
-	if m.out, err = c.other.variant(m); err != nil || m.out == nil {
-		m.out, err = encodeAs(m.coding, data)
+	groups := slices.Collect(maps.Values(same))
+	return each(ctx, len(groups), func(i int) error { return c.encode(groups[i]) })
+}
+
+// encode makes the variants of files that hold the same.
+func (c *compressing) encode(group []*making) error {
+	for _, m := range group {
+		data, err := c.content(m.source)
+		if err != nil {
+			return err
+		}
+		if m.out = group[0].out; m != group[0] {
+			continue
+		}
+		if m.out, err = encodeAs(m.coding, data); err != nil {
+			return err
+		}
+		if len(m.out) >= len(data) {
+			m.out = nil
+		}
 	}
-	if len(m.out) >= len(data) {
-		m.out = nil
+	return nil
+}
+
+// content is what s holds, and still is what it was.
+func (c *compressing) content(s *source) ([]byte, error) {
+	data, err := os.ReadFile(c.file(s.path))
+	if err == nil && hexSum(data) != s.sum {
+		err = fmt.Errorf("%q: %w", s.path, atomicfile.ErrChanged)
 	}
-	return err
+	return data, err
 }
 
 // variant is that which c has of the same file, if any.

@@ -1,6 +1,7 @@
 package assets
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -193,5 +194,31 @@ func TestCompressUnknown(t *testing.T) {
 	_, err := Compress(t.Context(), t.TempDir(), []string{"lzma"}, atomicfile.Options{})
 	if err == nil || !strings.Contains(err.Error(), "br, gzip, zstd") {
 		t.Errorf("%v, want what is known", err)
+	}
+}
+
+// TestCompressOnce: what is in two files is compressed once, and each has its variant.
+func TestCompressOnce(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("a { color: red }\n", 500)
+	tr := newDisk(t, map[string]string{"a.css": text, "a.3fa9c1e2.css": text, "b.css": text + "b{}"})
+	c := newCompressing(tr.root, []string{"gzip"}, atomicfile.Options{})
+	sources, err := c.sources(t.Context())
+	tr.must(err)
+	var all []*making
+	for _, s := range sources {
+		tr.must(c.look(s))
+		all = append(all, &making{source: s, coding: "gzip", name: s.path + ".gz"})
+	}
+	tr.must(c.encodeAll(t.Context(), all))
+	if &all[0].out[0] != &all[1].out[0] || &all[1].out[0] == &all[2].out[0] {
+		t.Error("the same was compressed twice, or not the same once")
+	}
+	tr.write("a.css", "another")
+	if err := c.encodeAll(t.Context(), all); !errors.Is(err, atomicfile.ErrChanged) {
+		t.Errorf("%v after a change of the second file, want ErrChanged", err)
+	}
+	if got := tr.compress("gzip").Written; len(got) != 2 {
+		t.Errorf("wrote %q, want the variants of those that become smaller", got)
 	}
 }
