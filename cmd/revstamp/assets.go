@@ -165,8 +165,20 @@ func (s *assetSite) open(ctx context.Context, told bool) (site *assets.Site, rev
 	return site, rev, s.openLedger(site)
 }
 
+// checkAddress refuses a --url, a --param or an --attribute that can be none.
+func (s *assetSite) checkAddress() error {
+	site := &assets.Site{FS: assets.Dir("."), URL: s.url, Param: s.param, Attributes: s.attributes}
+	if _, _, err := site.Address(); err != nil {
+		return &usageError{msg: err.Error(), hint: "write --url as /static, --param as v, and --attribute as data-src"}
+	}
+	return nil
+}
+
 // check refuses words that mean nothing.
 func (s *assetSite) check() error {
+	if err := s.checkAddress(); err != nil {
+		return err
+	}
 	switch config.Version(s.version) {
 	case config.ByRevision, config.ByFile, config.ByDigest:
 	default:

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -32,7 +33,11 @@ How it is used stands at its top. For Go there is revstamp/templates.`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			name, source, err := templates.Helper(args[0], manifest)
 			if err != nil {
-				return &usageError{msg: err.Error(), hint: "it is one of " + strings.Join(templates.Languages(), ", ")}
+				hint := "it is one of " + strings.Join(templates.Languages(), ", ")
+				if slices.Contains(templates.Languages(), args[0]) {
+					hint = "name the manifest with --manifest, from where the helper will lie"
+				}
+				return &usageError{msg: err.Error(), hint: hint}
 			}
 			result := map[string]string{"language": args[0], "file": name, "source": string(source)}
 			return a.out.Result(result, func(w io.Writer) error {

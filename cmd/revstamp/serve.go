@@ -46,6 +46,12 @@ until it is interrupted.`,
 const lastAnswers = 5 * time.Second
 
 func (s *assetSite) serve(ctx context.Context, listen string) (err error) {
+	if err := s.checkAddress(); err != nil {
+		return err
+	}
+	if _, _, err := net.SplitHostPort(listen); err != nil {
+		return &usageError{msg: fmt.Sprintf("%q is no address to listen at", listen), hint: "write --listen as 127.0.0.1:8080, or :8080 for all that this machine has"}
+	}
 	h, err := assets.NewHandler(s.root, s.url, s.param)
 	if err != nil {
 		return err
