@@ -192,3 +192,36 @@ func TestGitOverwriteStops(t *testing.T) {
 		}
 	})
 }
+
+// TestGitKeepUnconverted keeps a change while attributes have the files around it
+// converted otherwise: that update does not change the file.
+func TestGitKeepUnconverted(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, mine string }{{"changed", "mine\n"}, {"deleted", ""}} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			up := vcstest.NewGit(t)
+			up.Commit("one", vcstest.Files{"a.txt": "a\n", "b.txt": "b\n"})
+			dir := up.Clone()
+			up.Commit("two", vcstest.Files{".gitattributes": "*.txt text eol=crlf\n"})
+			want := vcstest.Files{".gitattributes": "*.txt text eol=crlf\n", "b.txt": "b\r\n"}
+			wantStatus := " D a.txt"
+			if test.mine == "" {
+				os.Remove(filepath.Join(dir, "a.txt"))
+			} else {
+				vcstest.Write(t, dir, "a.txt", test.mine)
+				want["a.txt"], wantStatus = test.mine, " M a.txt"
+			}
+			wc := open(t, dir, vcs.Options{})
+			target, local, err := decided(t, wc, "", vcs.Keep)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := wc.Update(t.Context(), target, vcs.Update{Local: local, Write: put(dir, never)}); err != nil {
+				t.Fatal(err)
+			}
+			wantFiles(t, dir, want)
+			whole(t, dir, wantStatus)
+		})
+	}
+}

@@ -14,8 +14,9 @@ import (
 // touched is a path that an update changes, and what it becomes: zero when it
 // is deleted.
 type touched struct {
-	path  string
-	entry gitdir.Entry
+	path      string
+	entry     gitdir.Entry
+	converted bool // it stays the same in the repository, see addConverted
 }
 
 // prepare finds out what to write and refuses whatever would be lost by it.
@@ -64,8 +65,16 @@ func (j *gitUpdate) prepare(ctx context.Context, from string) error {
 	return j.refuseUntracked(ctx, others)
 }
 
-// overwrite adds the files that lose a foreign change to the touched ones.
+// overwrite adds the files that lose a foreign change to the touched ones. One that
+// keeps it is not converted otherwise.
 func (j *gitUpdate) overwrite() error {
+	foreign := make(map[string]bool, len(j.local.foreign))
+	for _, c := range j.local.foreign {
+		foreign[c.path] = true
+	}
+	j.touched = slices.DeleteFunc(j.touched, func(t touched) bool {
+		return t.converted && foreign[t.path] && j.u.Local[t.path] == Keep
+	})
 	known := make(map[string]bool, len(j.touched))
 	changes := make([]Change, len(j.touched))
 	for i, t := range j.touched {
@@ -83,7 +92,7 @@ func (j *gitUpdate) overwrite() error {
 		if err != nil {
 			return err
 		}
-		j.touched = append(j.touched, touched{path, e})
+		j.touched = append(j.touched, touched{path: path, entry: e})
 	}
 	j.sortTouched()
 	return nil
@@ -116,11 +125,11 @@ func (j *gitUpdate) findTouched(trees []gitdir.ID) error {
 			return err
 		}
 	}
+	for path, e := range entries {
+		j.touched = append(j.touched, touched{path: path, entry: e})
+	}
 	if err := j.addConverted(trees, entries); err != nil {
 		return err
-	}
-	for path, e := range entries {
-		j.touched = append(j.touched, touched{path, e})
 	}
 	j.sortTouched()
 	return nil
@@ -130,12 +139,13 @@ func (j *gitUpdate) sortTouched() {
 	slices.SortFunc(j.touched, func(a, b touched) int { return strings.Compare(a.path, b.path) })
 }
 
-// addConverted adds the files that stay the same in the repository and may be
-// converted otherwise from now on, because attributes change: git itself leaves
-// them as they are, and the tree not what a fresh checkout would be.
-func (j *gitUpdate) addConverted(trees []gitdir.ID, entries map[string]gitdir.Entry) error {
+// addConverted adds to the touched files, those that change, the ones that stay the
+// same in the repository and may be converted otherwise from now on, because
+// attributes change: git itself leaves them as they are, and the tree not what a fresh
+// checkout would be.
+func (j *gitUpdate) addConverted(trees []gitdir.ID, changed map[string]gitdir.Entry) error {
 	var below []string
-	for file := range entries {
+	for file := range changed {
 		if path.Base(file) != ".gitattributes" {
 			continue
 		}
@@ -159,8 +169,11 @@ func (j *gitUpdate) addConverted(trees []gitdir.ID, entries map[string]gitdir.En
 		return nil
 	}
 	return j.s.objects.Files(j.commit.Tree, func(file string, e gitdir.Entry) {
-		if regular(e.Mode) && slices.ContainsFunc(below, func(dir string) bool { return strings.HasPrefix(file, dir) }) {
-			entries[file] = e
+		if _, ok := changed[file]; ok || !regular(e.Mode) {
+			return
+		}
+		if slices.ContainsFunc(below, func(dir string) bool { return strings.HasPrefix(file, dir) }) {
+			j.touched = append(j.touched, touched{path: file, entry: e, converted: true})
 		}
 	})
 }
