@@ -49,7 +49,7 @@ const (
 // The program leads a process group of its own. When the job is given up, the
 // whole group gets SIGTERM and two seconds later SIGKILL. When the worker itself
 // is killed, the program is killed with it by the kernel; what the program
-// started is then not. Processes that it leaves behind when it ends by itself
+// started is then not, see [EndLeftovers]. Processes that it leaves behind when it ends by itself
 // live on, and hold the job up for two seconds if they keep its output open.
 type Command struct {
 	Args []string // the program and its arguments; no shell is involved
@@ -90,7 +90,7 @@ func (c *Command) serve(ctx context.Context, j *Request) ([]byte, error) {
 	cmd.Env = append(cmd.Env,
 		"REVSTAMP_JOB_HANDLE="+j.Handle,
 		"REVSTAMP_JOB_FUNCTION="+j.Function,
-		"REVSTAMP_JOB_UNIQUE="+j.Unique,
+		uniqueVariable+"="+j.Unique,
 		"REVSTAMP_PROGRESS_FD="+strconv.Itoa(progressDescriptor))
 	cmd.Stdin = bytes.NewReader(j.Workload)
 	cmd.Stdout = io.MultiWriter(stdout, outLines)

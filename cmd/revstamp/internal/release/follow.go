@@ -51,6 +51,9 @@ func (s *Site) finish(ctx context.Context, cfg *config.Config, journal *Journal,
 	if len(r.pending()) == 0 && !r.undecided() {
 		return r, false, jobsError(r, true, nil)
 	}
+	if err := s.endLeftovers(ctx, cfg, r); err != nil {
+		return r, false, err
+	}
 	hub, err := s.openHub(cfg, r.ID)
 	if err != nil {
 		return r, false, err
