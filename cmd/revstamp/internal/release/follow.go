@@ -173,6 +173,9 @@ func (s followStep) Run(ctx context.Context) (string, error) {
 		if s.open() == 0 {
 			return Tally(s.all()), nil
 		}
+		if _, ok := errors.AsType[*OrphanedError](err); ok {
+			return "", err
+		}
 		select {
 		case <-ctx.Done():
 			if parent.Err() != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"revstamp/gearman"
@@ -17,12 +18,70 @@ func (f *followed) poll(ctx context.Context) error {
 			open = append(open, job)
 		}
 	}
-	return askJobs(ctx, f.hub.client, open, func(job Job, status gearman.Status) error { return f.polled(ctx, job, status) })
+	errs := askJobs(ctx, f.hub.client, open, func(job Job, status gearman.Status) error { return f.polled(ctx, job, status) })
+	if err := f.orphans(open, errs); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return errors.Join(errs...)
 }
 
+// orphans is an *OrphanedError when of the jobs that have yet to end all are on job
+// servers that do not answer, as errs tell, and are configured no longer. Of servers
+// that are configured it is expected that they come back.
+func (f *followed) orphans(open []Job, errs []error) error {
+	away := make(map[string]error)
+	for _, err := range errs {
+		silent, ok := errors.AsType[*silentError](err)
+		if ok && !slices.Contains(f.hub.client.Servers, silent.server) {
+			away[silent.server] = silent.err
+		}
+	}
+	if len(open) == 0 || len(open) < f.open() {
+		return nil
+	}
+	e := &OrphanedError{}
+	for _, job := range open {
+		err, ok := away[job.Server]
+		if !ok {
+			return nil
+		}
+		e.Server, e.Functions, e.Err = job.Server, append(e.Functions, job.Function), err
+	}
+	return e
+}
+
+// OrphanedError says that of jobs that have yet to end only a job server could tell
+// that does not answer and is not configured any more. They are not waited for.
+type OrphanedError struct {
+	Server    string // one of them, if there are several
+	Functions []string
+	Err       error
+}
+
+func (e *OrphanedError) Error() string {
+	return fmt.Sprintf("%s: on job server %s, which jobs.servers does not name any more: %v", listed(e.Functions), e.Server, e.Err)
+}
+
+func (e *OrphanedError) Unwrap() error { return e.Err }
+
+// Hint tells what to do about it.
+func (e *OrphanedError) Hint() string {
+	return "start that job server and follow again, or name it in jobs.servers, to wait for it"
+}
+
+// silentError is of a job server that could not be asked.
+type silentError struct {
+	server string
+	err    error
+}
+
+func (e *silentError) Error() string { return e.err.Error() }
+
+func (e *silentError) Unwrap() error { return e.err }
+
 // askJobs asks the job servers how jobs are doing, exactly the one that has a job,
-// and each for all of its own at once.
-func askJobs(ctx context.Context, client *gearman.Client, jobs []Job, tell func(Job, gearman.Status) error) error {
+// and each for all of its own at once. The errors are one for each server, or nil.
+func askJobs(ctx context.Context, client *gearman.Client, jobs []Job, tell func(Job, gearman.Status) error) []error {
 	by := map[string][]Job{}
 	for _, job := range jobs {
 		by[job.Server] = append(by[job.Server], job)
@@ -31,7 +90,7 @@ func askJobs(ctx context.Context, client *gearman.Client, jobs []Job, tell func(
 	for server, jobs := range by {
 		errs = append(errs, askServer(ctx, client, server, jobs, tell))
 	}
-	return errors.Join(errs...)
+	return errs
 }
 
 func askServer(ctx context.Context, client *gearman.Client, server string, jobs []Job, tell func(Job, gearman.Status) error) error {
@@ -43,7 +102,7 @@ func askServer(ctx context.Context, client *gearman.Client, server string, jobs 
 	}
 	statuses, err := client.StatusAll(ctx, server, handles)
 	if err != nil {
-		return err
+		return &silentError{server, err}
 	}
 	var errs []error
 	for _, job := range jobs {
