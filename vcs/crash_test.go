@@ -196,7 +196,11 @@ func TestGitRefLocks(t *testing.T) {
 		}
 		lock("HEAD", "")
 		lock("refs/heads/main", second+"\n")
-		lock("refs/remotes/origin/main", "")
+		late := lock("refs/remotes/origin/main", "")
+		future := time.Now().Add(24 * time.Hour) // the clock was set back
+		if err := os.Chtimes(late, future, future); err != nil {
+			t.Fatal(err)
+		}
 		resumed(t, dir, second, "2", o, released(t, up.Dir, "2"))
 		whole(t, dir, " M config.php")
 	})

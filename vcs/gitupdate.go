@@ -327,6 +327,7 @@ func (j *gitUpdate) clearRefLocks(ctx context.Context, moves []refMove) error {
 }
 
 func clearRefLock(ctx context.Context, file string, ids []string) error {
+	var made, seen time.Time // seen here first
 	for {
 		info, err := os.Lstat(file)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -335,7 +336,11 @@ func clearRefLock(ctx context.Context, file string, ids []string) error {
 		if err != nil {
 			return err
 		}
-		left := refLockAge - time.Since(info.ModTime())
+		if !info.ModTime().Equal(made) {
+			made, seen = info.ModTime(), time.Now()
+		}
+		// What is of before the clock was set back is as old as it has been seen.
+		left := refLockAge - max(time.Since(made), time.Since(seen))
 		if left <= 0 {
 			break
 		}

@@ -114,7 +114,7 @@ func writeHistory(w io.Writer, all []*release.Release) error {
 }
 
 func took(r *release.Release) string {
-	if r.Ended.IsZero() {
+	if r.Ended.Before(r.Since) { // it has not ended, or the clock was set back meanwhile
 		return ""
 	}
 	return r.Ended.Sub(r.Since).Round(time.Millisecond).String()

@@ -18,14 +18,8 @@ func (j *Job) again(now time.Time) bool {
 	if j.Foreground || j.Attempt+1 >= j.Attempts {
 		return false
 	}
-	wait := j.Backoff
-	for range j.Attempt {
-		if wait < lastBackoff {
-			wait = min(2*wait, lastBackoff)
-		}
-	}
 	j.Attempt++
-	j.NotBefore = now.Add(wait).UTC()
+	j.NotBefore = now.Add(j.wait()).UTC()
 	dir := strings.LastIndexByte(j.Unique, '/') + 1
 	first, _, _ := strings.Cut(j.Unique[dir:], ".")
 	j.Unique = fmt.Sprintf("%s%s.%d", j.Unique[:dir], first, j.Attempt+1)
@@ -33,8 +27,23 @@ func (j *Job) again(now time.Time) bool {
 	return true
 }
 
-// due reports whether the time of a job's attempt has come.
-func (j Job) due(now time.Time) bool { return !j.NotBefore.After(now) }
+// wait is how long after a failure a job is done again, as its Attempt says.
+func (j Job) wait() time.Duration {
+	wait := j.Backoff
+	for range j.Attempt - 1 {
+		if wait < lastBackoff {
+			wait = min(2*wait, lastBackoff)
+		}
+	}
+	return wait
+}
+
+// due reports whether the time of a job's attempt has come. One that lies further
+// ahead than it was ever put is of a clock that has been set back since.
+func (j Job) due(now time.Time) bool {
+	left := j.NotBefore.Sub(now)
+	return left <= 0 || left > j.wait()
+}
 
 // again queues the jobs whose next attempt is due.
 func (f *followed) again(ctx context.Context) error {

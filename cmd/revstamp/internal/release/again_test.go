@@ -22,6 +22,9 @@ func TestAgain(t *testing.T) {
 		if !j.again(now) || j.Unique != want.unique || j.NotBefore.Sub(now) != want.wait {
 			t.Errorf("%+v, want %+v", j, want)
 		}
+		if back := now.Add(-time.Hour); !j.due(back) {
+			t.Errorf("%+v is not due at %v, before it failed", j, back)
+		}
 		if j.State != jobIntended || j.Server != "" || j.Handle != "" || j.due(now) || !j.due(now.Add(want.wait)) {
 			t.Errorf("%+v", j)
 		}

@@ -140,7 +140,7 @@ func (r *Release) addStep(rec Record) {
 	}
 	for i := len(r.Steps) - 1; i >= 0; i-- {
 		if step := &r.Steps[i]; step.Name == rec.Step {
-			step.State, step.Detail, step.Took = rec.State, rec.Detail, rec.Time.Sub(step.Began)
+			step.State, step.Detail, step.Took = rec.State, rec.Detail, max(0, rec.Time.Sub(step.Began))
 			return
 		}
 	}

@@ -74,19 +74,22 @@ func (s *Site) tidyJournals(ctx context.Context) error {
 // stands reports whether r has a directory that is still there.
 func (s *Site) stands(r *Release) bool { return r.Dir != "" && isDir(s.state.path(r.Dir)) }
 
-// tidyLogs removes the logs that were written to the longest ago.
+// tidyLogs removes the logs that were written to the longest ago. One from the future
+// is of before the clock was set back.
 func (s *Site) tidyLogs() error {
 	logs, err := os.ReadDir(s.state.logs())
 	if err != nil || len(logs) <= keptLogs {
 		return ignoreNotExist(err)
 	}
-	written := make(map[string]time.Time, len(logs))
+	now, written := time.Now(), make(map[string]time.Time, len(logs))
 	for _, log := range logs {
 		info, err := log.Info()
 		if err != nil {
 			return err
 		}
-		written[log.Name()] = info.ModTime()
+		if written[log.Name()] = info.ModTime(); info.ModTime().After(now) {
+			written[log.Name()] = time.Time{}
+		}
 	}
 	names := slices.SortedFunc(maps.Keys(written), func(a, b string) int { return written[a].Compare(written[b]) })
 	for _, name := range names[:len(names)-keptLogs] {

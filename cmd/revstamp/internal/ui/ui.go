@@ -364,7 +364,7 @@ func (u *UI) wake() {
 		}
 		now := u.o.Now()
 		if !u.o.Quiet || u.o.JSON {
-			u.shown(u.view.show(event{kind: kindHeartbeat, time: now, step: u.step, took: now.Sub(u.since)}))
+			u.shown(u.view.show(event{kind: kindHeartbeat, time: now, step: u.step, took: max(0, now.Sub(u.since))}))
 		}
 		u.wake()
 	})
