@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"revstamp/gearman"
+	"revstamp/stamp/atomicfile"
 )
 
 // Status is what became of a release.
@@ -41,6 +42,7 @@ type Release struct {
 	modes   map[string]fs.FileMode
 	theirs  map[string]bool // paths where a change of somebody else is, whatever was written there
 	added   map[string]bool // paths where nothing was before
+	traits  map[string]atomicfile.Traits
 }
 
 // StepRecord is one step of a release, as it went.
@@ -92,7 +94,7 @@ func (s *Site) BegunBy(pid int) *Release {
 
 // fold makes of a journal's records the release they tell of.
 func fold(records []Record) *Release {
-	r := &Release{Status: Unfinished, wrote: map[string]string{}, backups: map[string]string{}, saved: map[string]string{}, modes: map[string]fs.FileMode{}, added: map[string]bool{}, theirs: map[string]bool{}}
+	r := &Release{Status: Unfinished, wrote: map[string]string{}, backups: map[string]string{}, saved: map[string]string{}, modes: map[string]fs.FileMode{}, added: map[string]bool{}, traits: map[string]atomicfile.Traits{}, theirs: map[string]bool{}}
 	for _, rec := range records {
 		r.add(rec)
 	}
@@ -118,6 +120,10 @@ func (r *Release) add(rec Record) {
 		r.added[rec.Path] = true
 	case kindBackup:
 		r.backups[rec.Path], r.saved[rec.Path], r.modes[rec.Path] = rec.Backup, rec.SHA256, fs.FileMode(rec.Mode)
+	case kindTraits:
+		if rec.Traits != nil {
+			r.traits[rec.Path] = *rec.Traits
+		}
 	case kindTheirs:
 		r.theirs[rec.Path] = true
 	case kindLive:

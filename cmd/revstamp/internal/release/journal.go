@@ -17,6 +17,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"revstamp/stamp/atomicfile"
 	"revstamp/vcs"
 )
 
@@ -28,6 +29,7 @@ const (
 	kindWrote  = "wrote"  // Path is about to hold content of digest SHA256; empty: nothing
 	kindAdded  = "added"  // Path was not there before
 	kindBackup = "backup" // what Path held is kept in Backup
+	kindTraits = "traits" // Path, about to be replaced by another program, is to have Traits again
 	kindTheirs = "theirs" // Path is about to hold again what somebody else had put there
 	kindLive   = "live"   // everything a visitor sees is in place
 	kindJob    = "job"    // Job, in its new state
@@ -44,17 +46,18 @@ const (
 
 // Record is one line of the journal. Fields are only ever added.
 type Record struct {
-	Time   time.Time `json:"time"`
-	Kind   string    `json:"kind"`
-	Step   string    `json:"step,omitempty"`
-	State  string    `json:"state,omitempty"`
-	Detail string    `json:"detail,omitempty"`
-	Path   string    `json:"path,omitempty"`
-	SHA256 string    `json:"sha256,omitempty"`
-	Backup string    `json:"backup,omitempty"`
-	Mode   uint32    `json:"mode,omitempty"` // permission bits of what Backup is a copy of
-	Begin  *Begin    `json:"begin,omitempty"`
-	Job    *Job      `json:"job,omitempty"`
+	Time   time.Time          `json:"time"`
+	Kind   string             `json:"kind"`
+	Step   string             `json:"step,omitempty"`
+	State  string             `json:"state,omitempty"`
+	Detail string             `json:"detail,omitempty"`
+	Path   string             `json:"path,omitempty"`
+	SHA256 string             `json:"sha256,omitempty"`
+	Backup string             `json:"backup,omitempty"`
+	Mode   uint32             `json:"mode,omitempty"` // permission bits of what Backup is a copy of
+	Begin  *Begin             `json:"begin,omitempty"`
+	Traits *atomicfile.Traits `json:"traits,omitempty"`
+	Job    *Job               `json:"job,omitempty"`
 
 	Release string `json:"release,omitempty"` // whose record it is, where those of several are in one file
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -30,6 +31,8 @@ type run struct {
 	// Of the files in which a change of somebody else is written over, by their
 	// name in the journal: digests of all that may lie there.
 	replaced map[string]map[string]bool
+
+	traits map[string]atomicfile.Traits // what files have to look like again, by their name in the journal
 }
 
 // steps is a release: in place, where the working copy is the live tree, or in
@@ -341,6 +344,7 @@ func (s *Site) begin(ctx context.Context, p *Plan, in intent) (*run, error) {
 		r.release = fold([]Record{{Kind: kindBegin, Begin: first}})
 	}
 	r.replaced = r.release.replaced()
+	r.traits = maps.Clone(r.release.traits)
 	var err error
 	r.journal, err = s.openJournal(ctx, r.release.ID)
 	if err != nil {

@@ -150,14 +150,15 @@ func (s updateStep) Run(ctx context.Context) (string, error) {
 	if _, err := s.edits.copyAssets(ctx); err != nil {
 		return "", err
 	}
-	err = s.wc.Update(ctx, s.target, vcs.Update{
+	u := vcs.Update{
 		Own:    own,
 		Local:  decisions(s.release.Local),
 		Resume: resumed,
 		Fresh:  true, // under this very lock
 		Write:  s.put,
 		Edit:   s.edit,
-	})
+	}
+	err = s.updated(func() error { return s.wc.Update(ctx, s.target, u) }, s.target)
 	if err != nil {
 		_, s.halfway = errors.AsType[*vcs.InterruptedError](err)
 		return "", err
@@ -205,7 +206,7 @@ func (s updateStep) Undo(ctx context.Context) error {
 	if err := s.giveBack(); err != nil {
 		return err
 	}
-	err = s.wc.Update(ctx, back, vcs.Update{
+	u := vcs.Update{
 		Own:    own,
 		Local:  decisions(s.release.Local),
 		Resume: s.halfway,
@@ -218,8 +219,8 @@ func (s updateStep) Undo(ctx context.Context) error {
 			}
 			return os.ReadFile(s.site.state.path(backup))
 		},
-	})
-	if err != nil {
+	}
+	if err := s.updated(func() error { return s.wc.Update(ctx, back, u) }, back); err != nil {
 		return err
 	}
 	// Subversion's client brings back files that had been deleted, unedited.

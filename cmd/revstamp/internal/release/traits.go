@@ -1,0 +1,90 @@
+package release
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"revstamp/stamp/atomicfile"
+	"revstamp/vcs"
+)
+
+// svn replaces the files that it updates by ones that are this user's, with the mode
+// of the umask: a configuration with a password in it, 0640 and www-data's, would be
+// 0644 and root's. So their traits are noted before, and given back at once when svn
+// has ended, and again by whoever resumes.
+
+// noteTraits notes what the files look like that an update to t is about to change.
+// It refuses those that could not look so again.
+func (r *run) noteTraits(t *vcs.Target) error {
+	for _, c := range t.Changes {
+		name := r.site.state.name(r.abs(c.Path))
+		if _, ok := r.traits[name]; ok || c.Op != vcs.Changed {
+			continue
+		}
+		now, err := atomicfile.TraitsOf(r.abs(c.Path))
+		if noFile(err) {
+			continue
+		}
+		if err == nil && ownerPolicy(r.cfg) == atomicfile.KeepOwner {
+			err = now.Mine()
+		}
+		if err == nil && !usual(now) {
+			err = r.journal.Note(Record{Kind: kindTraits, Path: name, Traits: &now})
+		}
+		if err != nil {
+			return err
+		}
+		r.traits[name] = now
+	}
+	return nil
+}
+
+// usual reports whether t are what many files of this user have: with or without a
+// kill they need not be noted.
+func usual(t atomicfile.Traits) bool {
+	switch t.Bits {
+	case 0o644, 0o755, 0o664, 0o775:
+		return int(t.UID) == os.Geteuid() && int(t.GID) == os.Getegid() && t.Attrs == nil
+	}
+	return false
+}
+
+// giveTraits gives the files that were replaced what was noted. Whether they may be
+// executed the repository says.
+func (r *run) giveTraits() error {
+	var errs []error
+	for name, want := range r.traits {
+		abs := r.site.state.path(name)
+		now, err := atomicfile.TraitsOf(abs)
+		if noFile(err) {
+			continue // it was deleted
+		}
+		if err == nil {
+			perm := fs.FileMode(want.Bits).Perm()
+			want.Bits = want.Bits&^0o777 | uint32(executable(perm, now.Bits&0o100 != 0))
+			if !now.Equal(want) {
+				err = want.Give(abs, r.files())
+			}
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// noFile reports whether err says that there is no regular file.
+func noFile(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, atomicfile.ErrNotRegular)
+}
+
+// updated updates the working copy, whose files look then as before.
+func (r *run) updated(update func() error, t *vcs.Target) error {
+	if t.Revision.System != "svn" {
+		return update()
+	}
+	if err := r.noteTraits(t); err != nil {
+		return err
+	}
+	return errors.Join(update(), r.giveTraits())
+}
