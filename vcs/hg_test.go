@@ -625,8 +625,12 @@ func TestHgForeignOwner(t *testing.T) {
 		t.Errorf("Revision = %+v", got)
 	}
 	var unsupported *vcs.UnsupportedError
-	if got, err := wc.Resolve(t.Context(), "", stampOwn); !errors.As(err, &unsupported) || !strings.Contains(err.Error(), "hgrc") {
-		t.Errorf("Resolve = %+v, %v", got, err)
+	for _, want := range []string{"", "v9", second} { // the last of which is not here yet
+		if got, err := wc.Resolve(t.Context(), want, stampOwn); !errors.As(err, &unsupported) || !strings.Contains(err.Error(), "hgrc") {
+			t.Errorf("Resolve(%q) = %+v, %v", want, got, err)
+		} else if !strings.Contains(unsupported.Hint(), "hg help config.trusted") {
+			t.Errorf("hint: %s", unsupported.Hint())
+		}
 	}
 	rc := filepath.Join(t.TempDir(), "hgrc")
 	vcstest.Write(t, filepath.Dir(rc), "hgrc", "[trusted]\nusers = someone, nobody\n")

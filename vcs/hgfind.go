@@ -40,9 +40,19 @@ func namesHg(want string) error {
 // find looks up what want means, upstream first where there is one, and fetches
 // it. No bookmark, branch or file moves by that.
 func (s *hgState) find(ctx context.Context, want string) (*hgFound, error) {
+	f, err := s.search(ctx, want)
+	_, unknown := errors.AsType[*UnknownRevisionError](err)
+	if s.upstream == "" && s.untrusted != "" && (want == "" || unknown) {
+		return nil, &UnsupportedError{
+			System: "hg", Feature: fmt.Sprintf("an upstream in %q, whose owner hg does not trust,", s.untrusted),
+			Remedy: "run this as that user, or trust that user as hg help config.trusted says",
+		}
+	}
+	return f, err
+}
+
+func (s *hgState) search(ctx context.Context, want string) (*hgFound, error) {
 	switch {
-	case want == "" && s.upstream == "" && s.untrusted != "":
-		return nil, &UnsupportedError{System: "hg", Feature: fmt.Sprintf("an upstream in %q, whose owner hg does not trust,", s.untrusted)}
 	case want == "" && s.upstream == "":
 		return &hgFound{node: s.p1.Node}, nil
 	case want == "" && s.bookmark != "":

@@ -6,12 +6,15 @@ import (
 	"crypto/sha1"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Update lets svn write the files, each by a rename, with our edits merged by
@@ -56,6 +59,9 @@ func (w *svnCopy) Update(ctx context.Context, t *Target, u Update) error {
 	if err != nil {
 		return err
 	}
+	if err := w.writable(t); err != nil {
+		return err
+	}
 	// All texts first: what cannot be edited must not be found out between two files.
 	writes, edited, err := w.overwriting(ctx, t, u, l, over)
 	if err != nil {
@@ -81,6 +87,39 @@ func (w *svnCopy) Update(ctx context.Context, t *Target, u Update) error {
 		err = &InterruptedError{Target: t.Revision.ID, Err: err}
 	}
 	return err
+}
+
+// writable refuses an update to t in which svn would come upon a directory where it
+// must not write: it would stop there, between two files. Somebody ran it as root, say,
+// and what it made then is root's.
+func (w *svnCopy) writable(t *Target) error {
+	meta := filepath.Join(w.dir, ".svn")
+	stores, err := filepath.Glob(filepath.Join(meta, "pristine", "*"))
+	if err != nil {
+		return err
+	}
+	dirs := append(stores, filepath.Join(meta, "wc.db"), filepath.Join(meta, "tmp"), filepath.Join(meta, "pristine"), meta)
+	seen := make(map[string]bool)
+	for _, c := range t.Changes {
+		dir := filepath.Dir(filepath.Join(w.dir, filepath.FromSlash(c.Path)))
+		for !seen[dir] && dir != w.dir {
+			seen[dir] = true
+			if _, err := os.Lstat(dir); err == nil {
+				dirs = append(dirs, dir)
+				break
+			}
+			dir = filepath.Dir(dir) // it is yet to be made
+		}
+	}
+	if len(t.Changes) > 0 {
+		dirs = append(dirs, w.dir)
+	}
+	for _, dir := range dirs {
+		if err := unix.Access(dir, unix.W_OK); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return &fs.PathError{Op: "write", Path: dir, Err: err}
+		}
+	}
+	return nil
 }
 
 var errNoSvnWrite = errors.New("svn update: no Update.Write to write files with")

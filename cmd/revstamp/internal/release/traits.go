@@ -2,6 +2,7 @@ package release
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"syscall"
@@ -28,7 +29,9 @@ func (r *run) noteTraits(t *vcs.Target) error {
 			continue
 		}
 		if err == nil && ownerPolicy(r.cfg) == atomicfile.KeepOwner {
-			err = now.Mine()
+			if err = now.Mine(); err != nil {
+				err = fmt.Errorf("%s: %w", c.Path, err)
+			}
 		}
 		if err == nil && !usual(now) {
 			err = r.journal.Note(Record{Kind: kindTraits, Path: name, Traits: &now})
