@@ -3,6 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
 
 	"revstamp/cmd/revstamp/internal/config"
 	"revstamp/cmd/revstamp/internal/release"
@@ -123,6 +130,9 @@ func hint(err error) string {
 	if errors.Is(err, atomicfile.ErrOwner) {
 		return "run this as the file's owner or as root, or let the owner change: --owner-best-effort, or owner: best-effort in revstamp.yaml"
 	}
+	if denied, ok := errors.AsType[*fs.PathError](err); ok && errors.Is(denied, fs.ErrPermission) {
+		return hintDenied(denied.Path)
+	}
 	if _, ok := errors.AsType[*release.LockedError](err); ok {
 		return "wait for it, or try again with --wait=15m"
 	}
@@ -136,6 +146,28 @@ func hint(err error) string {
 		return hintJobs(jobs)
 	}
 	return ""
+}
+
+// hintDenied names the owner of what was denied to this user: a file, or the directory
+// in which nothing can be seen or made.
+func hintDenied(path string) string {
+	info, err := os.Lstat(path)
+	for err != nil && path != filepath.Dir(path) {
+		path = filepath.Dir(path)
+		info, err = os.Lstat(path)
+	}
+	if err != nil {
+		return ""
+	}
+	uid := info.Sys().(*syscall.Stat_t).Uid
+	if int(uid) == os.Geteuid() {
+		return ""
+	}
+	owner := strconv.FormatUint(uint64(uid), 10)
+	if u, err := user.LookupId(owner); err == nil {
+		owner = u.Username
+	}
+	return fmt.Sprintf("%s belongs to %s: do this as that user, or give it away with chown", path, owner)
 }
 
 func hintJobs(e *release.JobsError) string {

@@ -51,7 +51,11 @@ be removed by hand.`,
 
 // showLock fails as a release would that does not wait.
 func (a *app) showLock(s *release.Site) error {
-	if h := s.Locked(); h != nil {
+	h, err := s.Locked()
+	if err != nil {
+		return err
+	}
+	if h != nil {
 		return &release.LockedError{Holder: *h}
 	}
 	return a.out.Result(map[string]bool{"locked": false}, func(w io.Writer) error {

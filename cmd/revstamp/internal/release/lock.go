@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/user"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -38,7 +40,8 @@ func (h Holder) who() string { return h.User + "@" + h.Host }
 func Myself(ci string) Holder {
 	h := Holder{PID: os.Getpid(), CI: ci, Since: time.Now().UTC()}
 	h.Host, _ = os.Hostname()
-	if u, err := user.Current(); err == nil {
+	h.User = strconv.Itoa(os.Geteuid()) // containers have users without a name
+	if u, err := user.LookupId(h.User); err == nil {
 		h.User = u.Username
 	}
 	return h
@@ -99,12 +102,13 @@ func (s *Site) Lock(ctx context.Context, wait time.Duration) (unlock func() erro
 }
 
 // Locked is who holds the site's lock; nil when nobody does.
-func (s *Site) Locked() *Holder {
-	if !locked(s.state.lockFile()) {
-		return nil
+func (s *Site) Locked() (*Holder, error) {
+	held, err := isLocked(s.state.lockFile())
+	if err != nil || !held {
+		return nil, err
 	}
 	h := readHolder(s.state.lockFile())
-	return &h
+	return &h, nil
 }
 
 // lingering is how long a lock may outlive its holder, in a child that was being
@@ -156,13 +160,21 @@ func sign(path string, h Holder) error {
 	return nil
 }
 
-// locked reports whether a process holds the lock at path.
+// locked reports whether a process holds the lock at path, as far as can be seen.
 func locked(path string) bool {
+	held, err := isLocked(path)
+	return err == nil && held
+}
+
+// isLocked reports whether a process holds the lock at path.
+func isLocked(path string) (bool, error) {
 	l := flock.New(path, flock.SetFlag(os.O_RDONLY))
 	ok, err := l.TryRLock()
-	if err != nil {
-		return false
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
 	}
-	defer l.Close()
-	return !ok
+	if err != nil {
+		return false, fmt.Errorf("lock: %w", err)
+	}
+	return !ok, l.Close()
 }
