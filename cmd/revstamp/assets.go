@@ -332,7 +332,8 @@ func (s *assetSite) write(ctx context.Context, out string, text []byte, count in
 	}
 	list, end := s.temps(ctx)
 	defer end()
-	options := atomicfile.Options{Create: true, Warn: func(msg string) { s.out.Warn("%s", msg) }, Record: list.record}
+	options := atomicfile.Options{Create: true, Warn: func(msg string) { s.out.Warn("%s", msg) }}
+	list.follow(&options)
 	changed, err := atomicfile.Replace(ctx, out, options, func(old []byte) ([]byte, error) {
 		if bytes.Equal(old, text) {
 			return old, nil

@@ -212,7 +212,8 @@ func (r *rewriting) run(ctx context.Context, args []string) error {
 	}
 	list, end := r.temps(ctx)
 	defer end()
-	files := atomicfile.Options{Warn: func(msg string) { r.out.Warn("%s", msg) }, Record: list.record}
+	files := atomicfile.Options{Warn: func(msg string) { r.out.Warn("%s", msg) }}
+	list.follow(&files)
 	if r.lax {
 		files.Owner = atomicfile.OwnerBestEffort
 	}
@@ -305,7 +306,7 @@ func (r *rewriting) rewrite(ctx context.Context, site *assets.Site, docs []asset
 	}
 	r.cleanCopies(ctx)
 	if in.Cache != nil {
-		if err := in.Cache.Save(ctx, atomicfile.Options{Record: in.Files.Record}); err != nil {
+		if err := in.Cache.Save(ctx, atomicfile.Options{Record: in.Files.Record, Gone: in.Files.Gone}); err != nil {
 			r.out.Warn("what was found is not remembered: %v", err)
 		}
 	}

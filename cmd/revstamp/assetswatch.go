@@ -60,7 +60,8 @@ func (w *watching) watch(ctx context.Context, args []string) (err error) {
 	defer func() { err = errors.Join(err, w.watcher.Close()) }()
 	list, end := w.temps(ctx)
 	defer end()
-	w.files = atomicfile.Options{Warn: func(msg string) { w.out.Warn("%s", msg) }, Record: list.record}
+	w.files = atomicfile.Options{Warn: func(msg string) { w.out.Warn("%s", msg) }}
+	list.follow(&w.files)
 	if w.lax {
 		w.files.Owner = atomicfile.OwnerBestEffort
 	}

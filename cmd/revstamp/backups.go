@@ -315,7 +315,7 @@ func (b *backupStore) restore(ctx context.Context, store *atomicfile.Backups, fr
 	restore := func() (err error) {
 		list, closeList := b.temps(ctx)
 		defer closeList()
-		o.Record = list.record
+		list.follow(&o)
 		changed, err = store.Restore(ctx, from, o)
 		return err
 	}

@@ -192,7 +192,7 @@ func (s *stamping) stamped(ctx context.Context, do func(atomicfile.Options) (*st
 	if !s.dry {
 		list, closeList := s.temps(ctx)
 		defer closeList()
-		files.Record = list.record
+		list.follow(&files)
 	}
 	plan, err := do(files)
 	if plan != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -22,7 +23,8 @@ import (
 // nothing.
 type temps struct {
 	list  *flock.Flock
-	names *os.File // the list, to append to
+	names *os.File     // the list, to append to
+	left  atomic.Int64 // files of the list that may be there
 }
 
 // openTemps sweeps what dead processes left, and begins this one's list. Both
@@ -105,20 +107,31 @@ func sweepList(list string) error {
 	if err := atomicfile.Sweep(names[:len(names)-1]); err != nil {
 		return err
 	}
+	return removeList(list)
+}
+
+func removeList(list string) error {
 	if err := os.Remove(list); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
 }
 
+// follow has the list told of the temporary files that are made with o.
+func (t *temps) follow(o *atomicfile.Options) { o.Record, o.Gone = t.record, t.gone }
+
 // record notes a temporary file that is about to be created.
 func (t *temps) record(path string) error {
 	if t.list == nil {
 		return nil
 	}
+	t.left.Add(1)
 	_, err := t.names.WriteString(path + "\x00")
 	return err
 }
+
+// gone notes that a temporary file of the list is not there any more.
+func (t *temps) gone(string) { t.left.Add(-1) }
 
 // Close ends the list. Every temporary file has been dealt with, or it stays in
 // the list, which stays for the next run, and the error tells of it.
@@ -126,5 +139,9 @@ func (t *temps) Close() error {
 	if t.list == nil {
 		return nil
 	}
-	return errors.Join(t.names.Close(), sweepList(t.list.Path()), t.list.Close())
+	end := sweepList
+	if t.left.Load() == 0 {
+		end = removeList // to look for each of thousands of names takes a while
+	}
+	return errors.Join(t.names.Close(), end(t.list.Path()), t.list.Close())
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -209,7 +210,7 @@ func TestRecordComesFirst(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	name := write(t, filepath.Join(dir, "a"), "old", 0o644)
-	var temps []string
+	var temps, gone []string
 	record := func(temp string) error {
 		if _, err := os.Lstat(temp); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%q is there before it is recorded: %v", temp, err)
@@ -220,9 +221,9 @@ func TestRecordComesFirst(t *testing.T) {
 		temps = append(temps, temp)
 		return nil
 	}
-	mustReplace(t, name, Options{Record: record}, "new")
-	if len(temps) != 1 {
-		t.Errorf("recorded %q, want one", temps)
+	mustReplace(t, name, Options{Record: record, Gone: func(temp string) { gone = append(gone, temp) }}, "new")
+	if len(temps) != 1 || !slices.Equal(gone, temps) {
+		t.Errorf("recorded %q and gone %q, want the same one", temps, gone)
 	}
 	want := errors.New("journal is full")
 	_, err := Replace(context.Background(), name, Options{Record: func(string) error { return want }}, set("newer"))

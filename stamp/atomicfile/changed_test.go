@@ -413,7 +413,7 @@ func TestChangedWhileReading(t *testing.T) {
 	}()
 	status, out := inject(t.Context(), t, j, found[i], fmt.Sprintf("delay_exit=500000:when=%d", found[i].nth))
 	done <- true
-	if temps, _ := j.journaled(t); status != 5 || len(temps) > 0 {
+	if temps, _, _ := j.journaled(t); status != 5 || len(temps) > 0 {
 		t.Errorf("status %d, %s, temporary files %q, want ErrChanged before any", status, out, temps)
 	}
 }

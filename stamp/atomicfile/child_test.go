@@ -151,6 +151,7 @@ func (j job) run() error {
 			return err
 		}
 		o.Record = func(temp string) error { return note("temp ", temp) }
+		o.Gone = func(temp string) { _ = note("gone ", temp) } // as good as not having been called
 		o.RecordInPlace = func(path string, b Backup) error { return note("in place ", b.Path) }
 	}
 	var b Batch

@@ -163,7 +163,8 @@ func (e *entry) rename() error {
 	if err := e.file.dir.rename(e.temp, e.file.base, 0); err != nil {
 		return err
 	}
-	e.state, e.temp = replaced, ""
+	e.state = replaced
+	e.gone()
 	return nil
 }
 
@@ -193,8 +194,17 @@ func (e *entry) drop() {
 		return
 	}
 	if e.file.dir.unlink(e.temp) == nil {
-		e.state, e.temp = gone, ""
+		e.state = gone
+		e.gone()
 	}
+}
+
+// gone is called when there is no temporary file any more.
+func (e *entry) gone() {
+	if say := e.file.opts.Gone; say != nil {
+		say(e.file.dir.join(e.temp))
+	}
+	e.temp = ""
 }
 
 // undo puts the original back. It leaves a name alone that somebody else has
@@ -336,10 +346,16 @@ func (e *entry) keep() (path string) {
 
 // clean removes the temporary file that is left.
 func (e *entry) clean() {
-	if e.temp == "" || e.state == created {
+	if e.temp == "" {
+		return
+	}
+	if e.state == created {
+		e.gone() // it has its last name
 		return
 	}
 	if err := ignoreMissing(e.file.dir.unlink(e.temp)); err != nil {
 		e.file.opts.warn(fmt.Sprintf("temporary file left behind: %v", err))
+		return
 	}
+	e.gone()
 }

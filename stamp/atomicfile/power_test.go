@@ -179,7 +179,7 @@ func TestPowerCutAnywhere(t *testing.T) {
 		after, unmount := cut(t, image)
 		j.Dir = filepath.Join(after, "site")
 		seen[j.whole(t, what)]++
-		temps, _ := j.journaled(t)
+		temps, _, _ := j.journaled(t)
 		for i, temp := range temps {
 			temps[i] = filepath.Join(after, strings.TrimPrefix(temp, disk))
 		}
