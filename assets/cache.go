@@ -441,12 +441,16 @@ func (d *decoding) int() int {
 	return int(n)
 }
 
-// len is a number of things of which each takes a byte at least.
-func (d *decoding) len() int { return d.upTo(len(d.b)) }
+// len is a number of things that follow, of which each takes a byte at least.
+func (d *decoding) len() int {
+	n := d.int()
+	return d.within(n, len(d.b))
+}
 
 // upTo is a number from 0 to limit.
-func (d *decoding) upTo(limit int) int {
-	n := d.int()
+func (d *decoding) upTo(limit int) int { return d.within(d.int(), limit) }
+
+func (d *decoding) within(n, limit int) int {
 	if n < 0 || n > limit {
 		d.bad, d.b = true, nil
 		return 0
