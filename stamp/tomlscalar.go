@@ -303,5 +303,6 @@ func tomlTime(s string) bool {
 }
 
 func tomlOffset(s string) bool {
-	return s == "Z" || s == "z" || tomlPattern(s[1:], "00:00") && s[1:3] < "24" && s[4:] < "60"
+	signed := s[0] == '+' || s[0] == '-'
+	return s == "Z" || s == "z" || signed && tomlPattern(s[1:], "00:00") && s[1:3] < "24" && s[4:] < "60"
 }
