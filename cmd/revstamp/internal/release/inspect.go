@@ -69,7 +69,7 @@ func (i *inspection) fail(topic string, err error) {
 // plan finds out whether a release could be computed: the repository answers,
 // every key is there, nothing foreign lies in the tree.
 func (i *inspection) plan(ctx context.Context) {
-	p, err := i.site.Plan(ctx, "")
+	p, err := i.site.plan(ctx, intent{closely: true})
 	if err != nil {
 		i.fail("source", err)
 		return

@@ -92,6 +92,7 @@ type intent struct {
 	want     string
 	rollback *Release // go back to this release; want is its revision's id
 	resume   *Release // finish this release; want is its revision's id
+	closely  bool     // look at references that have not changed, too
 	owed     bool     // nothing but the jobs that the live release owes
 	locked   bool     // the site's lock is held
 }
@@ -134,7 +135,7 @@ func (s *Site) plan(ctx context.Context, in intent) (*Plan, error) {
 	if w.edits, err = newEdits(w.cfg, w.to, view, w.lastChanged(ctx)); err != nil {
 		return nil, err
 	}
-	if err := w.work.preview(ctx, p, view); err != nil {
+	if err := w.work.preview(ctx, p, view, in.closely); err != nil {
 		return nil, err
 	}
 	if p.Variants, err = w.owedVariants(p.Since); err != nil {
@@ -259,8 +260,9 @@ func (w *work) lastChanged(ctx context.Context) lastChanged {
 	return sync.OnceValues(func() (map[string]string, error) { return w.wc.LastChanged(ctx, w.target.Revision.ID) })
 }
 
-// preview computes the edits against view, and tells p of them.
-func (w *work) preview(ctx context.Context, p *Plan, view *tree) error {
+// preview computes the edits against view, and tells p of them. What the live release
+// has seen to is not looked at again, unless closely says so.
+func (w *work) preview(ctx context.Context, p *Plan, view *tree, closely bool) error {
 	all, err := w.edits.configuration(view)
 	if err != nil {
 		return err
@@ -269,8 +271,12 @@ func (w *work) preview(ctx context.Context, p *Plan, view *tree) error {
 	if err != nil {
 		return err
 	}
-	w.print = w.fingerprint(p.To, print)
-	if len(w.target.Changes) > 0 || w.print != w.site.state.readSeen() {
+	live := ""
+	if p.Since != nil {
+		live = p.Since.Dir
+	}
+	w.print = w.fingerprint(p.To, print, live)
+	if closely || len(w.target.Changes) > 0 || w.print != w.site.state.readSeen() {
 		refs, err := w.edits.references(ctx, view, names)
 		if err != nil {
 			return err
@@ -292,9 +298,10 @@ func (w *work) preview(ctx context.Context, p *Plan, view *tree) error {
 	return nil
 }
 
-// fingerprint is of all that decides what the references look like.
-func (w *work) fingerprint(to vcs.Revision, files string) string {
-	return digest(fmt.Appendf(nil, "%s\n%s\n%+v\n", to.ID, files, w.cfg.Assets))
+// fingerprint is of all that decides what the references look like, and, in the releases
+// layout, of the directory where they do: a rollback makes another one live.
+func (w *work) fingerprint(to vcs.Revision, files, live string) string {
+	return digest(fmt.Appendf(nil, "%s\n%s\n%+v\n%s\n", to.ID, files, w.cfg.Assets, live))
 }
 
 // skip names the directories in which nothing of the site lies.

@@ -423,8 +423,12 @@ func (s *run) live() error {
 	if s.edits == nil {
 		return nil // nothing was computed, so nothing was seen
 	}
+	live := ""
+	if s.dir != "" {
+		live = s.site.state.name(s.dir)
+	}
 	if _, print, err := s.edits.documents(&tree{base: s.edits.base}, s.skip); err == nil {
-		_ = s.site.state.writeSeen(s.fingerprint(s.plan.To, print))
+		_ = s.site.state.writeSeen(s.fingerprint(s.plan.To, print, live))
 	}
 	return nil
 }
