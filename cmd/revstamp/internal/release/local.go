@@ -200,18 +200,22 @@ func (r *run) own() (vcs.Own, error) {
 	}, nil
 }
 
-// ownAndSaved is own, for whom the changes are ours as well that were written over
-// and are about to be put back.
+// ownAndSaved is own, for whom it is ours as well what the backups of the release hold
+// and is about to be put back: a change that was written over, and what was edited by
+// the configuration of before.
 func (r *run) ownAndSaved() (vcs.Own, error) {
 	own, err := r.own()
-	if err != nil || len(r.replaced) == 0 {
-		return own, err
+	if err != nil {
+		return nil, err
 	}
 	release, err := r.site.read(r.release.ID)
+	if err != nil {
+		return nil, err
+	}
 	return func(path string, base, got []byte) bool {
-		name := r.site.state.name(r.abs(path))
-		return own(path, base, got) || r.replaced[name] != nil && digest(got) == release.saved[name]
-	}, err
+		saved := release.saved[r.site.state.name(r.abs(path))]
+		return own(path, base, got) || saved != "" && digest(got) == saved
+	}, nil
 }
 
 // giveBack announces in the journal that changes are about to be put back, after
