@@ -151,7 +151,9 @@ func (s *assetSite) open(ctx context.Context, told bool) (site *assets.Site, rev
 		}
 	}
 	if rev = s.rev; rev == "" {
-		rev = now.Short
+		if _, rev, err = s.nameOf(now); err != nil {
+			return nil, "", err
+		}
 	}
 	site = &assets.Site{FS: assets.Dir(s.root), URL: s.url, Param: s.param, Style: assets.Style(s.style), Modules: assets.Modules(s.modules), Attributes: s.attributes}
 	switch by {

@@ -131,6 +131,20 @@ func (a *app) revision(ctx context.Context, dir string) (vcs.Revision, error) {
 	return rev, err
 }
 
+// nameOf returns how a release calls rev where it stamps it, if there is a configuration
+// file to say so.
+func (a *app) nameOf(rev vcs.Revision) (id, short string, err error) {
+	if _, err := os.Stat(a.config); err != nil {
+		return rev.ID, rev.Short, nil
+	}
+	s, err := a.site()
+	if err != nil {
+		return "", "", err
+	}
+	id, short = release.NameOf(s.Config, rev)
+	return id, short, nil
+}
+
 // lookUp is revision, with the working copy, nil for an exported tree. Beside a
 // configuration file that names it, the edits of revstamp do not count as
 // modifications.

@@ -113,7 +113,9 @@ func (s *stamping) run(ctx context.Context) error {
 		if err != nil {
 			return orSay(err, "--value")
 		}
-		t.Value = rev.ID
+		if t.Value, _, err = s.nameOf(rev); err != nil {
+			return err
+		}
 	}
 	if t.File == stdin {
 		return s.filter()

@@ -410,16 +410,22 @@ func outermost(dirs []string) []string {
 	return out
 }
 
-// values are the fields of a value's template.
-func values(cfg *config.Config, rev vcs.Revision) config.Data {
-	id, short := rev.ID, rev.Short
+// NameOf returns how a release calls rev where it stamps it: with Subversion perhaps by
+// another of its numbers, as the configuration says.
+func NameOf(cfg *config.Config, rev vcs.Revision) (id, short string) {
 	switch {
 	case cfg.Source.Number == config.AsText && rev.Mixed != "":
-		id, short = rev.Mixed, rev.Mixed
+		return rev.Mixed, rev.Mixed
 	case cfg.Source.Number == config.LastChanged && rev.LastChanged > 0:
 		id = strconv.FormatInt(rev.LastChanged, 10)
-		short = id
+		return id, id
 	}
+	return rev.ID, rev.Short
+}
+
+// values are the fields of a value's template.
+func values(cfg *config.Config, rev vcs.Revision) config.Data {
+	id, short := NameOf(cfg, rev)
 	d := config.Data{
 		Site:     cfg.Site,
 		System:   rev.System,
