@@ -168,7 +168,7 @@ func (s followStep) Run(ctx context.Context) (string, error) {
 	for {
 		// What was cut off because the time is up says nothing of the job servers.
 		if now := errors.Join(s.poll(ctx), s.again(ctx)); ctx.Err() == nil {
-			err = now
+			err = s.silence(err, now)
 		}
 		if s.open() == 0 {
 			return Tally(s.all()), nil
@@ -186,6 +186,15 @@ func (s followStep) Run(ctx context.Context) (string, error) {
 		case <-s.changed:
 		}
 	}
+}
+
+// silence tells of job servers that begin not to answer, where it may be long
+// until they do. It returns now.
+func (s followStep) silence(before, now error) error {
+	if before == nil && now != nil {
+		s.site.observer().Warn("%v: asked again until it answers", now)
+	}
+	return now
 }
 
 // late receives the reports of jobs that had been given up, if any came since.
