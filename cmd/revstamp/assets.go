@@ -27,6 +27,10 @@ func newAssets(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "assets",
 		Short: "Version the assets of a site",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return &usageError{msg: "what to do with the assets is not said", hint: "it is assets rewrite, assets watch, assets manifest or assets serve"}
+		},
 	}
 	cmd.AddCommand(newRewrite(a), newWatch(a), newManifest(a), newServe(a))
 	return cmd

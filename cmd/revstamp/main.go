@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -35,7 +37,30 @@ func run() int {
 		word = os.Args[1]
 	}
 	root := newRoot(a, word)
-	return a.end(signalled(ctx, root.ExecuteContext(ctx)))
+	cmd, err := root.ExecuteContextC(ctx)
+	if err != nil && !a.started {
+		err = misused(cmd, err, os.Args[1:])
+	}
+	return a.end(signalled(ctx, err))
+}
+
+// misused is err, why the command line args made no sense to cmd, with what would.
+func misused(cmd *cobra.Command, err error, args []string) error {
+	if _, ok := errors.AsType[*usageError](err); ok {
+		return err
+	}
+	msg, _, _ := strings.Cut(err.Error(), "\n") // behind it are suggestions in a form of their own
+	if !cmd.HasSubCommands() {
+		return &usageError{msg, fmt.Sprintf("it is '%s'; --help tells more", strings.TrimSuffix(cmd.UseLine(), " [flags]"))}
+	}
+	cmd.SuggestionsMinimumDistance = 2 // which cobra sets for the root alone
+	path := strings.Fields(cmd.CommandPath())
+	for _, arg := range args {
+		if near := cmd.SuggestionsFor(arg); len(near) > 0 && !slices.Contains(path, arg) {
+			return &usageError{msg, fmt.Sprintf("did you mean '%s %s'?", cmd.CommandPath(), near[0])}
+		}
+	}
+	return &usageError{msg, fmt.Sprintf("'%s --help' lists what there is", cmd.CommandPath())}
 }
 
 // signalled is err, or the signal that ended what failed with it. An error of a
