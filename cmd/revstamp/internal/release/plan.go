@@ -136,7 +136,7 @@ func (s *Site) plan(ctx context.Context, in intent) (*Plan, error) {
 		return nil, err
 	}
 	if err := w.work.preview(ctx, p, view, in.closely); err != nil {
-		return nil, err
+		return nil, w.arriving(err)
 	}
 	if p.Variants, err = w.owedVariants(p.Since); err != nil {
 		return nil, err
@@ -187,8 +187,19 @@ func (s *Site) resolve(ctx context.Context, in intent) (*resolved, error) {
 		r.to = in.resume.To
 	}
 	r.to.Modified = withFate(local, Kept)
-	r.cfg, err = s.configAt(ctx, wc, target)
-	return r, err
+	if r.cfg, err = s.configAt(ctx, wc, target); err != nil {
+		return nil, r.arriving(err)
+	}
+	return r, nil
+}
+
+// arriving says of an error in the site's files as they will be which revision has
+// them so: those that are there now may be others.
+func (w *work) arriving(err error) error {
+	if w.target.Now.ID == w.target.Revision.ID {
+		return err
+	}
+	return fmt.Errorf("at %s: %w", short(w.target.Revision), err)
 }
 
 // configAt is the site's configuration at target.
