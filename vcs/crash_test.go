@@ -165,6 +165,40 @@ func TestGitForeignWhileInterrupted(t *testing.T) {
 	})
 }
 
+// oldLock makes the lock of a ref as who died a minute ago leaves it.
+func oldLock(t *testing.T, dir, name, content string) string {
+	t.Helper()
+	vcstest.Write(t, dir, ".git/"+name+".lock", content)
+	file := filepath.Join(dir, ".git", name+".lock")
+	old := time.Now().Add(-time.Minute)
+	if err := os.Chtimes(file, old, old); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// TestGitRefLocksGoingBack leaves the locks of an update that is not resumed but
+// undone, which moves other refs.
+func TestGitRefLocksGoingBack(t *testing.T) {
+	t.Parallel()
+	hosts(t, func(t *testing.T, o vcs.Options) {
+		_, dir, first, second := gitSite(t)
+		before := vcstest.Snapshot(t, dir)
+		wc := open(t, dir, o)
+		u := vcs.Update{Own: stampOwn, Edit: stampEdit("2"), Write: put(dir, 6)}
+		if err := wc.Update(t.Context(), resolve(t, wc, ""), u); !errors.Is(err, errStopped) {
+			t.Fatal(err)
+		}
+		oldLock(t, dir, "refs/remotes/origin/main", second+"\n")
+		resumed(t, dir, first, "1", o, before)
+		u.Write = put(dir, never)
+		if err := wc.Update(t.Context(), resolve(t, wc, ""), u); err != nil {
+			t.Errorf("the next update: %v", err)
+		}
+		whole(t, dir, " M config.php")
+	})
+}
+
 // TestGitRefLocks resumes an update whose git was killed while it moved the refs,
 // with its locks left behind. A lock that says something else is somebody's.
 func TestGitRefLocks(t *testing.T) {
@@ -177,15 +211,7 @@ func TestGitRefLocks(t *testing.T) {
 		if !errors.Is(err, errStopped) {
 			t.Fatal(err)
 		}
-		lock := func(name, content string) string {
-			vcstest.Write(t, dir, ".git/"+name+".lock", content)
-			file := filepath.Join(dir, ".git", name+".lock")
-			old := time.Now().Add(-time.Minute)
-			if err := os.Chtimes(file, old, old); err != nil {
-				t.Fatal(err)
-			}
-			return file
-		}
+		lock := func(name, content string) string { return oldLock(t, dir, name, content) }
 		theirs := lock("refs/heads/main", first+"\n")
 		u := vcs.Update{Own: stampOwn, Edit: stampEdit("2"), Write: put(dir, never), Resume: true}
 		if err := wc.Update(t.Context(), resolve(t, wc, second), u); err == nil {

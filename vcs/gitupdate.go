@@ -293,13 +293,13 @@ func (j *gitUpdate) moveRefs(ctx context.Context) error {
 		}
 		moves = append(moves, refMove{m.name, now, m.to})
 	}
-	if len(moves) == 0 {
-		return nil
-	}
 	if j.u.Resume {
 		if err := j.clearRefLocks(ctx, moves); err != nil {
 			return err
 		}
+	}
+	if len(moves) == 0 {
+		return nil
 	}
 	return j.g.host.moveRefs(ctx, j.s, moves, "revstamp: update to "+j.t.Revision.Short)
 }
@@ -309,18 +309,21 @@ func (j *gitUpdate) moveRefs(ctx context.Context) error {
 const refLockAge = time.Second
 
 // clearRefLocks removes the locks that the killed update left on the refs it was
-// moving. They are empty, or hold an id that the ref was to get; others are left
+// moving, which may be others than are to be moved now: it may have been on its way to
+// another commit. They are empty, or hold an id that a ref was to get; others are left
 // alone, and so is any that may be held this moment.
 func (j *gitUpdate) clearRefLocks(ctx context.Context, moves []refMove) error {
+	ids := slices.Clone(j.lock.to)
 	for _, m := range moves {
-		names := []string{m.name}
-		if m.name == "HEAD" && j.s.head.Branch != "" {
-			names = append(names, j.s.head.Branch)
-		}
-		for _, name := range names {
-			if err := clearRefLock(ctx, j.s.RefLock(name), append(j.lock.to, m.to.String())); err != nil {
-				return err
-			}
+		ids = append(ids, m.to.String())
+	}
+	locks, err := j.s.RefLocks()
+	if err != nil {
+		return err
+	}
+	for _, lock := range locks {
+		if err := clearRefLock(ctx, lock, ids); err != nil {
+			return err
 		}
 	}
 	return nil

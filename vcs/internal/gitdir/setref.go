@@ -31,7 +31,7 @@ func (r *Repo) SetRef(name string, id, old ID, who Signature, message string) er
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
 	}
-	lock, err := os.OpenFile(r.RefLock(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	lock, err := os.OpenFile(path+lockSuffix, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return fmt.Errorf("ref %q: %w", name, err)
 	}
@@ -60,9 +60,26 @@ func (r *Repo) SetRef(name string, id, old ID, who Signature, message string) er
 	return syncDir(filepath.Dir(path))
 }
 
-// RefLock is the lock file of a ref, git's and ours.
-func (r *Repo) RefLock(name string) string {
-	return filepath.Join(r.refDir(name), filepath.FromSlash(name)) + ".lock"
+// lockSuffix makes the name of a ref's lock file, git's and ours, of that of the ref.
+const lockSuffix = ".lock"
+
+// RefLocks returns the lock files of refs that there are.
+func (r *Repo) RefLocks() (files []string, err error) {
+	head := filepath.Join(r.refDir("HEAD"), "HEAD"+lockSuffix)
+	if _, err := os.Lstat(head); err == nil {
+		files = append(files, head)
+	}
+	refs := filepath.Join(r.refDir("refs/heads"), "refs")
+	err = filepath.WalkDir(refs, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && strings.HasSuffix(path, lockSuffix) {
+			files = append(files, path)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // packed, or removed meanwhile
+		}
+		return err
+	})
+	return files, err
 }
 
 // directRef is the ref's value, zero when it does not exist. HEAD counts as
