@@ -189,8 +189,13 @@ func TestGitRefLocksGoingBack(t *testing.T) {
 		if err := wc.Update(t.Context(), resolve(t, wc, ""), u); !errors.Is(err, errStopped) {
 			t.Fatal(err)
 		}
+		theirs := oldLock(t, dir, "refs/remotes/origin/other", "") // as while it is pruned
+		oldLock(t, dir, "refs/heads/main", "")
 		oldLock(t, dir, "refs/remotes/origin/main", second+"\n")
 		resumed(t, dir, first, "1", o, before)
+		if _, err := os.Lstat(theirs); err != nil {
+			t.Errorf("the lock of another ref: %v", err)
+		}
 		u.Write = put(dir, never)
 		if err := wc.Update(t.Context(), resolve(t, wc, ""), u); err != nil {
 			t.Errorf("the next update: %v", err)

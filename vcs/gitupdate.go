@@ -310,25 +310,35 @@ const refLockAge = time.Second
 
 // clearRefLocks removes the locks that the killed update left on the refs it was
 // moving, which may be others than are to be moved now: it may have been on its way to
-// another commit. They are empty, or hold an id that a ref was to get; others are left
-// alone, and so is any that may be held this moment.
+// another commit. They hold an id that a ref was to get, or are empty if the ref is one
+// that is moved now, too, or HEAD's branch or one of a remote; others are left alone, and
+// so is any that may be held this moment.
 func (j *gitUpdate) clearRefLocks(ctx context.Context, moves []refMove) error {
 	ids := slices.Clone(j.lock.to)
+	ours := []string{"HEAD", j.s.head.Branch}
 	for _, m := range moves {
-		ids = append(ids, m.to.String())
+		ids, ours = append(ids, m.to.String()), append(ours, m.name)
+	}
+	for _, remote := range j.s.remotes() {
+		ours = append(ours, j.s.tracking(remote, j.s.head.Branch))
 	}
 	locks, err := j.s.RefLocks()
 	if err != nil {
 		return err
 	}
-	for _, lock := range locks {
-		if err := clearRefLock(ctx, lock, ids); err != nil {
+	for name, lock := range locks {
+		held := ids
+		if slices.Contains(ours, name) {
+			held = append(ids[:len(ids):len(ids)], "")
+		}
+		if err := clearRefLock(ctx, lock, held); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// clearRefLock removes a lock that holds one of ids.
 func clearRefLock(ctx context.Context, file string, ids []string) error {
 	var made, seen time.Time // seen here first
 	for {
@@ -357,7 +367,7 @@ func clearRefLock(ctx context.Context, file string, ids []string) error {
 	if err != nil {
 		return err
 	}
-	if text := strings.TrimSpace(string(data)); text != "" && !slices.Contains(ids, text) {
+	if !slices.Contains(ids, strings.TrimSpace(string(data))) {
 		return nil // which git will tell of
 	}
 	return os.Remove(file)

@@ -63,21 +63,30 @@ func (r *Repo) SetRef(name string, id, old ID, who Signature, message string) er
 // lockSuffix makes the name of a ref's lock file, git's and ours, of that of the ref.
 const lockSuffix = ".lock"
 
-// RefLocks returns the lock files of refs that there are.
-func (r *Repo) RefLocks() (files []string, err error) {
+// RefLocks returns the lock files that there are of HEAD and of refs that all worktrees
+// share, by the name of the ref. Where it may not look it finds none.
+func (r *Repo) RefLocks() (map[string]string, error) {
+	files := make(map[string]string)
 	head := filepath.Join(r.refDir("HEAD"), "HEAD"+lockSuffix)
 	if _, err := os.Lstat(head); err == nil {
-		files = append(files, head)
+		files["HEAD"] = head
 	}
-	refs := filepath.Join(r.refDir("refs/heads"), "refs")
-	err = filepath.WalkDir(refs, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && !entry.IsDir() && strings.HasSuffix(path, lockSuffix) {
-			files = append(files, path)
+	common := r.refDir("refs/heads")
+	err := filepath.WalkDir(filepath.Join(common, "refs"), func(path string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+			return nil // removed meanwhile, or nothing that a ref of ours can be in
 		}
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // packed, or removed meanwhile
+		if err != nil {
+			return err
 		}
-		return err
+		if ref, ok := strings.CutSuffix(path, lockSuffix); ok && !entry.IsDir() {
+			name, err := filepath.Rel(common, ref)
+			if err != nil {
+				return err
+			}
+			files[filepath.ToSlash(name)] = path
+		}
+		return nil
 	})
 	return files, err
 }
