@@ -37,11 +37,15 @@ func (s *assetSite) byFile(ctx context.Context, site *assets.Site, rev vcs.Revis
 	if err != nil {
 		return err
 	}
-	site.VersionsAt = fmt.Sprintf("%q %q %q %v", rev.ID, rev.Mixed, rev.Modified, stamped)
+	_, short, err := s.nameOf(rev)
+	if err != nil {
+		return err
+	}
+	site.VersionsAt = fmt.Sprintf("%q %q %q %q %v", rev.ID, short, rev.Mixed, rev.Modified, stamped)
 	site.VersionOf = func(name string) (string, error) {
 		file := filepath.Join(root, filepath.FromSlash(name))
 		if stamped[file] {
-			return rev.Short, nil
+			return short, nil
 		}
 		all, err := last()
 		if err != nil {

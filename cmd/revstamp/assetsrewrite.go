@@ -416,7 +416,7 @@ func (r *rewriting) tellAll(site *assets.Site, all []assets.Rewritten, result *r
 	if !r.strict {
 		result.warn(r.app)
 	}
-	err := r.out.Result(result, func(w io.Writer) error {
+	err := r.did(result, func(w io.Writer) error {
 		_, err := fmt.Fprintln(w, result.summary("rewrote"))
 		return err
 	})

@@ -332,7 +332,7 @@ func (b *backupStore) restore(ctx context.Context, store *atomicfile.Backups, fr
 		return err
 	}
 	r := map[string]any{"file": shown(from.Original), "id": from.ID(), "restored": changed}
-	return b.out.Result(r, func(w io.Writer) error {
+	return b.did(r, func(w io.Writer) error {
 		if !changed {
 			_, err := fmt.Fprintf(w, "nothing to do: %s is as it was at %s\n", shown(from.Original), when(from.Time))
 			return err

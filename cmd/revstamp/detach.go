@@ -80,7 +80,7 @@ func (a *app) detachedEnd(log *os.File, err error) error {
 		a.out = ui.New(ui.Options{}) // which begins no JSON of its own behind that
 	}
 	if _, copyErr := io.Copy(to, log); copyErr != nil {
-		return errors.Join(err, copyErr)
+		a.out.Warn("not told here what %s holds: %v", log.Name(), copyErr)
 	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() > 0 {
 		return &detachedError{exit.ExitCode()}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -37,5 +39,29 @@ func TestHintDenied(t *testing.T) {
 	}
 	if got, want := hint(denied), state+" belongs to 12345: do this as that user, or give it away with chown"; got != want {
 		t.Errorf("hint = %q, want %q", got, want)
+	}
+}
+
+// TestSignalled: what only says that it was cancelled is told as the signal, and what
+// says more is not.
+func TestSignalled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	other := errors.New("other")
+	if got := signalled(ctx, context.Canceled); got != context.Canceled {
+		t.Errorf("without a signal: %v", got)
+	}
+	signal := fmt.Errorf("signal received: %w", context.Canceled)
+	cancel(signal)
+	left := fmt.Errorf("process 7 goes on by itself: %w", signal)
+	for _, c := range []struct{ err, want error }{
+		{nil, nil},
+		{other, other},
+		{fmt.Errorf("read: %w", context.Canceled), signal},
+		{left, left},
+	} {
+		if got := signalled(ctx, c.err); got != c.want {
+			t.Errorf("signalled(%v) = %v, want %v", c.err, got, c.want)
+		}
 	}
 }

@@ -172,7 +172,7 @@ func (s *submission) run(ctx context.Context) (err error) {
 		s.out.Info("job %s of %s, unique key %s", job.Handle, job.Server, s.task.Unique)
 		return s.follow(ctx, job, s.task.Unique)
 	}
-	return s.out.Result(jobJSON{job.Server, job.Handle, s.task.Unique}, func(w io.Writer) error {
+	return s.app.did(jobJSON{job.Server, job.Handle, s.task.Unique}, func(w io.Writer) error {
 		_, err := fmt.Fprintln(w, job.Server, job.Handle, s.task.Unique)
 		return err
 	})

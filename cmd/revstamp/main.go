@@ -63,13 +63,15 @@ func misused(cmd *cobra.Command, err error, args []string) error {
 	return &usageError{msg, fmt.Sprintf("'%s --help' lists what there is", cmd.CommandPath())}
 }
 
-// signalled is err, or the signal that ended what failed with it. An error of a
-// release knows that itself, and what it left.
+// signalled is err, or the signal that ended what failed with it. An error that knows
+// the signal itself, as that of a release, also tells what it left.
 func signalled(ctx context.Context, err error) error {
-	if _, ok := errors.AsType[*release.Error](err); ok || !errors.Is(err, context.Canceled) || ctx.Err() == nil {
+	cause := context.Cause(ctx)
+	_, knows := errors.AsType[*release.Error](err)
+	if knows || cause == nil || errors.Is(err, cause) || !errors.Is(err, context.Canceled) {
 		return err
 	}
-	return context.Cause(ctx)
+	return cause
 }
 
 // endings are the signals that end a command in good order: that of a terminal
