@@ -149,6 +149,28 @@ func (d *documents) under(path string) string {
 	return filepath.Join(d.root, rel)
 }
 
+// namer returns what under says of the files that a walk from top comes to, which
+// follows no link to a directory: it looks at links once.
+func (d *documents) namer(top string) func(name string) string {
+	same := func(name string) string { return name }
+	root := strings.TrimSuffix(d.root, "/") + "/"
+	if d.links && strings.HasPrefix(top+"/", root) {
+		return same
+	}
+	realTop, err1 := filepath.EvalSymlinks(top)
+	realRoot, err2 := filepath.EvalSymlinks(d.root)
+	if errors.Join(err1, err2) != nil || realTop == top && realRoot == d.root {
+		return same
+	}
+	realRoot = strings.TrimSuffix(realRoot, "/") + "/"
+	return func(name string) string {
+		if rel, ok := strings.CutPrefix(realTop+strings.TrimPrefix(name, top), realRoot); ok {
+			return root + rel
+		}
+		return name
+	}
+}
+
 // document appends a file, unless it is a copy under a fingerprinted name.
 func (d *documents) document(some []assets.Document, name string) []assets.Document {
 	doc := assets.Document{Name: name}
@@ -167,7 +189,7 @@ func (d *documents) document(some []assets.Document, name string) []assets.Docum
 // may not read is passed over, and noted.
 func (d *documents) walk(ctx context.Context, dir string, want func(name string) bool) error {
 	group, ctx := errgroup.WithContext(ctx)
-	top, below := dir, d.under(dir)
+	top, named := dir, d.namer(dir)
 	free := make(chan struct{}, runtime.GOMAXPROCS(0))
 	var visit func(dir string) error
 	visit = func(dir string) error {
@@ -209,7 +231,7 @@ func (d *documents) walk(ctx context.Context, dir string, want func(name string)
 				if some == nil {
 					some = make([]assets.Document, 0, len(entries)-i)
 				}
-				some = d.document(some, below+strings.TrimPrefix(name, top))
+				some = d.document(some, named(name))
 			}
 		}
 		d.add(some)
