@@ -107,7 +107,8 @@ type outputting struct {
 	dirs  []string
 	files []*outputFile
 	list  outputs
-	mine  *output // what the list says of Root
+	mine  *output         // what the list says of Root
+	real  map[string]bool // what isReal has found
 }
 
 // outputFile is a file under the root.

@@ -12,10 +12,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// output writes the site to a directory of its own, with documents by digest.
-func (tr *disk) output(dir string) (*Outputted, error) {
+// output writes the site to a directory of its own, with documents by digest, and adds
+// what it warns of.
+func (tr *disk) output(dir string, warned ...*[]string) (*Outputted, error) {
 	tr.t.Helper()
 	o := &Output{Site: &Site{FS: os.DirFS(tr.root)}, Root: tr.root, Dir: dir}
+	for _, to := range warned {
+		o.Files.Warn = func(text string) { *to = append(*to, text) }
+	}
 	return o.Write(tr.t.Context(), tr.documents())
 }
 
@@ -138,6 +142,46 @@ func TestOutputRemoves(t *testing.T) {
 	}
 	if _, err := os.Stat(out.path("empty")); err != nil {
 		t.Errorf("a directory that was not made is gone: %v", err)
+	}
+}
+
+// TestOutputRemovesNothingBehindALink: what somebody moved elsewhere, and put a link in
+// its place, stays, and is told once.
+func TestOutputRemovesNothingBehindALink(t *testing.T) {
+	t.Parallel()
+	for _, outside := range []bool{false, true} {
+		tr := newDisk(t, map[string]string{"a.html": "a", "deep/er/b.html": "b", "deep/er/c.html": "c", "deep/d.html": "d"})
+		out := newDisk(t, nil)
+		_, err := tr.output(out.root)
+		tr.must(err)
+		link, to := "kept", out.path("kept")
+		if outside {
+			to = filepath.Join(t.TempDir(), "kept")
+			link = to
+		}
+		tr.must(os.Rename(out.path("deep"), to))
+		tr.must(os.Remove(filepath.Join(to, "d.html")))
+		tr.must(os.Mkdir(filepath.Join(to, "er/empty"), 0o755))
+		tr.must(os.Symlink(link, out.path("deep")))
+		tr.must(os.RemoveAll(tr.path("deep")))
+		var warned []string
+		for range 2 {
+			did, err := tr.output(out.root, &warned)
+			tr.must(err)
+			if len(did.Removed) > 0 {
+				t.Errorf("removed %q", did.Removed)
+			}
+		}
+		kept := (&disk{t: t, root: to}).read()
+		if diff := cmp.Diff(map[string]string{"er/b.html": "b", "er/c.html": "c"}, kept); diff != "" {
+			t.Errorf("behind the link (-want +got):\n%s", diff)
+		}
+		if _, err := os.Stat(filepath.Join(to, "er/empty")); err != nil {
+			t.Error(err)
+		}
+		if len(warned) != 1 || !strings.Contains(warned[0], out.path("deep")+`" is a link`) {
+			t.Errorf("warned %q", warned)
+		}
 	}
 }
 

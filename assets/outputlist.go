@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -54,6 +55,13 @@ func (w *outputting) readOutputs() error {
 		return fmt.Errorf("%s: %w", name, err)
 	case w.list.Format != 1:
 		return fmt.Errorf("%s: its format is %d, and 1 is known", name, w.list.Format)
+	}
+	for _, o := range w.list.Roots {
+		for _, p := range slices.AppendSeq(slices.Clone(o.Dirs), maps.Keys(o.Files)) {
+			if !fs.ValidPath(p) {
+				return fmt.Errorf("%s: it lists %q, which is no path below the directory", name, p)
+			}
+		}
 	}
 	dir, err1 := filepath.Abs(w.Dir)
 	root, err2 := filepath.Abs(w.Root)
@@ -143,7 +151,8 @@ func (w *outputting) makeDirs() error {
 }
 
 // removeGone removes what was written of this root earlier and is gone from it, with its
-// precompressed variants. What holds something else now is somebody else's, and stays.
+// precompressed variants. What holds something else now, or is behind a link, is
+// somebody else's, and stays.
 func (w *outputting) removeGone(ctx context.Context) (removed []string, err error) {
 	there := make(map[string]bool, len(w.files)+len(w.dirs))
 	for _, f := range w.files {
@@ -152,6 +161,7 @@ func (w *outputting) removeGone(ctx context.Context) (removed []string, err erro
 	for _, p := range w.dirs {
 		there[p] = true
 	}
+	w.real = map[string]bool{".": true}
 	for p, sums := range w.mine.Files {
 		if there[p] {
 			continue
@@ -179,9 +189,12 @@ func (w *outputting) removeGone(ctx context.Context) (removed []string, err erro
 
 // stillHolds reports whether the file at p is one that was written.
 func (w *outputting) stillHolds(p string, sums []string) (bool, error) {
+	if real, err := w.isReal(path.Dir(p)); err != nil || !real {
+		return false, err
+	}
 	info, err := w.dir.Lstat(p)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
 	case err != nil:
 		return false, err
@@ -198,6 +211,28 @@ func (w *outputting) stillHolds(p string, sums []string) (bool, error) {
 	}
 	w.warn("%q is gone from the asset root, but was changed since it was written, and stays", p)
 	return false, nil
+}
+
+// isReal reports whether p is a directory, reached by directories alone. What is behind
+// a link is somebody else's, who put the link there: removing would follow it.
+func (w *outputting) isReal(p string) (bool, error) {
+	if real, known := w.real[p]; known {
+		return real, nil
+	}
+	real, err := w.isReal(path.Dir(p))
+	if err != nil || !real {
+		return false, err
+	}
+	info, err := w.dir.Lstat(p)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return false, err
+	case info.Mode()&fs.ModeSymlink != 0:
+		w.warn("%q is a link now, and what is behind it stays", path.Join(w.Dir, p))
+	}
+	w.real[p] = err == nil && info.IsDir()
+	return w.real[p], nil
 }
 
 // ofAnother is what the list says of the file at p that was written of another root;
@@ -221,12 +256,12 @@ func (w *outputting) removeDirs(there map[string]bool) error {
 			left = append(left, p)
 			continue
 		}
-		info, err := w.dir.Lstat(p)
-		if err == nil && info.IsDir() {
+		real, err := w.isReal(p)
+		if real {
 			err = w.dir.Remove(p)
 		}
 		switch {
-		case err == nil, errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		case err == nil, errors.Is(err, fs.ErrNotExist):
 		case errors.Is(err, syscall.ENOTEMPTY), errors.Is(err, syscall.EEXIST):
 			left = append(left, p) // it goes when what is in there does
 		default:
