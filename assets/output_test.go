@@ -185,6 +185,29 @@ func TestOutputRemovesNothingBehindALink(t *testing.T) {
 	}
 }
 
+// TestOutputRefusesAList: one that revstamp has not written is told by its name, before
+// anything is.
+func TestOutputRefusesAList(t *testing.T) {
+	t.Parallel()
+	tr := newDisk(t, map[string]string{"a.html": "a"})
+	for _, list := range []string{
+		`{`,
+		`{"format": 2, "roots": {}}`,
+		`{"format": 1, "roots": null}`,
+		`{"format": 1, "roots": {"../elsewhere": null}}`,
+		`{"format": 1, "roots": {"../elsewhere": {"files": {"../b.html": []}}}}`,
+		`{"format": 1, "roots": {"../elsewhere": {"files": {}, "dirs": ["/b"]}}}`,
+	} {
+		out := newDisk(t, map[string]string{OutputName: list})
+		if _, err := tr.output(out.root); err == nil || !strings.HasPrefix(err.Error(), out.path(OutputName)+": ") || !strings.Contains(err.Error(), "move it away") {
+			t.Errorf("%s: %v", list, err)
+		}
+		if got := out.made(); len(got) > 0 {
+			t.Errorf("%s: wrote %q", list, got)
+		}
+	}
+}
+
 // TestOutputKilledBeforeTheEnd: a run that was killed after files were put in place
 // leaves none that a later one does not know.
 func TestOutputKilledBeforeTheEnd(t *testing.T) {

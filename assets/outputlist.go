@@ -46,21 +46,13 @@ func (w *outputting) readOutputs() error {
 	w.list = outputs{Format: 1, Roots: make(map[string]*output)}
 	name := path.Join(w.Dir, OutputName)
 	data, err := w.dir.ReadFile(OutputName)
-	if err == nil {
-		err = json.Unmarshal(data, &w.list)
-	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return fmt.Errorf("%s: %w", name, err)
-	case w.list.Format != 1:
-		return fmt.Errorf("%s: its format is %d, and 1 is known", name, w.list.Format)
-	}
-	for _, o := range w.list.Roots {
-		for _, p := range slices.AppendSeq(slices.Clone(o.Dirs), maps.Keys(o.Files)) {
-			if !fs.ValidPath(p) {
-				return fmt.Errorf("%s: it lists %q, which is no path below the directory", name, p)
-			}
+	default:
+		if err := w.list.parse(data); err != nil {
+			return fmt.Errorf("%s: %w: move it away, and what it lists stays", name, err)
 		}
 	}
 	dir, err1 := filepath.Abs(w.Dir)
@@ -78,6 +70,30 @@ func (w *outputting) readOutputs() error {
 	}
 	if w.mine.Files == nil {
 		w.mine.Files = make(map[string][]string)
+	}
+	return nil
+}
+
+// parse reads l, so that all of it can be gone by.
+func (l *outputs) parse(data []byte) error {
+	if err := json.Unmarshal(data, l); err != nil {
+		return err
+	}
+	switch {
+	case l.Format != 1:
+		return fmt.Errorf("its format is %d, and 1 is known", l.Format)
+	case l.Roots == nil:
+		return errors.New("it has no roots")
+	}
+	for root, o := range l.Roots {
+		if o == nil {
+			return fmt.Errorf("it says nothing of the root %q", root)
+		}
+		for _, p := range slices.AppendSeq(slices.Clone(o.Dirs), maps.Keys(o.Files)) {
+			if !fs.ValidPath(p) {
+				return fmt.Errorf("it lists %q, which is no path below the directory", p)
+			}
+		}
 	}
 	return nil
 }
