@@ -125,8 +125,15 @@ type outputFile struct {
 // directory itself is what atomicfile takes for each file.
 func (w *outputting) lock() (unlock func(), err error) {
 	d, err := w.dir.OpenFile(outputLock, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o644)
+	if errors.Is(err, fs.ErrPermission) {
+		// Another of those who share the directory made it, and only NFS wants more than
+		// reading.
+		if theirs, readErr := w.dir.OpenFile(outputLock, os.O_RDONLY|syscall.O_NOFOLLOW, 0); readErr == nil {
+			d, err = theirs, nil
+		}
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("lock %q: %w", w.Dir, err)
 	}
 	if err := syscall.Flock(int(d.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		d.Close()

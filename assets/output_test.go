@@ -1,15 +1,20 @@
 package assets
 
 import (
+	"errors"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 // output writes the site to a directory of its own, with documents by digest, and adds
@@ -88,6 +93,44 @@ func TestOutputIsAllOrNothing(t *testing.T) {
 	if got := out.made(); got["mine"] != "mine" || got["a.html"] == "old" || len(got) != len(cachedSite)+1 {
 		t.Errorf("holds %q", slices.Sorted(maps.Keys(got)))
 	}
+}
+
+// TestOutputOfSeveralUsers: who may write to the directory need not have made what
+// locks it.
+func TestOutputOfSeveralUsers(t *testing.T) {
+	t.Parallel()
+	out := newDisk(t, map[string]string{outputLock: ""})
+	dir, err := os.OpenRoot(out.root)
+	out.must(err)
+	defer dir.Close()
+	w := &outputting{Output: &Output{Dir: out.root}, dir: dir}
+	out.must(dir.Chmod(outputLock, 0o444))
+	unlock, err := asAnother(w.lock)
+	out.must(err)
+	if _, err := asAnother(w.lock); err == nil || !strings.Contains(err.Error(), "another process") {
+		t.Errorf("%v while it is locked", err)
+	}
+	unlock()
+	out.must(dir.Chmod(outputLock, 0))
+	if _, err := asAnother(w.lock); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), out.root) {
+		t.Errorf("%v of a file that may not be read", err)
+	}
+}
+
+// asAnother locks as a user to whom permission bits apply, which they do not to root.
+func asAnother(lock func() (func(), error)) (unlock func(), err error) {
+	var running sync.WaitGroup
+	running.Go(func() {
+		if os.Geteuid() == 0 {
+			runtime.LockOSThread() // and it ends with this goroutine
+			if _, err = unix.SetfsuidRetUid(65534); err != nil {
+				return
+			}
+		}
+		unlock, err = lock()
+	})
+	running.Wait()
+	return unlock, err
 }
 
 // TestOutputStaysInside: a link in the directory leads nothing out of it.
