@@ -163,10 +163,14 @@ func TestOutputRemoves(t *testing.T) {
 	}
 	out.write("b.html", "edited")
 	out.write("deep/e.html.gz", "somebody's")
-	did, err := tr.output(out.root)
+	var warned []string
+	did, err := tr.output(out.root, &warned)
 	tr.must(err)
 	if diff := cmp.Diff([]string{"deep/e.html", "deep/er/d.html"}, did.Removed); diff != "" {
 		t.Errorf("removed (-want +got):\n%s", diff)
+	}
+	if len(warned) != 1 || !strings.Contains(warned[0], `"b.html" is gone`) {
+		t.Errorf("warned %q, want only of what was edited", warned)
 	}
 	want := map[string]string{"a.html": "a", "b.html": "edited", "c.html": "of the other", "f.html": "f", "both.css": "b{}", "mine": "mine", "deep/e.html.gz": "somebody's"}
 	if diff := cmp.Diff(want, out.made()); diff != "" {

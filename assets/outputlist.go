@@ -182,12 +182,14 @@ func (w *outputting) removeGone(ctx context.Context) (removed []string, err erro
 		if there[p] {
 			continue
 		}
-		ours, err := w.stillHolds(p, sums)
-		switch {
-		case err != nil:
-			return nil, err
-		case ours && !w.site.written(p) && w.ofAnother(p) == nil:
-			removed = append(removed, p)
+		if !w.site.written(p) && w.ofAnother(p) == nil {
+			ours, err := w.stillHolds(p, sums)
+			if err != nil {
+				return nil, err
+			}
+			if ours {
+				removed = append(removed, p)
+			}
 		}
 		delete(w.mine.Files, p)
 	}
