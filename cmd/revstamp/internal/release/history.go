@@ -35,6 +35,7 @@ type Release struct {
 	Jobs   []Job        `json:"jobs,omitempty"`
 	Ended  time.Time    `json:"ended,omitzero"` // when it was live, or over
 
+	mark    string            // of what the step that began last has started; empty: it has none, or an older version began it
 	temps   []string          // temporary files announced
 	wrote   map[string]string // digest of what was written last, by path
 	backups map[string]string // backup of what was there before, by path
@@ -141,6 +142,7 @@ func (r *Release) add(rec Record) {
 func (r *Release) addStep(rec Record) {
 	r.Step = rec.Step
 	if rec.State == stepStarted {
+		r.mark = rec.Mark
 		r.Steps = append(r.Steps, StepRecord{Name: rec.Step, State: rec.State, Began: rec.Time})
 		return
 	}

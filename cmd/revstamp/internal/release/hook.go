@@ -3,6 +3,7 @@ package release
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -33,7 +34,7 @@ func (r *run) hooksAt(when, step string) []Step {
 	var all []Step
 	for _, h := range r.cfg.Hooks {
 		if when == "before" && h.Before == step || when == "after" && h.After == step {
-			all = append(all, hookStep{run: r, hook: h, at: when + " " + step, to: r.plan.To})
+			all = append(all, hookStep{run: r, hook: h, at: when + " " + step, to: r.plan.To, token: rand.Text()})
 		}
 	}
 	return all
@@ -43,12 +44,15 @@ func (r *run) hooksAt(when, step string) []Step {
 // resumed.
 type hookStep struct {
 	*run
-	hook config.Hook
-	at   string       // as "after activate"
-	to   vcs.Revision // what visitors have, or will have
+	hook  config.Hook
+	at    string       // as "after activate"
+	to    vcs.Revision // what visitors have, or will have
+	token string       // of this one hook in this one process
 }
 
 func (hookStep) Name() string { return "hook" }
+
+func (s hookStep) mark() string { return s.token }
 
 func (s hookStep) Run(ctx context.Context) (string, error) {
 	err := s.do(ctx)
@@ -170,6 +174,10 @@ func isDir(name string) bool {
 	return err == nil && info.IsDir()
 }
 
+// hookMark is the variable by which the processes of a hook are known, whatever
+// else of the release still runs.
+const hookMark = "REVSTAMP_HOOK_MARK"
+
 // environ is what a hook is told.
 func (s hookStep) environ() []string {
 	return []string{
@@ -180,6 +188,7 @@ func (s hookStep) environ() []string {
 		"REVSTAMP_PREVIOUS=" + s.release.From.ID,
 		"REVSTAMP_DIR=" + s.hookDir(),
 		"REVSTAMP_HOOK=" + s.at,
+		hookMark + "=" + s.token,
 	}
 }
 

@@ -51,6 +51,7 @@ type Record struct {
 	Step   string             `json:"step,omitempty"`
 	State  string             `json:"state,omitempty"`
 	Detail string             `json:"detail,omitempty"`
+	Mark   string             `json:"mark,omitempty"` // of all that the Step now started starts, if it has one
 	Path   string             `json:"path,omitempty"`
 	SHA256 string             `json:"sha256,omitempty"`
 	Backup string             `json:"backup,omitempty"`

@@ -31,7 +31,8 @@ func (e *HookError) Hint() string {
 
 // hookOver refuses to go on with r, which was interrupted, while the hook that it
 // was killed in has not ended. Processes are known by what hooks are told in their
-// environment, which all that they start has, too.
+// environment, which all that they start has, too. What a hook before it has left
+// running is no reason: that hook is over.
 func (s *Site) hookOver(r *Release) error {
 	if n := len(r.Steps); n == 0 || r.Steps[n-1].Name != (hookStep{}).Name() || r.Steps[n-1].State != stepStarted {
 		return nil
@@ -61,7 +62,8 @@ func (s *Site) hookOver(r *Release) error {
 }
 
 // hookOf returns which hook of r a process with this environment belongs to, if to
-// any.
+// the one that began last. Where the journal is of an older version, which marked
+// none, it may be any.
 func (s *Site) hookOf(r *Release, environ []byte) (at string, ours bool) {
 	told := map[string]string{}
 	for entry := range bytes.SplitSeq(environ, []byte{0}) {
@@ -70,6 +72,9 @@ func (s *Site) hookOf(r *Release, environ []byte) (at string, ours bool) {
 		}
 	}
 	if told["REVSTAMP_RELEASE"] != r.ID || told["REVSTAMP_SITE"] != r.Site || told["REVSTAMP_REVISION"] != r.To.ID {
+		return "", false
+	}
+	if r.mark != "" && told[hookMark] != r.mark {
 		return "", false
 	}
 	mine := slices.ContainsFunc([]string{s.state.path(r.Dir), s.Config.Abs(s.Config.Source.Path), s.Config.Dir}, func(dir string) bool {

@@ -21,6 +21,12 @@ type Undoer interface {
 	Undo(ctx context.Context) error
 }
 
+// marked is a step that marks all that it starts, so that it can be found when the
+// release is killed meanwhile.
+type marked interface {
+	mark() string // of this run of the step alone
+}
+
 // Skip is the error of a step that had nothing to do: the reason.
 type Skip string
 
@@ -66,7 +72,11 @@ func (r *runner) one(ctx context.Context, step Step) error {
 		return err
 	}
 	name := step.Name()
-	if err := r.journal.Append(Record{Kind: kindStep, Step: name, State: stepStarted}); err != nil {
+	started := Record{Kind: kindStep, Step: name, State: stepStarted}
+	if m, ok := step.(marked); ok {
+		started.Mark = m.mark()
+	}
+	if err := r.journal.Append(started); err != nil {
 		return err
 	}
 	r.observer.StepStarted(name)
