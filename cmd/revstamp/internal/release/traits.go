@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"revstamp/stamp/atomicfile"
@@ -19,6 +21,7 @@ import (
 // noteTraits notes what the files look like that an update to t is about to change.
 // It refuses those that could not look so again.
 func (r *run) noteTraits(t *vcs.Target) error {
+	mask, known := umask()
 	for _, c := range t.Changes {
 		name := r.site.state.name(r.abs(c.Path))
 		if _, ok := r.traits[name]; ok || c.Op != vcs.Changed {
@@ -33,7 +36,7 @@ func (r *run) noteTraits(t *vcs.Target) error {
 				err = fmt.Errorf("%s: %w", c.Path, err)
 			}
 		}
-		if err == nil && !usual(now) {
+		if err == nil && !(known && usual(now, mask)) {
 			err = r.journal.Note(Record{Kind: kindTraits, Path: name, Traits: &now})
 		}
 		if err != nil {
@@ -44,14 +47,24 @@ func (r *run) noteTraits(t *vcs.Target) error {
 	return nil
 }
 
-// usual reports whether t are what many files of this user have: with or without a
-// kill they need not be noted.
-func usual(t atomicfile.Traits) bool {
-	switch t.Bits {
-	case 0o644, 0o755, 0o664, 0o775:
-		return int(t.UID) == os.Geteuid() && int(t.GID) == os.Getegid() && t.Attrs == nil
+// usual reports whether t are what svn gives a file that it replaces, as of many files
+// they are: with or without a kill they need not be noted.
+func usual(t atomicfile.Traits, umask uint32) bool {
+	created := executable(fs.FileMode(0o666&^umask), t.Bits&0o100 != 0)
+	return t.Bits == uint32(created) && int(t.UID) == os.Geteuid() && int(t.GID) == os.Getegid() && t.Attrs == nil
+}
+
+// umask is that of this process and of the clients that it starts, where the kernel
+// tells: umask(2) cannot ask for it without changing it under other goroutines.
+func umask() (mask uint32, known bool) {
+	status, _ := os.ReadFile("/proc/self/status") // without it, it is not known
+	for line := range strings.Lines(string(status)) {
+		if value, ok := strings.CutPrefix(line, "Umask:"); ok {
+			mask, err := strconv.ParseUint(strings.TrimSpace(value), 8, 32)
+			return uint32(mask), err == nil
+		}
 	}
-	return false
+	return 0, false
 }
 
 // giveTraits gives the files that were replaced what was noted. Whether they may be
