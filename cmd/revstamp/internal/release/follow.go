@@ -166,9 +166,10 @@ func (s followStep) Run(ctx context.Context) (string, error) {
 	defer ticker.Stop()
 	var err error
 	for {
+		before := err
 		// What was cut off because the time is up says nothing of the job servers.
 		if now := errors.Join(s.poll(ctx), s.again(ctx)); ctx.Err() == nil {
-			err = s.silence(err, now)
+			err = now
 		}
 		if s.open() == 0 {
 			return Tally(s.all()), nil
@@ -176,6 +177,7 @@ func (s followStep) Run(ctx context.Context) (string, error) {
 		if _, ok := errors.AsType[*OrphanedError](err); ok {
 			return "", err
 		}
+		s.trouble(before, err)
 		select {
 		case <-ctx.Done():
 			if parent.Err() != nil {
@@ -188,13 +190,17 @@ func (s followStep) Run(ctx context.Context) (string, error) {
 	}
 }
 
-// silence tells of job servers that begin not to answer, where it may be long
-// until they do. It returns now.
-func (s followStep) silence(before, now error) error {
-	if before == nil && now != nil {
+// trouble tells of job servers that begin not to answer, where it may be long until
+// they do, and of what else begins to fail, which is no less tried again.
+func (s followStep) trouble(before, now error) {
+	_, was := errors.AsType[*silentError](before)
+	_, is := errors.AsType[*silentError](now)
+	switch {
+	case is && !was:
 		s.site.observer().Warn("%v: asked again until it answers", now)
+	case !is && now != nil && (was || before == nil):
+		s.site.observer().Warn("%v: tried again", now)
 	}
-	return now
 }
 
 // late receives the reports of jobs that had been given up, if any came since.
