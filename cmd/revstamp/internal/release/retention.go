@@ -74,8 +74,11 @@ func (s *Site) tidyJournals(ctx context.Context) error {
 // stands reports whether r has a directory that is still there.
 func (s *Site) stands(r *Release) bool { return r.Dir != "" && isDir(s.state.path(r.Dir)) }
 
-// tidyLogs removes the logs that were written to the longest ago. One from the future
-// is of before the clock was set back.
+// clockSkew is how far ahead a file server's clock may be, which dates the files there.
+const clockSkew = 24 * time.Hour
+
+// tidyLogs removes the logs that were written to the longest ago. One from further in
+// the future than clocks differ is of before the clock was set back.
 func (s *Site) tidyLogs() error {
 	logs, err := os.ReadDir(s.state.logs())
 	if err != nil || len(logs) <= keptLogs {
@@ -87,7 +90,7 @@ func (s *Site) tidyLogs() error {
 		if err != nil {
 			return err
 		}
-		if written[log.Name()] = info.ModTime(); info.ModTime().After(now) {
+		if written[log.Name()] = info.ModTime(); info.ModTime().After(now.Add(clockSkew)) {
 			written[log.Name()] = time.Time{}
 		}
 	}

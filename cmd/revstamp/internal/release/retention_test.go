@@ -115,8 +115,8 @@ func TestTidyLogsAndMirrors(t *testing.T) {
 	s := Open(&config.Config{Dir: t.TempDir(), State: ".revstamp", Layout: config.Releases})
 	now := time.Now()
 	ages := map[string]time.Duration{
-		"log/9.log": 3 * time.Hour, "log/10.log": 2 * time.Hour, "log/detached-1.log": time.Hour,
-		"log/8.log":       -time.Hour, // the clock was set back
+		"log/9.log": 3 * time.Hour, "log/10.log": 2 * time.Hour, "log/detached-1.log": -time.Minute, // a file server's clock is ahead
+		"log/8.log":       -2 * clockSkew, // the clock was set back
 		"mirror-old/file": 0, "mirror-young/file": 0,
 		filepath.Base(s.mirror()) + "/file": 0,
 	}
