@@ -48,9 +48,9 @@ type Outputted struct {
 //
 // A file that holds what it should, with the permission bits that it should have, is
 // not touched. What an earlier call wrote to Dir of the same root, and is gone from
-// there, is removed, if it still holds what was written; all else in Dir stays. That
-// is known from a list in Dir, OutputName, on which every file is before it is in its
-// place.
+// there, is removed, if it still holds what was written; all else in Dir stays, and so
+// does what was written of a link that leads nowhere now. That is known from a list in
+// Dir, OutputName, on which every file is before it is in its place.
 //
 // All files are made, and are durable, before the first is put in place, assets before
 // the documents that refer to them, each at once, and what is gone goes last. After an
@@ -106,6 +106,7 @@ type outputting struct {
 	dir   *os.Root
 	dirs  []string
 	files []*outputFile
+	stays []string // links under Root that lead nowhere: they are not gone
 	list  outputs
 	mine  *output         // what the list says of Root
 	real  map[string]bool // what isReal has found
@@ -168,8 +169,12 @@ func (w *outputting) find(ctx context.Context, all []Rewritten) error {
 		}
 		info, err := fs.Stat(w.site.fs, p) // a link to a file is the file to whoever serves it
 		switch {
-		case d.Type()&fs.ModeSymlink != 0 && (err != nil || info.IsDir()):
-			w.warn("%q is a link to a directory, or to nothing, and left out", p)
+		case err != nil && d.Type()&fs.ModeSymlink != 0:
+			w.warn("%q is a link that leads nowhere, and left out: what was written of it stays", p)
+			w.stays = append(w.stays, p)
+			return nil
+		case d.Type()&fs.ModeSymlink != 0 && info.IsDir():
+			w.warn("%q is a link to a directory, and left out", p)
 			return nil
 		case err != nil:
 			return err

@@ -170,11 +170,11 @@ func (w *outputting) makeDirs() error {
 // precompressed variants. What holds something else now, or is behind a link, is
 // somebody else's, and stays.
 func (w *outputting) removeGone(ctx context.Context) (removed []string, err error) {
-	there := make(map[string]bool, len(w.files)+len(w.dirs))
+	there := make(map[string]bool, len(w.files)+len(w.dirs)+len(w.stays))
 	for _, f := range w.files {
 		there[f.path] = true
 	}
-	for _, p := range w.dirs {
+	for _, p := range slices.Concat(w.dirs, w.stays) {
 		there[p] = true
 	}
 	w.real = map[string]bool{".": true}
