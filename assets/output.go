@@ -258,6 +258,8 @@ func (w *outputting) holds(f *outputFile, content io.Reader) (bool, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
+	case errors.Is(err, syscall.ENOTDIR):
+		return false, fmt.Errorf("%q is no directory: move it away", path.Join(w.Dir, w.inTheWay(f.path)))
 	case err != nil:
 		return false, err
 	case !info.Mode().IsRegular():
@@ -271,6 +273,16 @@ func (w *outputting) holds(f *outputFile, content io.Reader) (bool, error) {
 	}
 	defer now.Close() // only read
 	return sameContent(now, content)
+}
+
+// inTheWay is which parent of p is no directory.
+func (w *outputting) inTheWay(p string) string {
+	for p = path.Dir(p); p != "."; p = path.Dir(p) {
+		if _, err := w.dir.Lstat(p); err == nil {
+			break
+		}
+	}
+	return p
 }
 
 func sameContent(a, b io.Reader) (bool, error) {

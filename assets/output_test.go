@@ -95,6 +95,40 @@ func TestOutputIsAllOrNothing(t *testing.T) {
 	}
 }
 
+// TestOutputInTheWay: a name that has become another kind of file is told, with where
+// it is and what to do, and nothing is written.
+func TestOutputInTheWay(t *testing.T) {
+	t.Parallel()
+	for name, is := range map[string]struct{ was, becomes, told string }{
+		"a file":         {"x", "x/y/z.png", "x\" is no directory: move it away"},
+		"a deeper file":  {"x/y", "x/y/z/z.png", "x/y\" is no directory: move it away"},
+		"a directory":    {"x/y/z.png", "x", "x\" is no regular file: move it away"},
+		"a page's place": {"x", "x/y.html", "x\" is no directory: move it away"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tr, out := newDisk(t, map[string]string{is.was: "1", "z.css": "1"}), newDisk(t, nil)
+			_, err := tr.output(out.root)
+			tr.must(err)
+			tr.must(os.RemoveAll(tr.path("x")))
+			tr.write(is.becomes, "2")
+			tr.write("z.css", "2")
+			if _, err := tr.output(out.root); err == nil || !strings.Contains(err.Error(), out.path(is.told)) {
+				t.Errorf("%v, want %s", err, is.told)
+			}
+			if diff := cmp.Diff(map[string]string{is.was: "1", "z.css": "1"}, out.made()); diff != "" {
+				t.Errorf("after the failure (-want +got):\n%s", diff)
+			}
+			tr.must(os.RemoveAll(out.path("x")))
+			_, err = tr.output(out.root)
+			tr.must(err)
+			if diff := cmp.Diff(map[string]string{is.becomes: "2", "z.css": "2"}, out.made()); diff != "" {
+				t.Errorf("after it was moved away (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestOutputOfSeveralUsers: who may write to the directory need not have made what
 // locks it.
 func TestOutputOfSeveralUsers(t *testing.T) {
