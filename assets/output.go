@@ -50,7 +50,9 @@ type Outputted struct {
 // not touched. What an earlier call wrote to Dir of the same root, and is gone from
 // there, is removed, if it still holds what was written; all else in Dir stays, and so
 // does what was written of a link that leads nowhere now. That is known from a list in
-// Dir, OutputName, on which every file is before it is in its place.
+// Dir, OutputName, on which every file is before it is in its place. It knows a root by
+// its path: what a root wrote that does not exist any longer passes to one that has the
+// same files, and what else it wrote stays.
 //
 // All files are made, and are durable, before the first is put in place, assets before
 // the documents that refer to them, each at once, and what is gone goes last. After an
@@ -96,7 +98,7 @@ func (o *Output) Write(ctx context.Context, docs []Document) (did *Outputted, er
 	if did.Removed, err = w.removeGone(ctx); err != nil {
 		return nil, err
 	}
-	return did, w.saveOutputs()
+	return did, errors.Join(w.takeOver(), w.saveOutputs())
 }
 
 // outputting is one call of Write.

@@ -266,6 +266,64 @@ func TestOutputRemovesNothingBehindALink(t *testing.T) {
 	}
 }
 
+// TestOutputOfRootsThatAreNoMore: the list does not grow with each of them, what the
+// last one has is its own, and what only others had stays.
+func TestOutputOfRootsThatAreNoMore(t *testing.T) {
+	t.Parallel()
+	out, away := newDisk(t, nil), newDisk(t, map[string]string{"plugin/b.html": "b", "plugin/c.html": "c"})
+	_, err := away.output(out.root)
+	away.must(err)
+	away.must(os.Rename(away.root, away.root+".away"))
+	roots := func() int {
+		t.Helper()
+		data, err := os.ReadFile(out.path(OutputName))
+		out.must(err)
+		var list outputs
+		out.must(list.parse(data))
+		return len(list.Roots)
+	}
+	var last *disk
+	for _, text := range []string{"1", "1", "2"} {
+		if last != nil {
+			last.must(os.RemoveAll(last.root))
+		}
+		last = newDisk(t, map[string]string{"css/a.css": text, "css/same.css": "same"})
+		_, err := last.output(out.root)
+		last.must(err)
+		if got := roots(); got != 2 {
+			t.Errorf("%d roots are listed, want that which is away, and the present one", got)
+		}
+	}
+	last.must(os.RemoveAll(last.path("css")))
+	did, err := last.output(out.root)
+	last.must(err)
+	if diff := cmp.Diff([]string{"css/a.css", "css/same.css"}, did.Removed); diff != "" {
+		t.Errorf("removed (-want +got):\n%s", diff)
+	}
+	if _, err := os.Stat(out.path("css")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a directory is left that a root made which is no more: %v", err)
+	}
+
+	away.must(os.Rename(away.root+".away", away.root))
+	away.must(os.Remove(away.path("plugin/b.html")))
+	did, err = away.output(out.root)
+	away.must(err)
+	if diff := cmp.Diff([]string{"plugin/b.html"}, did.Removed); diff != "" {
+		t.Errorf("removed once it is back (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]string{"plugin/c.html": "c"}, out.made()); diff != "" {
+		t.Errorf("holds (-want +got):\n%s", diff)
+	}
+
+	away.must(os.RemoveAll(away.root))
+	out.must(os.RemoveAll(out.path("plugin")))
+	_, err = last.output(out.root)
+	last.must(err)
+	if got := roots(); got != 1 {
+		t.Errorf("%d roots are listed when nothing of the other is left", got)
+	}
+}
+
 // TestOutputRefusesAList: one that revstamp has not written is told by its name, before
 // anything is.
 func TestOutputRefusesAList(t *testing.T) {

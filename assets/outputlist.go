@@ -231,6 +231,40 @@ func (w *outputting) stillHolds(p string, sums []string) (bool, error) {
 	return false, nil
 }
 
+// takeOver takes from roots that do not exist any longer what this one has as well, and
+// forgets those that have nothing else: builds that each have a root of their own would
+// leave one each, for good. What only the other has stays, and stays listed as long as it
+// is there: that root may just be away, and is written again when it is back.
+func (w *outputting) takeOver() error {
+	dir, err := filepath.Abs(w.Dir)
+	if err != nil {
+		return err
+	}
+	for root, o := range w.list.Roots {
+		if o == w.mine || !isNothing(os.Lstat(filepath.Join(dir, filepath.FromSlash(root)))) {
+			continue
+		}
+		maps.DeleteFunc(o.Files, func(p string, _ []string) bool {
+			return w.mine.Files[p] != nil || isNothing(w.dir.Lstat(p))
+		})
+		o.Dirs = slices.DeleteFunc(o.Dirs, func(p string) bool {
+			mine := slices.Contains(w.dirs, p)
+			if mine && !slices.Contains(w.mine.Dirs, p) {
+				w.mine.Dirs = append(w.mine.Dirs, p)
+			}
+			return mine || isNothing(w.dir.Lstat(p))
+		})
+		if len(o.Files)+len(o.Dirs) == 0 {
+			delete(w.list.Roots, root)
+		}
+	}
+	slices.Sort(w.mine.Dirs)
+	return nil
+}
+
+// isNothing reports whether there certainly is nothing where Lstat looked.
+func isNothing(_ fs.FileInfo, err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
 // isReal reports whether p is a directory, reached by directories alone. What is behind
 // a link is somebody else's, who put the link there: removing would follow it.
 func (w *outputting) isReal(p string) (bool, error) {
