@@ -87,9 +87,9 @@ func (s *siteConfig) importersAreKnown() (bool, error) {
 	return true, err
 }
 
-// Unseen is the path of the document, or of a directory that cannot be read, because of which no module has a version,
-// as ModulesWhenKnown says: of several the first. It is "" if there is none, or if
-// no document with a module has been rewritten.
+// Unseen is the path of the document, or of a directory that cannot be read, because
+// of which no module has a version, as ModulesWhenKnown says: of several the first. It
+// is "" if there is none, or if no document with a module has been rewritten.
 func (s *Site) Unseen() string {
 	config, err := s.ready()
 	if err != nil {

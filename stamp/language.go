@@ -95,8 +95,7 @@ func (s *spare) add(l literal) {
 	s.hand()
 }
 
-// fresh returns the literal for hand, empty. To fill it there takes a fourth of the
-// time of copying one there that was just made.
+// fresh returns the literal for hand, empty, to be filled there instead of being copied.
 func (s *spare) fresh() *literal {
 	s.literal = literal{}
 	return &s.literal

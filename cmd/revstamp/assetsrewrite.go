@@ -72,9 +72,9 @@ says so instead. A version that such a URL has already is kept up to date with n
 
 With --out the files under the root stay as they are, and are written to a directory
 of their own, rewritten or copied, all of them made before the first is put in place.
-Links to files become files there. What holds there what it should is not touched. What an earlier run wrote there of this
-root, and is gone from it, is removed; what revstamp did not write, or somebody has
-changed since, stays.
+Links to files become files there. What holds there what it should is not touched. What
+an earlier run wrote there of this root, and is gone from it, is removed; what revstamp
+did not write, or somebody has changed since, stays.
 
 With --style name each asset has a copy beside it, whose name holds its digest, and
 references lead there. Copies that no page refers to any more stay for as many

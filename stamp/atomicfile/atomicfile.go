@@ -121,9 +121,9 @@ type Options struct {
 	// file before it is created, so that a journal can hold it for Sweep; its
 	// error aborts.
 	Record func(temp string) error
-	// Gone, if not nil, is called with a path that Record was given when the
-	// temporary file has its last name or is removed. It may not be: after a
-	// failure only Sweep can tell.
+	// Gone, if not nil, is called with a path that Record was given once no
+	// temporary file has that name any more. After a failure it may not be called
+	// although none has: then only Sweep can tell.
 	Gone func(temp string)
 	// Warn, if not nil, hears what the caller may want to know and what stops
 	// nothing: other hard links keep the old content, the owner was not kept, a

@@ -71,7 +71,7 @@ func (t Traits) Give(name string, o Options) error {
 		return fmt.Errorf("give %q its traits: %w", name, err)
 	}
 	defer closeFD(fd)
-	f := &File{place: place{dir: &dir{path: filepath.Dir(name)}, base: filepath.Base(name)}, opts: o}
+	f := &File{place: place{dir: &dir{fd: -1, path: filepath.Dir(name)}, base: filepath.Base(name)}, opts: o}
 	f.uid, f.gid, f.mode = t.UID, t.GID, unix.S_IFREG|t.Bits
 	for _, name := range slices.Sorted(maps.Keys(t.Attrs)) {
 		f.attrs = append(f.attrs, attr{name, t.Attrs[name]})
