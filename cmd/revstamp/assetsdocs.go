@@ -52,7 +52,7 @@ func (d *documents) find(ctx context.Context, args []string) ([]assets.Document,
 		case err == nil && info.IsDir():
 			err = d.walk(ctx, abs, isDocument)
 		case err == nil && info.Mode().IsRegular():
-			d.add(d.document(nil, d.under(abs)))
+			d.add(d.document(nil, d.namer(abs)(abs)))
 		case err == nil:
 			return nil, fmt.Errorf("%q is neither a file nor a directory", arg)
 		case errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(arg, "*?[{"):
@@ -134,23 +134,10 @@ func (d *documents) add(some []assets.Document) {
 	d.n += len(some)
 }
 
-// under is a path as it is below the root, where links on its way lead there; else it
-// is as it was. With links, one that is below the root already stays.
-func (d *documents) under(path string) string {
-	if _, below := strings.CutPrefix(path, strings.TrimSuffix(d.root, "/")+"/"); below && d.links {
-		return path
-	}
-	real, err1 := filepath.EvalSymlinks(path)
-	root, err2 := filepath.EvalSymlinks(d.root)
-	rel, err3 := filepath.Rel(root, real)
-	if errors.Join(err1, err2, err3) != nil || !filepath.IsLocal(rel) {
-		return path
-	}
-	return filepath.Join(d.root, rel)
-}
-
-// namer returns what under says of the files that a walk from top comes to, which
-// follows no link to a directory: it looks at links once.
+// namer returns how top, and all files that a walk from there comes to, are called: as
+// below the root, where links in the path of top or of the root lead there; else as they
+// were. With links, what is below the root already stays. A walk follows no link to a
+// directory, so that they are looked at once.
 func (d *documents) namer(top string) func(name string) string {
 	same := func(name string) string { return name }
 	root := strings.TrimSuffix(d.root, "/") + "/"
