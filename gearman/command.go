@@ -49,8 +49,8 @@ const (
 // The program leads a process group of its own. When the job is given up, the
 // whole group gets SIGTERM and two seconds later SIGKILL. When the worker itself
 // is killed, the program is killed with it by the kernel; what the program
-// started is then not, see [EndLeftovers]. Processes that it leaves behind when it ends
-// by itself live on, and hold the job up for two seconds if they keep its output open.
+// started is then not. Processes that it leaves behind when it ends by itself live on,
+// and hold the job up for two seconds if they keep its output open.
 type Command struct {
 	Args []string // the program and its arguments; no shell is involved
 	Env  []string // NAME=value, added to the environment
@@ -90,7 +90,7 @@ func (c *Command) serve(ctx context.Context, j *Request) ([]byte, error) {
 	cmd.Env = append(cmd.Env,
 		"REVSTAMP_JOB_HANDLE="+j.Handle,
 		"REVSTAMP_JOB_FUNCTION="+j.Function,
-		uniqueVariable+"="+j.Unique,
+		"REVSTAMP_JOB_UNIQUE="+j.Unique,
 		"REVSTAMP_PROGRESS_FD="+strconv.Itoa(progressDescriptor))
 	cmd.Stdin = bytes.NewReader(j.Workload)
 	cmd.Stdout = io.MultiWriter(stdout, outLines)

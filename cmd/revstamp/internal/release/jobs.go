@@ -74,32 +74,6 @@ func (s *Site) openHub(cfg *config.Config, id string) (*hub, error) {
 	return h, nil
 }
 
-// endLeftovers ends what an earlier run, which was killed, has left running of the jobs
-// that it did itself and that are about to be done again. The journal of r, which this
-// process has, says that nobody else does them now.
-func (s *Site) endLeftovers(ctx context.Context, cfg *config.Config, r *Release) error {
-	if !r.did("jobs") {
-		return nil
-	}
-	var uniques []string
-	for _, job := range r.pending() {
-		here := job.Server == embedded || job.Server == "" && len(cfg.Jobs.Servers) == 0
-		if here && !job.Foreground { // which is not done again
-			uniques = append(uniques, job.Unique)
-		}
-	}
-	if len(uniques) == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, leaveWithin)
-	defer cancel()
-	n, err := gearman.EndLeftovers(ctx, uniques...)
-	if n > 0 {
-		s.observer().Warn("a run that was killed has left processes at its jobs: %d, which are ended", n)
-	}
-	return err
-}
-
 // jobClient is a client of the configured job servers.
 func jobClient(cfg *config.Config) (*gearman.Client, error) {
 	tls, err := cfg.Jobs.TLS.Client()

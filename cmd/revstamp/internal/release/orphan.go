@@ -1,12 +1,9 @@
 package release
 
 import (
-	"bytes"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"syscall"
 )
 
@@ -37,23 +34,15 @@ func (s *Site) hookOver(r *Release) error {
 	if n := len(r.Steps); n == 0 || r.Steps[n-1].Name != (hookStep{}).Name() || r.Steps[n-1].State != stepStarted {
 		return nil
 	}
-	processes, err := filepath.Glob("/proc/[0-9]*")
+	pids, err := processes()
 	if err != nil {
 		return err
 	}
-	for _, dir := range processes {
-		pid, err := strconv.Atoi(filepath.Base(dir))
-		if err != nil || pid == os.Getpid() {
-			continue
-		}
-		text, err := os.ReadFile(filepath.Join(dir, "environ"))
-		if err != nil {
-			continue // it has ended, or is another user's
-		}
-		if at, ours := s.hookOf(r, text); ours {
+	for _, pid := range pids {
+		if at, ours := s.hookOf(r, environ(pid)); ours {
 			group, err := syscall.Getpgid(pid)
 			if err != nil {
-				continue // by now
+				continue // it has ended by now
 			}
 			return &HookError{Release: r.ID, Hook: at, PID: pid, Group: group}
 		}
@@ -61,16 +50,10 @@ func (s *Site) hookOver(r *Release) error {
 	return nil
 }
 
-// hookOf returns which hook of r a process with this environment belongs to, if to
+// hookOf returns which hook of r a process that was told this belongs to, if to
 // the one that began last. Where the journal is of an older version, which marked
 // none, it may be any.
-func (s *Site) hookOf(r *Release, environ []byte) (at string, ours bool) {
-	told := map[string]string{}
-	for entry := range bytes.SplitSeq(environ, []byte{0}) {
-		if name, value, ok := bytes.Cut(entry, []byte("=")); ok && bytes.HasPrefix(name, []byte("REVSTAMP_")) {
-			told[string(name)] = string(value)
-		}
-	}
+func (s *Site) hookOf(r *Release, told map[string]string) (at string, ours bool) {
 	if told["REVSTAMP_RELEASE"] != r.ID || told["REVSTAMP_SITE"] != r.Site || told["REVSTAMP_REVISION"] != r.To.ID {
 		return "", false
 	}

@@ -1,4 +1,4 @@
-package gearman_test
+package release
 
 import (
 	"bufio"
@@ -9,13 +9,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"revstamp/gearman"
 )
 
-// job starts a shell with another below it as a Command of that unique key would, and
+// jobOf starts a shell with another below it as gearman.Command does for a job of that unique key, and
 // returns when both run.
-func job(t *testing.T, unique string) *exec.Cmd {
+func jobOf(t *testing.T, unique string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", "sh -c 'echo up; read line'; true")
 	cmd.Env = append(os.Environ(), "REVSTAMP_JOB_UNIQUE="+unique)
@@ -38,10 +36,10 @@ func job(t *testing.T, unique string) *exec.Cmd {
 	return cmd
 }
 
-func TestEndLeftovers(t *testing.T) {
+func TestEndJobs(t *testing.T) {
 	t.Parallel()
 	site := strings.ToLower(t.Name())
-	first, second, other := job(t, site+"/1"), job(t, site+"/2"), job(t, site+"/10")
+	first, second, other := jobOf(t, site+"/1"), jobOf(t, site+"/2"), jobOf(t, site+"/10")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	// Those that end are waited for meanwhile, as init does it.
@@ -49,9 +47,9 @@ func TestEndLeftovers(t *testing.T) {
 	for _, cmd := range []*exec.Cmd{first, second} {
 		go func() { cmd.Wait(); ended <- cmd }()
 	}
-	n, err := gearman.EndLeftovers(ctx, site+"/1", site+"/2", site+"/3")
+	n, err := endJobs(ctx, map[string]bool{site + "/1": true, site + "/2": true, site + "/3": true})
 	if n != 4 || err != nil {
-		t.Errorf("EndLeftovers = %d, %v, want 4 processes", n, err)
+		t.Fatalf("endJobs = %d, %v, want 4 processes", n, err)
 	}
 	for range 2 {
 		if cmd := <-ended; cmd.ProcessState.String() != "signal: killed" {
@@ -62,7 +60,7 @@ func TestEndLeftovers(t *testing.T) {
 	if err := other.Process.Signal(syscall.Signal(0)); err != nil {
 		t.Errorf("a job of another key: %v", err)
 	}
-	if n, err := gearman.EndLeftovers(ctx, site+"/1"); n != 0 || err != nil {
-		t.Errorf("EndLeftovers again = %d, %v", n, err)
+	if n, err := endJobs(ctx, map[string]bool{site + "/1": true}); n != 0 || err != nil {
+		t.Errorf("endJobs again = %d, %v", n, err)
 	}
 }
