@@ -38,6 +38,12 @@ func (e *NotWorkingCopyError) Hint() string {
 	return "make it one with git clone, svn checkout or hg clone"
 }
 
+// What an UnsupportedError can be of, for callers who know a remedy of their own.
+var (
+	ErrSubmodule = errors.New("an update of a submodule")
+	ErrExternals = errors.New("a change of svn:externals")
+)
+
 // UnsupportedError says that something in use here cannot be handled
 // correctly, at all or without a program that is not installed.
 type UnsupportedError struct {
@@ -45,7 +51,10 @@ type UnsupportedError struct {
 	Feature string // what is in use, as its documentation calls it
 	Install string // the program that could do it; "" when none helps
 	Remedy  string // what to do about it; "" is to bring the working copy there by hand
+	Of      error  // ErrSubmodule or ErrExternals; nil for others
 }
+
+func (e *UnsupportedError) Unwrap() error { return e.Of }
 
 func (e *UnsupportedError) Error() string {
 	s := fmt.Sprintf("%s: %s is not supported", e.System, e.Feature)

@@ -98,7 +98,7 @@ func (g *gitCopy) target(ctx context.Context, s *gitState, f *found) (*Target, e
 func (s *gitState) changes(old, new gitdir.ID) ([]Change, error) {
 	list, submodule, err := s.differences(old, new)
 	if err == nil && submodule != "" {
-		err = &UnsupportedError{System: "git", Feature: "an update of the submodule " + submodule}
+		err = &UnsupportedError{System: "git", Feature: "an update of the submodule " + submodule, Of: ErrSubmodule}
 	}
 	return list, err
 }

@@ -59,7 +59,7 @@ func (w *svnCopy) sameExternals(ctx context.Context, paths []svnPath, now []svnP
 	}
 	for dir, u := range dirs {
 		if props[unescape(u)]["svn:externals"] != was[dir] {
-			return &UnsupportedError{System: "svn", Feature: "a change of svn:externals, on " + dir + ","}
+			return &UnsupportedError{System: "svn", Feature: "a change of svn:externals, on " + dir + ",", Of: ErrExternals}
 		}
 	}
 	return nil

@@ -87,14 +87,11 @@ func (e *UnmirroredError) Hint() string { return e.remedy }
 // unmirrored is err, of the working copy of s, with the remedy that there is when
 // that is a mirror.
 func (s *Site) unmirrored(err error) error {
-	found, ok := errors.AsType[*vcs.UnsupportedError](err)
-	if !ok || found.Install != "" || found.Remedy != "" || s.Config.Layout != config.Releases {
-		return err
-	}
-	switch found.System {
-	case "git": // a submodule
+	switch {
+	case s.Config.Layout != config.Releases:
+	case errors.Is(err, vcs.ErrSubmodule):
 		return &UnmirroredError{err, "commit its files themselves, as git subtree does; or choose layout: in-place, and update that working copy by hand"}
-	case "svn": // other externals than a moment ago
+	case errors.Is(err, vcs.ErrExternals): // which a new clone has
 		return &UnmirroredError{err, "remove " + s.mirror() + ", which is cloned anew"}
 	}
 	return err
