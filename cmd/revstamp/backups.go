@@ -255,7 +255,7 @@ func (b *backupStore) command(args ...string) string {
 	switch {
 	case b.dir != "":
 		words = append(words, "--backups", b.dir)
-	case b.config != "revstamp.yaml":
+	case b.config != defaultConfig:
 		words = append(words, "--config", b.config)
 	}
 	if b.dir == "" && b.env != "" {
@@ -265,19 +265,6 @@ func (b *backupStore) command(args ...string) string {
 		words = append(words, "--")
 	}
 	return shellWords(append(words, args...))
-}
-
-var plainWord = lazily(`^[A-Za-z0-9_./:=@%+,-]+$`)
-
-// shellWords is a command as a shell takes it.
-func shellWords(words []string) string {
-	quoted := make([]string, len(words))
-	for i, w := range words {
-		if quoted[i] = w; !plainWord().MatchString(w) {
-			quoted[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
-		}
-	}
-	return strings.Join(quoted, " ")
 }
 
 // backupError says that a backup is not there.

@@ -88,7 +88,7 @@ func (a *app) propose(ctx context.Context, dir string) (*proposal, error) {
 	}
 	kind, _ := kindOfSite(abs)
 	p := &proposal{
-		File: filepath.Join(dir, "revstamp.yaml"), Kind: kind.name, Site: siteName(filepath.Base(abs)),
+		File: filepath.Join(dir, defaultConfig), Kind: kind.name, Site: siteName(filepath.Base(abs)),
 		Root: kind.assetRoot(abs), Candidates: kind.candidates(abs), kind: kind, advice: kind.advice,
 	}
 	p.advice.file = kind.adviceFile(abs)

@@ -89,6 +89,9 @@ func endings() []os.Signal {
 // because its log does. Processes that are started have SIGPIPE as ever.
 func outliveReaders() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
+// defaultConfig is the configuration file, unless --config says another.
+const defaultConfig = "revstamp.yaml"
+
 // app is one run of the command line: the flags that all commands share, and
 // where output goes.
 type app struct {
@@ -125,7 +128,7 @@ configuration; 3 failed and rolled back; 4 failed and needs resume or abort;
 		},
 	}
 	flags := root.PersistentFlags()
-	flags.StringVarP(&a.config, "config", "c", "revstamp.yaml", "configuration `file`")
+	flags.StringVarP(&a.config, "config", "c", defaultConfig, "configuration `file`")
 	flags.StringVarP(&a.env, "env", "e", "", "`environment`: lays revstamp.ENVIRONMENT.yaml over the configuration")
 	flags.BoolVar(&a.json, "json", false, "write JSON lines to standard output")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "only errors and results")

@@ -192,7 +192,7 @@ func (d revisionData) environment() (string, error) {
 		{"MODIFIED", is(len(r.Modified) > 0)}, {"MODIFIED_FILES", strings.Join(r.Modified, "\n")}, {"MIXED", r.Mixed},
 		{"DETACHED", is(r.Detached)}, {"SHALLOW", is(r.Shallow)},
 	} {
-		fmt.Fprintf(&b, "REVSTAMP_%s='%s'\n", v[0], strings.ReplaceAll(v[1], "'", `'\''`))
+		fmt.Fprintf(&b, "REVSTAMP_%s=%s\n", v[0], shellQuoted(v[1]))
 	}
 	return b.String(), nil
 }
