@@ -297,10 +297,20 @@ The same assets always give the same bytes.`,
 	return cmd
 }
 
+// isOrigin reports whether s is the beginning of URLs of assets.
+func isOrigin(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || strings.ContainsAny(s, "?# \\") {
+		return false
+	}
+	_, err = assets.Host(u.Host)
+	return err == nil
+}
+
 // manifest is that of the site. What is written into the root is not part of it.
 func (s *assetSite) manifest(ctx context.Context, origins []string, out string) (*assets.Manifest, error) {
 	for _, o := range origins {
-		if u, err := url.Parse(o); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || strings.ContainsAny(o, "?# \\") {
+		if !isOrigin(o) {
 			return nil, &usageError{msg: fmt.Sprintf("origin %q is none", o), hint: "write it like https://static.example.org"}
 		}
 	}
