@@ -54,24 +54,32 @@ const (
 
 // healthy asks until the answer is as it should be, or the time is over.
 func healthy(ctx context.Context, c config.Check, text string) error {
-	end := time.Now().Add(c.Within)
-	pause := firstPause
-	for n := 1; ; n++ {
-		err := ask(ctx, c, text)
-		if err == nil {
-			return nil
+	n, err := persist(ctx, c.Within, func() error { return ask(ctx, c, text) })
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("%s: %w (asked %d times in %v)", c.URL, err, n, c.Within)
+	}
+	return err
+}
+
+// persist tries until there is no error or the time is over, the last time then. It
+// returns how often it did, and the last error.
+func persist(ctx context.Context, within time.Duration, try func() error) (n int, err error) {
+	end, pause := time.Now().Add(within), firstPause
+	for n = 1; ; n++ {
+		if err = try(); err == nil {
+			return n, nil
 		}
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return n, context.Cause(ctx)
 		}
 		left := time.Until(end)
 		if left <= 0 {
-			return fmt.Errorf("%s: %w (asked %d times in %v)", c.URL, err, n, c.Within)
+			return n, err
 		}
 		select {
-		case <-time.After(min(pause, left)): // the last time when the time is over
+		case <-time.After(min(pause, left)):
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return n, context.Cause(ctx)
 		}
 		pause = min(2*pause, lastPause)
 	}
