@@ -64,7 +64,7 @@ func (php) scan(src string, from seam, found sink) error {
 	}()
 	s := phpScanner{src: src, phpTokens: &l.tokens, found: spare{found: found}}
 	s.namespace, _ = from.state.(string)
-	for due := l.at + seamDistance; l.at < len(src); {
+	for due := l.at + 1; l.at < len(src); {
 		if err := l.statements(min(due, l.at+seamDistance)); err != nil {
 			return err
 		}
@@ -76,6 +76,15 @@ func (php) scan(src string, from seam, found sink) error {
 		}
 	}
 	return nil
+}
+
+// guess takes a line that begins with a variable for the beginning of a statement.
+func (php) guess(src string, from int) seam {
+	const end = ";\n"
+	if n := strings.Index(src[from:], end+"$"); n >= 0 {
+		return seam{from + n + 1, ""}
+	}
+	return seam{}
 }
 
 var (
@@ -127,7 +136,7 @@ func (s *phpScanner) isAny(i int, texts ...string) bool {
 
 // member reports whether the name or variable i belongs to an object or a class.
 func (s *phpScanner) member(i int) bool {
-	return s.kind(i-1) == phpOp && s.isAny(i-1, "->", "::", "?->")
+	return s.longOp(i-1) && s.isAny(i-1, "->", "::", "?->")
 }
 
 // step handles the token i and returns the next one to look at.
@@ -206,7 +215,7 @@ func (s *phpScanner) variable(i int) (next int) {
 		s.value(key, next+1)
 	case s.op(next) == '=':
 		s.refuse(key, next+1, "assigned inside an expression")
-	case s.kind(next) == phpOp && s.op(next) == 0 && s.isAny(next, "??=", ".=", "+=", "-=", "*=", "/=", "%=", "**=", "&=", "|=", "^=", "<<=", ">>="):
+	case s.longOp(next) && s.isAny(next, "??=", ".=", "+=", "-=", "*=", "/=", "%=", "**=", "&=", "|=", "^=", "<<=", ">>="):
 		s.refuse(key, next, "computed with "+s.text(next))
 	}
 	return next

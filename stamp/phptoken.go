@@ -67,6 +67,11 @@ func (t *phpTokens) op(i int) byte {
 	return t.what[i]
 }
 
+// longOp reports whether token i is an operator of several characters, and no =>.
+func (t *phpTokens) longOp(i int) bool {
+	return i >= 0 && i < len(t.what) && t.what[i] == byte(phpOp)
+}
+
 func (t *phpTokens) start(i int) int { return int(uint32(t.spans[i])) }
 
 func (t *phpTokens) end(i int) int {

@@ -115,7 +115,7 @@ func (s *phpScanner) valueUpTo(key string, i, end int) {
 		return
 	}
 	open := i
-	if s.op(i) == 0 && s.is(i, "array") {
+	if s.kind(i) == phpName && s.is(i, "array") {
 		open++
 	}
 	if op := s.op(open); (op == '[' || open > i && op == '(') && s.partner(open) == end-1 {
@@ -199,7 +199,7 @@ func (s *phpScanner) elements(base string, i, end int) {
 		stop := s.expressionEnd(i)
 		arrow := s.arrow(i, stop)
 		switch {
-		case arrow < 0 && s.is(i, "..."):
+		case arrow < 0 && s.longOp(i) && s.is(i, "..."):
 			next = -1
 		case arrow < 0 && i < stop && next >= 0:
 			s.valueUpTo(s.element(len(base), phpKey(strconv.FormatInt(next, 10))), i, stop)
@@ -241,7 +241,7 @@ func (k phpKey) following(next int64, known bool) int64 {
 
 // arrow returns the => of the element between i and end, or -1.
 func (s *phpScanner) arrow(i, end int) int {
-	if s.is(i, "fn") || s.is(i, "static") {
+	if s.kind(i) == phpName && s.isAny(i, "fn", "static") {
 		return -1
 	}
 	for ; i < end; i++ {

@@ -9,7 +9,8 @@ import (
 )
 
 // reading is what one pass over a text finds of requests in one language. It
-// keeps what they name, and of everything else no more than a mark.
+// keeps what they name, and of everything else how many there are: where the text
+// has seams, that is enough, for the others near a change can be read again.
 type reading struct {
 	src      []byte
 	text     string // src
@@ -17,7 +18,9 @@ type reading struct {
 	wanted   []selector // by request
 	named    []named    // in the order of the scan
 	seams    []stage    // the first is the beginning
-	tally    tally      // of all
+	tally    tally      // of all; the sum is of those before the first seam, or means nothing
+	summed   bool       // no seam yet
+	ahead    *ahead     // what reads the second half, until it is met
 }
 
 // tally is what is kept of literals: how many they are, and a sum of their
@@ -31,11 +34,11 @@ func (t *tally) add(mark uint64) { *t = tally{t.count + 1, t.sum*sumFactor + mar
 
 const sumFactor = 0x9e3779b97f4a7c15 // odd, so that no mark is ever shifted out
 
-// stage is a seam and what a scan has handed on before it.
+// stage is a seam, and how many a scan has handed on before it.
 type stage struct {
 	seam
-	tally
-	named int
+	count int
+	named int // of those kept
 }
 
 // seamDistance is about how many bytes are between two seams: so few that reading
@@ -56,7 +59,7 @@ func newReading(src []byte, requests []request) (*reading, error) {
 		return nil, err
 	}
 	lang, text := requests[0].lang, view(src)
-	r := &reading{src: src, text: text, requests: requests, seams: make([]stage, 1, 8+len(src)/seamDistance)}
+	r := &reading{src: src, text: text, requests: requests, seams: make([]stage, 1, 8+len(src)/seamDistance), summed: true}
 	for _, q := range requests {
 		wanted := q.named
 		if c, ok := lang.(conditional); ok {
@@ -68,7 +71,10 @@ func newReading(src []byte, requests []request) (*reading, error) {
 		}
 		r.wanted = append(r.wanted, wanted)
 	}
-	return r, lang.scan(text, seam{}, r)
+	r.readAhead(lang)
+	err := lang.scan(text, seam{}, r)
+	r.ahead.stop()
+	return r, err
 }
 
 func (r *reading) add(l *literal) {
@@ -80,14 +86,25 @@ func (r *reading) add(l *literal) {
 			break
 		}
 	}
-	r.tally.add(l.mark(r.text))
+	if r.summed {
+		r.tally.add(l.mark(r.text))
+	} else {
+		r.tally.count++
+	}
 }
 
-func (r *reading) again() { r.named, r.seams, r.tally = nil, r.seams[:1], tally{} }
+func (r *reading) again() { r.named, r.seams, r.tally, r.summed = nil, r.seams[:1], tally{}, true }
 
 func (r *reading) seam(s seam) (next int) {
-	r.seams = append(r.seams, stage{s, r.tally, len(r.named)})
-	return s.at + seamDistance
+	r.seams, r.summed = append(r.seams, stage{s, r.tally.count, len(r.named)}), false
+	if r.meet(s) {
+		return -1
+	}
+	next = s.at + seamDistance
+	if r.ahead != nil {
+		next = min(next, r.ahead.from.at)
+	}
+	return next
 }
 
 // find returns which of named the nth request names, in the order of the file.

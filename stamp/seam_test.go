@@ -10,11 +10,12 @@ import (
 	"testing"
 )
 
-// TestMain has all tests read with as many seams as there are.
+// TestMain has all tests read with as many seams as there are, and every text by two
+// processors that can be.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if flag.Lookup("test.bench").Value.String() == "" {
-		seamDistance = 1
+		seamDistance, aheadSize = 1, 0
 	}
 	os.Exit(m.Run())
 }
@@ -23,7 +24,13 @@ func TestMain(m *testing.M) {
 type seamed struct {
 	src   string
 	tally tally
-	seams []stage
+	seams []tallied
+}
+
+// tallied is a seam, and what is before it.
+type tallied struct {
+	seam
+	tally tally
 }
 
 func (s *seamed) add(l *literal) {
@@ -33,7 +40,7 @@ func (s *seamed) add(l *literal) {
 func (s *seamed) again() { *s = seamed{src: s.src} }
 
 func (s *seamed) seam(at seam) int {
-	s.seams = append(s.seams, stage{seam: at, tally: s.tally})
+	s.seams = append(s.seams, tallied{at, s.tally})
 	return at.at + 1
 }
 

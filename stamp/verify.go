@@ -10,10 +10,9 @@ import "slices"
 // first reading found there is found in the changed text, too. From there the
 // changed text is scanned, literal by literal, to a seam behind the change that
 // both texts have, with the same state: as many literals with the same sum must
-// have been found before it in both, the old mark of a changed one standing in
-// for its new. What is behind is the same in both texts, up to the next change,
-// and so is what is found there. Where they meet at no seam, all up to the end
-// is scanned.
+// be found in both up to there, the old mark of a changed one standing in for its
+// new. What is behind is the same in both texts, up to the next change, and so is
+// what is found there. Where they meet at no seam, all up to the end is scanned.
 func (b *edit) verify(out []byte) error {
 	lang := b.requests[0].lang
 	v := verification{edit: b, src: view(out), first: b.splices[0].of}
@@ -26,7 +25,7 @@ func (b *edit) verify(out []byte) error {
 	for v.passed < len(b.splices) {
 		if err := lang.scan(v.src, v.takeUp(), &v); err != nil {
 			v.wrong(v.first, "%v", err)
-		} else if !v.met && v.now != b.tally {
+		} else if !v.met && v.now != v.was(never) {
 			v.differs()
 		}
 		if v.err != nil || !v.met {
@@ -45,7 +44,8 @@ func (b *edit) locate(i int, err error) error {
 type verification struct {
 	*edit
 	src    string
-	now    tally // of what is before, in the old text and, it turns out, in this one
+	from   stage // where it was taken up, in the old text
+	now    tally // its count is of all so far, its sum of those from there
 	next   int   // of named
 	passed int   // how many splices are behind
 	before int   // and were when it was taken up
@@ -65,11 +65,39 @@ func (v *verification) takeUp() seam {
 		i++
 	}
 	s := v.seams[i]
-	v.now, v.next, v.before, v.meet, v.met = s.tally, s.named, v.passed, i+1, false
+	v.from, v.now, v.next, v.before, v.meet, v.met = s, tally{count: s.count}, s.named, v.passed, i+1, false
 	if i > 0 {
 		s.at += v.shift
 	}
 	return s.seam
+}
+
+// was is what now must be at the end, a place in the old text.
+func (v *verification) was(end int) tally {
+	if v.summed {
+		return v.tally
+	}
+	old := sum{src: v.text, end: end, tally: tally{count: v.from.count}}
+	_ = v.requests[0].lang.scan(v.text, v.from.seam, &old) // which has been read before
+	return old.tally
+}
+
+// sum is the sink that sums up what is found up to a seam.
+type sum struct {
+	src string
+	end int
+	tally
+}
+
+func (s *sum) add(l *literal) { s.tally.add(l.mark(s.src)) }
+
+func (s *sum) again() { s.tally = tally{} }
+
+func (s *sum) seam(at seam) (next int) {
+	if at.at >= s.end {
+		return -1
+	}
+	return s.end
 }
 
 func (v *verification) seam(s seam) (next int) {
@@ -88,7 +116,7 @@ func (v *verification) seam(s seam) (next int) {
 			return m.at + v.shift
 		case m.at < old || v.passed == v.before || m.state != s.state:
 			continue
-		case m.tally != v.now:
+		case v.was(m.at) != v.now:
 			v.differs()
 		}
 		v.met = true

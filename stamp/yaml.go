@@ -45,6 +45,19 @@ func (yamlLang) scan(src string, from seam, found sink) error {
 	return yamlNodes(src, found)
 }
 
+// guess takes a line that is not indented for an entry of the first document.
+func (yamlLang) guess(src string, from int) seam {
+	for at := from; ; at++ {
+		n := strings.IndexByte(src[at:], '\n')
+		if n < 0 || at+n+1 == len(src) {
+			return seam{}
+		}
+		if at += n; 'a' <= src[at+1]|' ' && src[at+1]|' ' <= 'z' {
+			return seam{at + 1, 0}
+		}
+	}
+}
+
 // encode keeps the style where it can hold the value as a string, for a reader
 // of YAML 1.1 as well as of 1.2.
 func (yamlLang) encode(old literal, value string, asString bool) (string, error) {
