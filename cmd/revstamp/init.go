@@ -216,12 +216,8 @@ func (p *proposal) writeAssets(b *strings.Builder) {
 	if root == "" {
 		mark, root = "# ", "public"
 	}
-	rewrite := p.kind.rewrite
-	if rewrite == nil {
-		rewrite = []string{"public/**/*" + documentTypes}
-	}
 	var globs []string
-	for _, g := range rewrite {
+	for _, g := range p.kind.documents(root) {
 		globs = append(globs, yamlText(g))
 	}
 	fmt.Fprintf(b, "%sassets:\n%s  root: %s\n%s  rewrite: [%s]\n", mark, mark, yamlText(root), mark, strings.Join(globs, ", "))

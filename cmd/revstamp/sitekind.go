@@ -18,7 +18,7 @@ type siteKind struct {
 	signs   []string // all of these are there; patterns of doublestar
 	config  []string // where a revision is kept, the likeliest first
 	roots   []string // where its assets are; the first that exists
-	rewrite []string // what refers to them
+	rewrite []string // what refers to them; <root> is the one of the assets
 	advice  advice
 }
 
@@ -54,7 +54,7 @@ var siteKinds = []siteKind{
 		signs:   []string{"artisan", "config/app.php"},
 		config:  []string{"config/app.php", "config/*.php", ".env"},
 		roots:   []string{"public"},
-		rewrite: []string{"resources/views/**/*.php", "public/**/*" + documentTypes},
+		rewrite: []string{"resources/views/**/*.php", "<root>/**/*" + documentTypes},
 		advice:  advice{"config/app.php", `'revision' => '0',`, "return['revision']"},
 	},
 	{
@@ -62,7 +62,7 @@ var siteKinds = []siteKind{
 		signs:   []string{"bin/console", "config/{services.yaml,bundles.php}"},
 		config:  []string{"config/packages/framework.yaml", "config/packages/assets.yaml", "config/packages/*.yaml", "config/services.yaml", "config/*.yaml", ".env", ".env.local"},
 		roots:   []string{"public", "web"},
-		rewrite: []string{"templates/**/*.twig", "public/**/*" + documentTypes},
+		rewrite: []string{"templates/**/*.twig", "<root>/**/*" + documentTypes},
 		advice:  advice{"config/packages/framework.yaml", `framework: { assets: { version: '0' } }`, "framework.assets.version"},
 	},
 	{
@@ -70,7 +70,7 @@ var siteKinds = []siteKind{
 		signs:   []string{"config/application.rb"},
 		config:  []string{"config/initializers/assets.rb", "config/initializers/*.rb", "config/application.rb", "config/environments/production.rb", "config/*.yml"},
 		roots:   []string{"public"},
-		rewrite: []string{"app/views/**/*.erb", "public/**/*" + documentTypes},
+		rewrite: []string{"app/views/**/*.erb", "<root>/**/*" + documentTypes},
 		advice:  advice{"config/application.rb", `config.x.revision = '0'`, "config.x.revision"},
 	},
 	{
@@ -78,7 +78,7 @@ var siteKinds = []siteKind{
 		signs:   []string{"manage.py"},
 		config:  []string{"*/settings.py", "*/settings/*.py", "*/__init__.py", "settings.py", ".env"},
 		roots:   []string{"static", "public", "assets"},
-		rewrite: []string{"templates/**/*.html", "*/templates/**/*.html", "static/**/*" + documentTypes},
+		rewrite: []string{"templates/**/*.html", "*/templates/**/*.html", "<root>/**/*" + documentTypes},
 		advice:  advice{"settings.py", `REVISION = '0'`, "REVISION"},
 	},
 	{
@@ -86,7 +86,7 @@ var siteKinds = []siteKind{
 		signs:   []string{"package.json"},
 		config:  []string{"config/*.{js,cjs,mjs,ts,json,yaml,yml,toml}", "src/config.{js,ts,json}", "config.{js,cjs,mjs,ts,json,yaml,toml}", "public/config.{js,json}", ".env"},
 		roots:   []string{"public", "dist", "static", "www"},
-		rewrite: []string{"views/**/*.{html,php}", "public/**/*" + documentTypes},
+		rewrite: []string{"views/**/*.{html,php}", "<root>/**/*" + documentTypes},
 		advice:  advice{"config.json", `{ "revision": "0" }`, "revision"},
 	},
 	{
@@ -94,7 +94,7 @@ var siteKinds = []siteKind{
 		signs:   []string{"{,public/,web/,htdocs/,www/}*.php"},
 		config:  []string{"config/*.{php,ini,yaml,json}", "config.{php,ini,yaml,json}", "inc/*.php", "include*/*.php", "*.php", ".env"},
 		roots:   []string{"public", "web", "htdocs", "www", "."},
-		rewrite: []string{"templates/**/*.php", "**/*" + documentTypes},
+		rewrite: []string{"{templates,views,inc,includes}/**/*.php", "<root>/**/*.{php,html,css,js,mjs,svg,webmanifest}"},
 		advice:  advice{"config.php", `$config['revision'] = '0';`, "$config['revision']"},
 	},
 	{
@@ -102,7 +102,7 @@ var siteKinds = []siteKind{
 		signs:   []string{"{,public/,web/,htdocs/,www/,dist/}*.html"},
 		config:  []string{"*.{json,yaml,toml,js}", ".env"},
 		roots:   []string{"public", "web", "htdocs", "www", "dist", "."},
-		rewrite: []string{"**/*" + documentTypes},
+		rewrite: []string{"<root>/**/*" + documentTypes},
 	},
 }
 
@@ -242,6 +242,22 @@ func (k siteKind) adviceFile(dir string) string {
 		}
 	}
 	return k.advice.file
+}
+
+// documents are the patterns of what refers to assets in root.
+func (k siteKind) documents(root string) []string {
+	patterns := k.rewrite
+	if patterns == nil {
+		patterns = []string{"<root>/**/*" + documentTypes}
+	}
+	var all []string
+	for _, pattern := range patterns {
+		if below, ok := strings.CutPrefix(pattern, "<root>/"); ok {
+			pattern = filepath.ToSlash(filepath.Join(root, below))
+		}
+		all = append(all, pattern)
+	}
+	return all
 }
 
 // assetRoot is the first of the kind's asset directories that is there, and
