@@ -206,3 +206,24 @@ func pieceOf(rng *rand.Rand, src string) string {
 	}
 	return b.String()
 }
+
+// A seam in the middle of what was written is none of the old text, though one may
+// be as far from the end: here the first value hides all up to the second.
+func TestVerifyInside(t *testing.T) {
+	t.Parallel()
+	const src, value = "<?php $a = 1; $b = 2; $c = 3;", `'v'/*/; 123456`
+	stamp := func(key string) request {
+		named := func(k string) bool { return k == key }
+		return request{Target{Value: "v", Type: "string"}, &raw{php{}, value}, named, "v"}
+	}
+	requests := []request{stamp("$a"), stamp("$b")}
+	requests[1].lang = requests[0].lang
+	b, _, err := newEdit([]byte(src), requests)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := b.spliced()
+	if err := b.verify(out); err == nil {
+		t.Errorf("verify accepts, of $a and $b with the value v in %s,\n%s", src, out)
+	}
+}

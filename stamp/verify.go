@@ -106,6 +106,9 @@ func (v *verification) seam(s seam) (next int) {
 	}
 	for v.passed < len(v.splices) && v.splices[v.passed].start+v.shift < s.at {
 		p := v.splices[v.passed]
+		if end := p.start + v.shift + len(p.text); s.at < end {
+			return end // in what was written the old text has no seam
+		}
 		v.shift += len(p.text) - (p.end - p.start)
 		v.passed++
 	}
