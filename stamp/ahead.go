@@ -50,10 +50,14 @@ func (r *reading) readAhead(lang language) {
 	}()
 }
 
-func (a *ahead) again() { a.failed = true }
+// again is not wanted: it would read the whole, for nothing.
+func (a *ahead) again() bool {
+	a.failed = true
+	return false
+}
 
 func (a *ahead) seam(s seam) (next int) {
-	if a.failed || a.unwanted.Load() {
+	if a.unwanted.Load() {
 		return -1
 	}
 	if s.at == a.from.at { // which the first half tells of

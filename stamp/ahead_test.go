@@ -11,6 +11,7 @@ type guessing struct {
 	language
 	from  seam
 	first *counting
+	t     *testing.T
 }
 
 func (g guessing) guess(string, int) seam { return g.from }
@@ -18,6 +19,8 @@ func (g guessing) guess(string, int) seam { return g.from }
 func (g guessing) scan(src string, from seam, found sink) error {
 	if from.at == 0 {
 		g.first.sink, found = found, g.first
+	} else {
+		found = &once{found, g.t, false}
 	}
 	return g.language.scan(src, from, found)
 }
@@ -32,6 +35,25 @@ func (c *counting) add(l *literal) {
 	c.sink.add(l)
 }
 
+// once is a sink that is handed on nothing when the text is read anew.
+type once struct {
+	sink
+	t    *testing.T
+	over bool
+}
+
+func (o *once) again() bool {
+	o.over = true
+	return o.sink.again()
+}
+
+func (o *once) add(l *literal) {
+	if o.over {
+		o.t.Error("what was given up ahead is read from the beginning")
+	}
+	o.sink.add(l)
+}
+
 // Wherever reading ahead begins, as much is found as without; and where there is
 // a seam of the state that was guessed, it is not read twice.
 func TestAhead(t *testing.T) {
@@ -42,7 +64,7 @@ func TestAhead(t *testing.T) {
 			continue
 		}
 		read := func(src string, from seam) (r *reading, first int, err error) {
-			lang := guessing{f.language, from, new(counting)}
+			lang := guessing{f.language, from, new(counting), t}
 			some := func(key string) bool { return len(key)%2 > 0 }
 			r, err = newReading([]byte(src), []request{{lang: lang, named: some}})
 			return r, lang.first.n, err

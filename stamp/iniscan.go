@@ -35,8 +35,8 @@ func (ini) scan(src string, from seam, found sink) error {
 		at = l.next
 	}
 	s.flush()
-	if s.seen.iniEvidence != s.whole.iniEvidence {
-		found.again() // a text that shows something else than the one of the seam
+	if s.seen.iniEvidence != s.whole.iniEvidence && found.again() {
+		// It is a text that shows something else than the one of the seam.
 		return ini{}.scan(src, seam{}, found)
 	}
 	return nil

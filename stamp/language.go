@@ -58,8 +58,9 @@ type sink interface {
 	// add takes one, which is the caller's again when it returns, and so is the
 	// key.
 	add(l *literal)
-	// again forgets them all, when the text is read anew from its beginning.
-	again()
+	// again forgets them all, when the text is to be read anew from its beginning,
+	// and reports whether that is wanted.
+	again() bool
 	// seam tells of a seam. The scanner needs to tell none before next; when
 	// that is negative, it ends where it is, without error.
 	seam(s seam) (next int)
@@ -112,7 +113,10 @@ func (all *literals) add(l *literal) {
 	*all = append(*all, kept)
 }
 
-func (all *literals) again() { *all = nil }
+func (all *literals) again() bool {
+	*all = nil
+	return true
+}
 
 func (*literals) seam(seam) int { return never }
 

@@ -93,7 +93,10 @@ func (r *reading) add(l *literal) {
 	}
 }
 
-func (r *reading) again() { r.named, r.seams, r.tally, r.summed = nil, r.seams[:1], tally{}, true }
+func (r *reading) again() bool {
+	r.named, r.seams, r.tally, r.summed = nil, r.seams[:1], tally{}, true
+	return true
+}
 
 func (r *reading) seam(s seam) (next int) {
 	r.seams, r.summed = append(r.seams, stage{s, r.tally.count, len(r.named)}), false

@@ -37,7 +37,10 @@ func (s *seamed) add(l *literal) {
 	s.tally.add(l.mark(s.src))
 }
 
-func (s *seamed) again() { *s = seamed{src: s.src} }
+func (s *seamed) again() bool {
+	*s = seamed{src: s.src}
+	return true
+}
 
 func (s *seamed) seam(at seam) int {
 	s.seams = append(s.seams, tallied{at, s.tally})

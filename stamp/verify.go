@@ -91,7 +91,10 @@ type sum struct {
 
 func (s *sum) add(l *literal) { s.tally.add(l.mark(s.src)) }
 
-func (s *sum) again() { s.tally = tally{} }
+func (s *sum) again() bool {
+	s.tally = tally{}
+	return true
+}
 
 func (s *sum) seam(at seam) (next int) {
 	if at.at >= s.end {
@@ -128,8 +131,9 @@ func (v *verification) seam(s seam) (next int) {
 	return never
 }
 
-func (v *verification) again() {
+func (v *verification) again() bool {
 	*v = verification{edit: v.edit, src: v.src, first: v.first}
+	return true
 }
 
 func (v *verification) add(now *literal) {

@@ -38,10 +38,9 @@ func yamlKey(doc int, p path) string {
 // scan has seams at the entries of a document that is a block mapping, unless
 // there are anchors before.
 func (yamlLang) scan(src string, from seam, found sink) error {
-	if yamlScan(src, from, found) {
+	if yamlScan(src, from, found) || !found.again() {
 		return nil
 	}
-	found.again()
 	return yamlNodes(src, found)
 }
 
