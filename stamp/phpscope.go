@@ -45,7 +45,7 @@ func (s *phpScanner) enterClass(i int) int {
 
 // enterFunction skips the parameters: their defaults are no assignments.
 func (s *phpScanner) enterFunction(i int) int {
-	for j := i + 1; j <= i+3; j++ {
+	for j := i + 1; j <= i+3 && s.op(j) != ';'; j++ {
 		if s.op(j) != '(' {
 			continue
 		}

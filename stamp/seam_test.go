@@ -61,6 +61,9 @@ func seamTexts(t testing.TB, format string) (texts []string) {
 		fmt.Fprintf(&b, s.section, i)
 	}
 	b.WriteString(s.tail)
+	if format == "php" { // which PHP does not take, but the next statement is another here too
+		texts = append(texts, "<?php use function fn; define('D', 'x');")
+	}
 	return append(texts, b.String())
 }
 
