@@ -1,6 +1,7 @@
 package vcs_test
 
 import (
+	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
@@ -254,6 +255,47 @@ func TestGitOwner(t *testing.T) {
 			if _, err := wc.Resolve(t.Context(), "", stampOwn); part == "." && err != nil {
 				t.Errorf("Resolve of a safe directory: %v", err)
 			}
+		}
+	})
+}
+
+// TestGitHostileTree clones and updates to a tree with a file and a directory of
+// one name.
+func TestGitHostileTree(t *testing.T) {
+	t.Parallel()
+	hosts(t, func(t *testing.T, o vcs.Options) {
+		up := vcstest.NewGit(t)
+		first := up.Commit("one", site)
+		dir := up.Clone()
+		outside := t.TempDir()
+		object := func(kind, content string) string {
+			vcstest.Write(t, up.Dir, ".git/new", content)
+			return up.Run("hash-object", "-w", "--literally", "-t", kind, ".git/new")
+		}
+		raw := func(id string) string {
+			b, err := hex.DecodeString(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(b)
+		}
+		below := object("tree", "100644 evil\x00"+raw(object("blob", "evil")))
+		tree := object("tree", "120000 a\x00"+raw(object("blob", outside))+"100644 a.x\x00"+raw(object("blob", "x"))+"40000 a\x00"+raw(below))
+		evil := up.Run("commit-tree", "-p", first, "-m", "evil", tree)
+		up.Run("update-ref", "refs/heads/main", evil)
+		if err := vcs.Clone(t.Context(), up.Dir, filepath.Join(t.TempDir(), "new"), vcs.CloneOptions{Options: o}); err == nil {
+			t.Error("Clone accepts it")
+		}
+		wc := open(t, dir, o)
+		target, err := wc.Resolve(t.Context(), "", stampOwn)
+		if err == nil {
+			err = wc.Update(t.Context(), target, vcs.Update{Own: stampOwn, Write: put(dir, never)})
+		}
+		if err == nil {
+			t.Error("Update accepts it")
+		}
+		if found := vcstest.Snapshot(t, outside); len(found) > 0 {
+			t.Errorf("outside of the tree: %v", found)
 		}
 	})
 }

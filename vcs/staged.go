@@ -3,6 +3,7 @@ package vcs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"path/filepath"
@@ -18,7 +19,10 @@ func putAll(ctx context.Context, root string, all []Write, put func(context.Cont
 	if len(all) == 0 {
 		return nil
 	}
-	room, rest := inOrder(root, all)
+	room, rest, err := inOrder(root, all)
+	if err != nil {
+		return err
+	}
 	for _, writes := range [][]Write{room, rest} {
 		if len(writes) > 0 {
 			if err := put(ctx, writes); err != nil {
@@ -32,7 +36,10 @@ func putAll(ctx context.Context, root string, all []Write, put func(context.Cont
 
 // inOrder splits what is to be done: a deleted file lies in the way where a
 // directory of its name, or a file by the name of its directory, is to come.
-func inOrder(root string, all []Write) (room, rest []Write) {
+//
+// It refuses a file that is a directory of others as well: if it is a symbolic link,
+// those would be written to where that leads. No tree that git or hg makes has one.
+func inOrder(root string, all []Write) (room, rest []Write, err error) {
 	dirs := make(map[string]bool)  // that will hold files
 	files := make(map[string]bool) // that will be
 	for _, w := range all {
@@ -42,6 +49,11 @@ func inOrder(root string, all []Write) (room, rest []Write) {
 		files[w.Path] = true
 		for dir := path.Dir(w.Path); dir != "."; dir = path.Dir(dir) {
 			dirs[dir] = true
+		}
+	}
+	for _, w := range all {
+		if !w.Delete && dirs[w.Path] {
+			return nil, nil, fmt.Errorf("the revision has %q both as a file and as a directory", w.Path)
 		}
 	}
 	var deletions []Write
@@ -65,7 +77,7 @@ func inOrder(root string, all []Write) (room, rest []Write) {
 			deletions = append(deletions, w)
 		}
 	}
-	return room, append(rest, deletions...)
+	return room, append(rest, deletions...), nil
 }
 
 func removeEmptyDirs(root string, all []Write) {
