@@ -136,7 +136,7 @@ func (g *gitClient) list(ctx context.Context, s *gitState, remote string, names 
 		}
 		refs[name] = id
 	}
-	return refs, nil
+	return among(refs, names), nil
 }
 
 // fetch writes objects only: an empty refmap keeps the remote-tracking

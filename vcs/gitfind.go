@@ -60,9 +60,13 @@ func (g *gitCopy) findAny(ctx context.Context, s *gitState, want string, allow f
 // validRef keeps what cannot be part of a ref away from git's patterns and
 // options, see git-check-ref-format(1).
 func validRef(name string) bool {
-	if strings.HasPrefix(name, "-") || strings.HasSuffix(name, "/") || strings.HasSuffix(name, ".lock") ||
-		strings.Contains(name, "..") || strings.Contains(name, "@{") || strings.Contains(name, "//") {
+	if strings.HasPrefix(name, "-") || strings.Contains(name, "..") || strings.Contains(name, "@{") {
 		return false
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if part == "" || part[0] == '.' || strings.HasSuffix(part, ".lock") {
+			return false
+		}
 	}
 	return !strings.ContainsFunc(name, func(r rune) bool {
 		return r <= ' ' || r == 0x7f || strings.ContainsRune(`~^:?*[\`, r)

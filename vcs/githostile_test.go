@@ -3,6 +3,7 @@ package vcs_test
 import (
 	"encoding/hex"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -257,6 +258,33 @@ func TestGitOwner(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestGitHostileRefs updates from a repository with tags whose names lead out of the
+// directory of refs, or to where git would not have them. Git, where it serves or
+// fetches, refuses some of them by itself.
+func TestGitHostileRefs(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"../../../marker", "../../marker", "./marker", "x.lock/marker", "/marker"} {
+		up := vcstest.NewGit(t)
+		first := up.Commit("one", site)
+		dir := up.Clone()
+		second := up.Commit("two", next)
+		vcstest.Write(t, up.Dir, ".git/packed-refs", first+" refs/tags/"+name+"\n")
+		update(t, open(t, dir, vcs.Options{NoGit: true}), "", "2")
+		if got := vcstest.Run(t, dir, nil, "git", "rev-parse", "HEAD"); got != second {
+			t.Errorf("with the tag %q HEAD = %s", name, got)
+		}
+		err := filepath.WalkDir(filepath.Dir(dir), func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.Name() == "marker" {
+				t.Errorf("the tag %q is %s", name, path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // TestGitHostileTree clones and updates to a tree with a file and a directory of

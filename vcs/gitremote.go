@@ -107,10 +107,13 @@ func listRepo(repo *gitdir.Repo) (map[string]gitdir.ID, error) {
 	return all, nil
 }
 
-// among keeps the refs that are among patterns, which may end in a star.
+// among keeps the refs that are among patterns, which may end in a star. What git
+// would not let be the name of a ref is left out: it is the remote's to choose, and
+// is to name a file here.
 func among(all map[string]gitdir.ID, patterns []string) map[string]gitdir.ID {
 	for name := range all {
-		if !matches(strings.TrimSuffix(name, "^{}"), patterns) {
+		ref := strings.TrimSuffix(name, "^{}")
+		if !validRef(ref) || !matches(ref, patterns) {
 			delete(all, name)
 		}
 	}
