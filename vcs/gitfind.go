@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -320,18 +321,29 @@ func (g *gitCopy) take(ctx context.Context, s *gitState, remote, ref string, lis
 }
 
 // followTags finds the remote's new tags of commits that are here, as git fetch
-// does, so that a description by tags is not out of date.
+// does, so that a description by tags is not out of date. It leaves out what could
+// not be made, because a tag that is here is in the way: an update must not fail by
+// it when all else is done.
 func (g *gitCopy) followTags(ctx context.Context, s *gitState, remote string, listed map[string]gitdir.ID, f *found) error {
 	here, err := s.Refs("refs/tags/")
 	if err != nil {
 		return err
+	}
+	taken := make(map[string]bool) // by a tag, or as a directory of tags
+	take := func(name string) {
+		for ; name != "refs/tags" && !taken[name]; name = path.Dir(name) {
+			taken[name] = true
+		}
+	}
+	for name := range here {
+		take(name)
 	}
 	var missing []string
 	for _, name := range slices.Sorted(maps.Keys(listed)) {
 		if !strings.HasPrefix(name, "refs/tags/") || strings.HasSuffix(name, "^{}") {
 			continue
 		}
-		if _, ok := here[name]; ok {
+		if taken[name] || belowTag(name, here) {
 			continue
 		}
 		ref := gitdir.Ref{Name: name, ID: listed[name], Peeled: listed[name+"^{}"], Told: true}
@@ -350,6 +362,8 @@ func (g *gitCopy) followTags(ctx context.Context, s *gitState, remote string, li
 			missing = append(missing, name)
 		}
 		ref.Told = ref.Peeled.IsZero()
+		take(name)
+		here[name] = ref
 		f.tags = append(f.tags, ref)
 		f.refs = append(f.refs, refMove{name: name, to: ref.ID})
 	}
@@ -357,6 +371,16 @@ func (g *gitCopy) followTags(ctx context.Context, s *gitState, remote string, li
 		return nil
 	}
 	return g.host.fetch(ctx, s, remote, missing)
+}
+
+// belowTag reports whether one of tags has the name of a directory that tag is in.
+func belowTag(tag string, tags map[string]gitdir.Ref) bool {
+	for dir := path.Dir(tag); dir != "refs/tags"; dir = path.Dir(dir) {
+		if _, ok := tags[dir]; ok {
+			return true
+		}
+	}
+	return false
 }
 
 // tracking is the ref that stands for a remote's branch here, by the remote's

@@ -287,6 +287,29 @@ func TestGitHostileRefs(t *testing.T) {
 	}
 }
 
+// TestGitTagInTheWay updates from a repository in which a directory of tags has
+// the name of a tag that is here, and the other way round.
+func TestGitTagInTheWay(t *testing.T) {
+	t.Parallel()
+	hosts(t, func(t *testing.T, o vcs.Options) {
+		up := vcstest.NewGit(t)
+		up.Commit("one", site)
+		up.Run("tag", "a")
+		up.Run("tag", "b/c")
+		dir := up.Clone()
+		up.Run("tag", "-d", "a")
+		up.Run("tag", "-d", "b/c")
+		second := up.Commit("two", next)
+		for _, tag := range []string{"a/x", "b", "d"} {
+			up.Run("tag", tag)
+		}
+		update(t, open(t, dir, o), "", "2")
+		if got := vcstest.Run(t, dir, nil, "git", "rev-parse", "HEAD", "d"); got != second+"\n"+second {
+			t.Errorf("HEAD, d = %s", got)
+		}
+	})
+}
+
 // TestGitHostileTree clones and updates to a tree with a file and a directory of
 // one name.
 func TestGitHostileTree(t *testing.T) {
