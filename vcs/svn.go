@@ -54,8 +54,15 @@ func (w *svnCopy) Dir() string    { return w.dir }
 
 // svn runs a subcommand, which asks nothing and reads at most the password.
 func (w *svnCopy) svn(ctx context.Context, args ...string) ([]byte, error) {
+	args, stdin := w.withLogin(args)
+	out, err := w.call(ctx, stdin, nil, args...)
+	return out, w.meant(err)
+}
+
+// withLogin returns the arguments of a subcommand with those by which the server is
+// told who asks, and what it is to read.
+func (w *svnCopy) withLogin(args []string) (_ []string, stdin io.Reader) {
 	args = append(args, "--non-interactive")
-	var stdin io.Reader
 	if w.login.User != "" {
 		args = append(args, "--no-auth-cache", "--username", w.login.User)
 	}
@@ -63,8 +70,7 @@ func (w *svnCopy) svn(ctx context.Context, args ...string) ([]byte, error) {
 		args = append(args, "--password-from-stdin")
 		stdin = strings.NewReader(w.login.Password)
 	}
-	out, err := w.call(ctx, stdin, nil, args...)
-	return out, w.meant(err)
+	return args, stdin
 }
 
 // server refuses a working copy whose URL makes svn run a program that is not

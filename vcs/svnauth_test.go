@@ -58,6 +58,9 @@ func TestSvnPassword(t *testing.T) {
 	if _, err := wc.Changes(t.Context(), "2", "3"); err != nil {
 		t.Error(err)
 	}
+	if _, err := wc.LastChanged(t.Context(), "2"); err != nil {
+		t.Error(err)
+	}
 	if err := wc.Export(t.Context(), "2", filepath.Join(t.TempDir(), "x")); err != nil {
 		t.Error(err)
 	}

@@ -180,10 +180,11 @@ func (w *svnCopy) list(ctx context.Context, tell func(svnFile) string, want func
 
 // stream runs a subcommand whose output read takes as it comes.
 func (w *svnCopy) stream(ctx context.Context, read func(io.Reader) error, args ...string) error {
+	args, stdin := w.withLogin(args)
 	r, out := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		err := w.client.stream(ctx, nil, out, nil, append(args, "--non-interactive")...)
+		err := w.client.stream(ctx, stdin, out, nil, args...)
 		out.CloseWithError(err) // nil is the end
 		done <- err
 	}()
