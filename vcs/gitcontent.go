@@ -50,7 +50,7 @@ func (c *gitContents) read(path string, e gitdir.Entry) ([]byte, error) {
 }
 
 func (c *gitContents) close() {
-	if c.dir != "" {
+	if c != nil && c.dir != "" {
 		os.RemoveAll(c.dir) // private, and temporary
 	}
 }

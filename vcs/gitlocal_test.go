@@ -260,3 +260,23 @@ func TestGitPartial(t *testing.T) {
 		}
 	})
 }
+
+// An update that is refused when its files have been converted leaves none of them.
+func TestGitRefusedLeavesNothing(t *testing.T) {
+	temp := t.TempDir()
+	up := vcstest.NewGit(t)
+	up.Commit("one", vcstest.Files{"a.txt": "a\n", ".gitattributes": "*.txt eol=crlf\n"})
+	dir := up.Clone()
+	up.Commit("two", vcstest.Files{"b.txt": "b\n"})
+	wc := open(t, dir, vcs.Options{})
+	target := resolve(t, wc, "")
+	vcstest.Write(t, dir, "b.txt", "somebody's\n")
+	t.Setenv("TMPDIR", temp)
+	var untracked *vcs.UntrackedError
+	if err := wc.Update(t.Context(), target, vcs.Update{Write: put(dir, never)}); !errors.As(err, &untracked) {
+		t.Errorf("Update: %v", err)
+	}
+	if left := vcstest.Snapshot(t, temp); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}

@@ -89,10 +89,10 @@ func (j *gitUpdate) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer j.lock.close()
+	defer func() { j.content.close() }()
 	if err := j.prepare(ctx, from); err != nil {
 		return j.stop(err, false)
 	}
-	defer j.content.close()
 	if err := j.write(ctx); err != nil {
 		return j.stop(err, true)
 	}
