@@ -45,9 +45,28 @@ type Store struct {
 }
 
 // Open opens the store in the file of that name, and makes it, readable for its
-// owner alone, if there is none. The file must be on a local file system: one
-// that is mapped into memory and locked has to be.
+// owner alone, if there is none. A file that is damaged, as far as its structure
+// tells, is an error and left as it is. The file must be on a local file system:
+// one that is mapped into memory and locked has to be.
 func Open(name string) (*Store, error) {
+	s, err := open(name)
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, &os.PathError{Op: "open", Path: name, Err: ErrInUse}
+	case err != nil:
+		return nil, fmt.Errorf("open job store %s: %w", name, err)
+	}
+	return s, nil
+}
+
+func open(name string) (s *Store, err error) {
+	if err := create(name); err != nil {
+		return nil, err
+	}
+	if err := check(name); err != nil {
+		return nil, err
+	}
+	defer recovered(&err) // of what check does not see
 	db, err := bbolt.Open(name, 0o600, &bbolt.Options{
 		Timeout: lockLimit,
 		// The list of free pages is as long as what has ended is much. Without it
@@ -56,15 +75,12 @@ func Open(name string) (*Store, error) {
 		NoFreelistSync: true,
 		FreelistType:   bbolt.FreelistMapType,
 	})
-	switch {
-	case errors.Is(err, bolterrors.ErrTimeout):
-		return nil, &os.PathError{Op: "open", Path: name, Err: ErrInUse}
-	case err != nil:
-		return nil, fmt.Errorf("open job store %s: %w", name, err)
+	if err != nil {
+		return nil, err
 	}
-	s := &Store{db: db}
+	s = &Store{db: db}
 	if err := s.update(new(jobserver.Changes)); err != nil {
-		return nil, errors.Join(fmt.Errorf("open job store %s: %w", name, err), db.Close())
+		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
 }

@@ -1,6 +1,7 @@
 package boltstore_test
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -110,6 +111,53 @@ func TestOpenOther(t *testing.T) {
 	}
 }
 
+// A file that lost its end, or a page, is told of and left as it is. bbolt ends the
+// process over it.
+func TestOpenDamaged(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "queue")
+	s := open(t, file)
+	for n := uint64(1); n <= 200; n++ {
+		apply(t, s, jobserver.Changes{Put: []jobserver.StoredJob{{Number: n, Function: "f", Workload: make([]byte, 3000)}}})
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := os.Getpagesize()
+	blank := func(first, pages int) []byte {
+		text := bytes.Clone(whole)
+		clear(text[first*page : (first+pages)*page])
+		return text
+	}
+	tests := map[string][]byte{
+		"metas alone":        whole[:2*page], // what a full file system leaves of a new one
+		"first pages":        whole[:4*page],
+		"no end":             whole[:len(whole)/8],
+		"pages are zero":     blank(2, len(whole)/page-2),
+		"a few are":          blank(20, 60),
+		"begins with others": append(bytes.Repeat([]byte("no queue"), page/4), whole[2*page:]...),
+	}
+	for name, text := range tests {
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := boltstore.Open(file)
+		if err == nil {
+			s.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), file) {
+			t.Errorf("%s: Open = %v, want an error with the name of the file", name, err)
+		}
+		if got, err := os.ReadFile(file); err != nil || !bytes.Equal(got, text) {
+			t.Errorf("%s: the file is changed: %v", name, err)
+		}
+	}
+}
+
 func TestDamagedRecords(t *testing.T) {
 	t.Parallel()
 	records := map[string]string{
@@ -148,12 +196,30 @@ func put(t *testing.T, file, key, record string) {
 	}
 }
 
-// On a full file system nothing is changed, what is kept can be taken out, and
-// then there is room again.
-func TestFull(t *testing.T) {
+// A file that there was no room for is not there, nor anything in its place.
+func TestNoRoomToOpen(t *testing.T) {
+	dir := mountTmpfs(t, "size=12k,mode=0755")
+	file := filepath.Join(dir, "queue")
+	if _, err := boltstore.Open(file); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("Open = %v, want %v", err, unix.ENOSPC)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	if err := unix.Mount("", dir, "", unix.MS_REMOUNT, "size=1m"); err != nil {
+		t.Fatal(err)
+	}
+	open(t, file)
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("there are %v, %v, want the file", left, err)
+	}
+}
+
+func mountTmpfs(t *testing.T, options string) (dir string) {
+	t.Helper()
 	need.Root(t)
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=2m,mode=0755"); err != nil {
+	dir = t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, options); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -161,6 +227,13 @@ func TestFull(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	return dir
+}
+
+// On a full file system nothing is changed, what is kept can be taken out, and
+// then there is room again.
+func TestFull(t *testing.T) {
+	dir := mountTmpfs(t, "size=2m,mode=0755")
 	file := filepath.Join(dir, "queue")
 	s := open(t, file)
 	var kept, numbers []uint64
