@@ -65,7 +65,7 @@ var (
 		return regexp.MustCompile(`^/\.well-known(?:/[^./][^/]*)*/?$`)
 	})
 	leftBehind = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?i)(?:~|\.(?:bak|old|orig|save|rej|swp|swo|mine|r[0-9]+|sql|revstamp)|/revstamp(?:\.[a-z0-9_-]+)?\.ya?ml)$`)
+		return regexp.MustCompile(`(?i)(?:~|/#[^/]*#|\.(?:bak|old|orig|save|tmp|rej|prej|working|mine|r[0-9]+|sw[g-p]|revstamp)(?:\.[0-9]+)?|\.sql(?:\.(?:gz|bz2|xz|zst|zip))?|/revstamp(?:\.[a-z0-9_-]+)?\.ya?ml)$`)
 	})
 )
 

@@ -25,6 +25,7 @@ func served(t *testing.T, url, param string) (root string, h *assets.Handler) {
 	for _, name := range []string{
 		"site.css", "img/a b.svg", "app.js", "app.js.br", "app.js.gz", "app.js.zst", "stale.js", "docs/index.html", "index.html",
 		".git/HEAD", "img/.hidden", ".well-known/acme/token", ".well-known/.git/HEAD", "site.css~", "site.css.bak", "revstamp.yaml",
+		"#page.php#", "page.php.working", "page.php.save.1", "dump.sql.gz", "intro.swf",
 		"page.php", "page.html.twig", "../secret.css",
 		"app.3fa9c1e2.js", "app.3fa9c1e2.js.br", "report.20260131.pdf", "docs/part.0badc0de.d/x.css", "revstamp.live.yaml",
 	} {
@@ -127,6 +128,11 @@ func TestHandler(t *testing.T) {
 		{"/static/revstamp.live.0badc0de.yaml", 404, "no-store", ""},
 		{"/static/out.0badc0de.css", 404, "no-store", ""},
 		{"/static/.git/HEAD.0badc0de.css", 404, "no-store", ""},
+		{"/static/%23page.php%23", 404, "no-store", ""},
+		{"/static/page.php.working", 404, "no-store", ""},
+		{"/static/page.php.save.1", 404, "no-store", ""},
+		{"/static/dump.sql.gz", 404, "no-store", ""},
+		{"/static/intro.swf", 200, "no-cache", "content of intro.swf"},
 		{"/static/site.css/x", 404, "no-store", ""},
 		{"/other/site.css", 404, "no-store", ""},
 		{"/staticsite.css", 404, "no-store", ""},

@@ -115,6 +115,7 @@ func TestConf(t *testing.T) {
 				".git/HEAD", ".svn/wc.db", ".hg/hgrc", ".env", "static/.git/config", "static/.site.css.abcdefghijklmnop.revstamp",
 				"revstamp.yaml", "revstamp.production.yaml", "static/site.css~", "static/site.css.bak", "static/site.css.orig", "config.php.mine",
 				"config.php.r41", "dump.sql", "static/site.css.REJ",
+				"#config.php#", "config.php.working", "config.php.prej", "config.php.tmp", "config.php.save.1", "config.php.swn", "dump.sql.gz", "static/intro.swf",
 				"static/jquery.js", "static/site.3fa9c1e2.css", "static/img/a b.3fa9c1e2.svg", "static/report.20260131.pdf",
 				"static/.git/config.css", "static/run.php", "other/site.3fa9c1e2.css",
 			} {
@@ -158,6 +159,14 @@ func TestConf(t *testing.T) {
 				{"/config.php.mine", 404, ""},
 				{"/config.php.r41", 404, ""},
 				{"/dump.sql", 404, ""},
+				{"/dump.sql.gz", 404, ""},
+				{"/%23config.php%23", 404, ""},
+				{"/config.php.working", 404, ""},
+				{"/config.php.prej", 404, ""},
+				{"/config.php.tmp", 404, ""},
+				{"/config.php.save.1", 404, ""},
+				{"/config.php.swn", 404, ""},
+				{"/static/intro.swf", 200, revalidate},
 
 				{"/static/site.3fa9c1e2.css", 200, aYear},
 				{"/static/site.3fa9c1e2.css?x=1", 200, aYear},
