@@ -39,10 +39,11 @@ type ConfOptions struct {
 // Conf returns the configuration of a web server: assets whose URL has a version,
 // in its query or as a fingerprint in its name, are kept for a year by browsers and
 // asked for again without one; a fingerprinted name whose file is gone gets the
-// asset as it is now, which is not kept; and what lies
-// in the root and is for no visitor is not found: directories of version control
-// systems, names that begin with a dot, what editors and merges leave behind,
-// and files of revstamp. Errors are cached by nobody.
+// asset as it is now, which is not kept; and what lies in the root and is for no
+// visitor is not found: directories of version control systems, names that begin
+// with a dot, what editors and merges leave behind, and files of revstamp. Errors
+// are cached by nobody; but Caddy sends the header of a file also when it may not
+// read it.
 func Conf(server string, o ConfOptions) (name string, text []byte, err error) {
 	for _, f := range confFiles {
 		if f.server != server {
