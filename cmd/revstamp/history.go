@@ -21,18 +21,15 @@ func newStatus(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r, err := s.Find("")
+			r, err := orNil(s.Find(""))
 			if err != nil {
 				return err
 			}
 			live := r
-			if r.Status != release.Live {
-				if live, err = s.Current(); release.IsNotFound(err) {
-					live, err = nil, nil
+			if r != nil && r.Status != release.Live {
+				if live, err = orNil(s.Current()); err != nil {
+					return err
 				}
-			}
-			if err != nil {
-				return err
 			}
 			v := map[string]any{"site": s.Config.Site, "live": live}
 			if r != live {
@@ -43,7 +40,20 @@ func newStatus(a *app) *cobra.Command {
 	}
 }
 
+// orNil is r, or nil where there is no release, which is no error of who only asks
+// how things are.
+func orNil(r *release.Release, err error) (*release.Release, error) {
+	if release.IsNotFound(err) {
+		return nil, nil
+	}
+	return r, err
+}
+
 func writeStatus(w io.Writer, site string, live, newest *release.Release) error {
+	if newest == nil {
+		_, err := fmt.Fprintf(w, "%s: there is no release yet\n", site)
+		return err
+	}
 	if live == nil {
 		fmt.Fprintf(w, "%s: no release is complete yet\n", site)
 	} else {

@@ -168,6 +168,11 @@ the jobs that the live release still owes.`,
 			}
 			a.out.Begin("resume " + s.Config.Site)
 			r, done, err := s.Resume(cmd.Context(), o)
+			if r == nil && done {
+				a.settled = true
+				a.out.End("nothing to resume")
+				return nil
+			}
 			return a.released(s, r, done, err)
 		},
 	}

@@ -226,6 +226,14 @@ func (e *NotFoundError) Error() string {
 	return fmt.Sprintf("there is no release %q", e.ID)
 }
 
+// Hint is where to see what there is.
+func (e *NotFoundError) Hint() string {
+	if e.ID == "" {
+		return ""
+	}
+	return "'revstamp history' lists them"
+}
+
 // Find is Show, and takes every complete release for Live.
 func (s *Site) Find(id string) (*Release, error) {
 	if id == "" {

@@ -135,15 +135,16 @@ func (s *Site) Rollback(ctx context.Context, id string, o Options) (*Release, bo
 }
 
 // Resume finishes the release that was interrupted, or queues and follows the
-// jobs that the live one still owes.
+// jobs that the live one still owes. It returns no release when none was
+// interrupted and none is live.
 func (s *Site) Resume(ctx context.Context, o Options) (*Release, bool, error) {
 	return s.change(ctx, o, func() (intent, error) {
 		r, err := s.newest(func(*Release) bool { return true })
+		if IsNotFound(err) || err == nil && r.Status != Unfinished {
+			return intent{owed: true}, nil
+		}
 		if err != nil {
 			return intent{}, err
-		}
-		if r.Status != Unfinished {
-			return intent{owed: true}, nil
 		}
 		return intent{want: r.To.ID, resume: r}, s.mayGoOn(r)
 	})
@@ -166,10 +167,13 @@ func (s *Site) sameEnvironment(r *Release) error {
 	return nil
 }
 
-// settle queues and follows the jobs that the live release still owes; done is
-// true when it owes none, or another process is at them.
+// settle queues and follows the jobs that the live release, if there is one, still
+// owes; done is true when it owes none, or another process is at them.
 func (s *Site) settle(ctx context.Context, unlock func() error) (*Release, bool, error) {
 	r, err := s.Current()
+	if IsNotFound(err) {
+		return nil, true, nil
+	}
 	if err != nil || len(r.pending()) == 0 {
 		return r, true, err
 	}
