@@ -18,8 +18,11 @@ func (s *Site) rollbackTarget(id string) (*Release, error) {
 	if err != nil {
 		return nil, err
 	}
-	older := func(r *Release) bool { return r.Status == Live && r.To.ID != live.To.ID && r.before(live) }
-	r, err := s.newest(older)
+	at, err := s.origin(live)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.newest(func(r *Release) bool { return r.Status == Live && r.To.ID != live.To.ID && r.before(at) })
 	if IsNotFound(err) {
 		return nil, &NoEarlierError{live}
 	}
@@ -44,15 +47,25 @@ func (e *NoEarlierError) Hint() string {
 	return "name the release to go to: 'revstamp history' lists them"
 }
 
-// before reports whether r's number is lower than o's. A rollback counts as
-// the release that it went back to, so that a rollback after a rollback goes
-// further back.
-func (r *Release) before(o *Release) bool {
-	at := o.ID
-	if o.Rollback != "" {
-		at = o.Rollback
+// origin is the number of the release that r went back to, if it is a rollback, and so
+// on, else its own: a rollback after rollbacks goes further back, whatever lies between.
+func (s *Site) origin(r *Release) (string, error) {
+	at := r.ID
+	for r.Rollback != "" {
+		at = r.Rollback
+		var err error
+		if r, err = s.Find(at); IsNotFound(err) {
+			return at, nil // it is kept no longer
+		} else if err != nil {
+			return "", err
+		}
 	}
+	return at, nil
+}
+
+// before reports whether r's number is lower than id.
+func (r *Release) before(id string) bool {
 	a, _ := strconv.Atoi(r.ID)
-	b, _ := strconv.Atoi(at)
+	b, _ := strconv.Atoi(id)
 	return a < b
 }

@@ -96,7 +96,7 @@ func (s *Site) takeBack(ctx context.Context, r *Release, failed *JobsError) erro
 		if err != nil {
 			return intent{}, err
 		}
-		to, err := s.newest(func(o *Release) bool { return o.Status == Live && o.before(r) })
+		to, err := s.newest(func(o *Release) bool { return o.Status == Live && o.before(r.ID) })
 		if IsNotFound(err) {
 			err = fmt.Errorf("there is no earlier release than %s to go back to", r.ID)
 		}
