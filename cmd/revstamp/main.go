@@ -121,7 +121,12 @@ configuration; 3 failed and rolled back; 4 failed and needs resume or abort;
 130 interrupted, resumable.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 && args[0] == "" {
+				// What a script made of a variable that is not set: to take it for
+				// none would release, or roll back, what nobody has named.
+				return errors.New("the first argument is empty")
+			}
 			a.started = true
 			a.open()
 			return a.findConfig(cmd)
