@@ -41,12 +41,12 @@ func (r *reader) config(v value) *Config {
 
 		Unchanged: Copy,
 	}
-	var root value    // of assets.root
-	var queue []value // of jobs.queue
+	var root, state value // of assets.root and state
+	var queue []value     // of jobs.queue
 	known := keys{
 		"site":    r.checked(&c.Site, checkSite),
 		"source":  r.source(&c.Source),
-		"state":   r.checked(&c.State, r.checkState),
+		"state":   func(v value) { state = v; r.checked(&c.State, r.checkState)(v) },
 		"stamp":   r.list(func(v value) { c.Stamp = append(c.Stamp, r.stamp(v)) }),
 		"assets":  func(v value) { c.Assets, root = r.assets(v) },
 		"hooks":   r.list(func(v value) { c.Hooks = append(c.Hooks, r.hook(v)) }),
@@ -63,6 +63,9 @@ func (r *reader) config(v value) *Config {
 	if root.node != nil && c.Layout == InPlace && contains(r.abs(c.Assets.Root), r.abs(c.State)) {
 		r.fail(root, "set state to a directory outside, as in ../"+c.Site+".revstamp",
 			"the state directory %q, with backups of the configuration, would be served to visitors", c.State)
+	}
+	if state.node != nil && c.Layout == InPlace && !contains(r.abs(c.State), r.dir) && contains(r.abs(c.State), r.abs(c.Source.Path)) {
+		r.fail(state, "name a directory of its own, as in .revstamp", "%q would put the working copy into the state directory", c.State)
 	}
 	r.checkWorkers(c, queue)
 	return c

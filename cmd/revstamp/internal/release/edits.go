@@ -119,6 +119,9 @@ func (s *Site) LiveAssets(ctx context.Context, r *Release) (*assets.Site, error)
 // openAssets prepares the versions of the assets in t.
 func (e *edits) openAssets(t *tree) error {
 	a := e.cfg.Assets
+	if info, err := t.Stat(path.Clean(a.Root)); err == nil && !info.IsDir() {
+		return fmt.Errorf("assets.root: %q is no directory", a.Root)
+	}
 	root := t.sub(a.Root)
 	e.assets = &assets.Site{
 		FS: root, URL: a.URL, Hosts: a.Hosts, Param: a.Param, Strict: a.Strict, Style: assets.Style(a.Style), Modules: assets.Modules(a.Modules), Attributes: a.Attributes,
@@ -306,12 +309,38 @@ func (e *edits) configuration(t *tree) ([]Edit, error) {
 	var all []Edit
 	for _, abs := range e.files {
 		edit, err := e.file(t, e.name(abs))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = e.noTarget(t, abs)
+		}
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, edit)
 	}
 	return all, nil
+}
+
+// noTarget is the error of a file to stamp that is not in t.
+func (e *edits) noTarget(t *tree, abs string) error {
+	i := slices.IndexFunc(e.cfg.Stamp, func(s config.Stamp) bool { return t.abs(s.File) == abs })
+	return &NoTargetError{Pos: e.cfg.Stamp[i].Pos, File: e.cfg.Stamp[i].File}
+}
+
+// NoTargetError says that a file to stamp, named at Pos, is not there.
+type NoTargetError struct {
+	Pos  config.Pos
+	File string
+}
+
+func (e *NoTargetError) Error() string {
+	return fmt.Sprintf("%v: stamp %s: %v", e.Pos, e.File, fs.ErrNotExist)
+}
+
+func (e *NoTargetError) Unwrap() error { return fs.ErrNotExist }
+
+// Hint tells where it is looked for.
+func (e *NoTargetError) Hint() string {
+	return "write it as seen from the directory of revstamp.yaml, or, with layout: releases, from the top of the repository"
 }
 
 // file computes the edit of one file of t.

@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/bmatcuk/doublestar/v4"
 	"golang.org/x/sys/unix"
 
 	"revstamp/cmd/revstamp/internal/config"
@@ -56,6 +60,7 @@ type inspection struct {
 	cfg    *config.Config
 	remedy func(error) string
 	found  []Finding
+	view   *tree // the site as it will be; nil when that could not be told
 }
 
 func (i *inspection) add(topic string, l Level, remedy, format string, args ...any) {
@@ -74,9 +79,13 @@ func (i *inspection) plan(ctx context.Context) {
 		i.fail("source", err)
 		return
 	}
+	i.view = p.work.view
 	coming := "nothing to release"
 	if !p.Empty() {
-		coming = fmt.Sprintf("%s and %s to release", plural(len(p.Commits), "commit"), plural(len(p.Edits), "edited file"))
+		coming = plural(len(p.Edits), "edited file") + " to release"
+		if p.From.ID == p.To.ID || len(p.Commits) > 0 { // else they are not known
+			coming = plural(len(p.Commits), "commit") + " and " + coming
+		}
 	}
 	i.add("source", Good, "", "the repository answers; %s is next, %s", short(p.To), coming)
 	if n := len(p.Local); n > 0 {
@@ -99,6 +108,31 @@ func (i *inspection) plan(ctx context.Context) {
 			"modules get no version, for %s imports some by URLs that are not rewritten", p.Unseen)
 	case i.cfg.Assets != nil:
 		i.add("assets", Good, "", "no reference leads nowhere")
+	}
+	i.patterns(p.work.documents)
+}
+
+// patterns looks for those that match none of documents, and for a root that is not
+// there: one that is misspelt does nothing, and nobody is told.
+func (i *inspection) patterns(documents []string) {
+	if i.cfg.Assets == nil {
+		return
+	}
+	root := path.Clean(i.cfg.Assets.Root)
+	brought := errors.New("the target brings it")
+	_, err := i.view.Stat(root)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = i.view.walkChanges(i.view.abs(root), func(string, func() (fs.FileInfo, error)) error { return brought })
+		if err == nil {
+			i.add("assets", Doubt, "correct the path, or see that something makes it before", "assets.root: %s is not there", root)
+		}
+	}
+	for n, glob := range i.cfg.Assets.Rewrite {
+		matches := func(name string) bool { return doublestar.MatchUnvalidated(glob, name) }
+		stamped := func(s config.Stamp) bool { return matches(s.File) }
+		if !slices.ContainsFunc(documents, matches) && !slices.ContainsFunc(i.cfg.Stamp, stamped) {
+			i.add("assets", Doubt, "correct the pattern, or remove it", "assets.rewrite[%d]: %q matches no file", n, glob)
+		}
 	}
 }
 
@@ -147,10 +181,12 @@ func (i *inspection) writable(names ...string) bool {
 	return true
 }
 
-// few is how much is little.
+// few is how much is little, and least what a release needs for its journal alone.
 const (
-	fewBytes  = 256 << 20
-	fewInodes = 10_000
+	fewBytes    = 256 << 20
+	fewInodes   = 10_000
+	leastBytes  = 1 << 20
+	leastInodes = 16
 )
 
 func (i *inspection) space() {
@@ -160,11 +196,15 @@ func (i *inspection) space() {
 		return
 	}
 	free := st.Bavail * uint64(st.Bsize)
+	level := Doubt
+	if free < leastBytes || st.Files > 0 && st.Ffree < leastInodes {
+		level = Problem
+	}
 	switch {
 	case free < fewBytes:
-		i.add("space", Doubt, "make room", "only %s are free", megabytes(free))
+		i.add("space", level, "make room", "only %s are free", megabytes(free))
 	case st.Files > 0 && st.Ffree < fewInodes:
-		i.add("space", Doubt, "remove files", "only %d inodes are free", st.Ffree)
+		i.add("space", level, "remove files", "only %d inodes are free", st.Ffree)
 	default:
 		i.add("space", Good, "", "%s are free", megabytes(free))
 	}
@@ -173,15 +213,12 @@ func (i *inspection) space() {
 // files looks whether this user may replace what is stamped, and keep its owner.
 func (i *inspection) files() {
 	if i.cfg.Layout == config.Releases {
-		if err := unix.Access(i.cfg.Dir, unix.W_OK); err != nil {
-			i.add("files", Problem, "release as the user to whom it belongs", "%s: %v", i.cfg.Dir, err)
-		}
+		i.unwritable(i.cfg.Dir)
 		return
 	}
 	for _, st := range i.cfg.Stamp {
 		abs := i.cfg.Abs(st.File)
-		if err := unix.Access(filepath.Dir(abs), unix.W_OK); err != nil {
-			i.add("files", Problem, "release as the user to whom it belongs", "%s: %v", filepath.Dir(abs), err)
+		if i.unwritable(filepath.Dir(abs)) {
 			continue
 		}
 		info, err := os.Stat(abs)
@@ -194,6 +231,21 @@ func (i *inspection) files() {
 				"%s belongs to user %d, which could not be kept", st.File, owner.Uid)
 		}
 	}
+}
+
+// unwritable reports whether this user may write no file in dir, and tells of it. Of one
+// that is not there the plan has told, or the target brings it.
+func (i *inspection) unwritable(dir string) bool {
+	err := unix.Access(dir, unix.W_OK)
+	switch {
+	case err == nil || errors.Is(err, fs.ErrNotExist):
+		return false
+	case errors.Is(err, unix.EROFS):
+		i.add("files", Problem, "mount it for writing", "%s: %v", dir, err)
+	default:
+		i.add("files", Problem, "release as the user to whom it belongs", "%s: %v", dir, err)
+	}
+	return true
 }
 
 // exposed looks for what visitors could read and should not.
@@ -219,14 +271,45 @@ func (i *inspection) hooks() {
 				i.add("hooks", Problem, "start the server, or correct the path", "%v", err)
 			}
 		case h.Shell == "":
-			program := h.Command[0]
-			if strings.Contains(program, "/") && !filepath.IsAbs(program) {
-				continue // a file of the release
-			}
-			if _, err := exec.LookPath(program); err != nil {
-				i.add("hooks", Problem, "install it, or correct the name", "%v", err)
-			}
+			i.program("hooks", h.Pos, h.Command[0], i.around(h))
 		}
+	}
+}
+
+// around is what hook h finds where it runs; nil when that could not be told. Until the
+// release's files are there, that is what is there now.
+func (i *inspection) around(h config.Hook) *tree {
+	before, after := []string{"backup", "update"}, []string{"backup"}
+	if i.cfg.Layout == config.Releases {
+		before, after = []string{"update", "revision", "build"}, []string{"update", "revision"}
+	}
+	if slices.Contains(before, h.Before) || slices.Contains(after, h.After) {
+		return &tree{base: i.cfg.Dir}
+	}
+	return i.view
+}
+
+// program looks whether a release can run the program that the configuration names at
+// pos: a file in v, or one that is installed.
+func (i *inspection) program(topic string, pos config.Pos, name string, v *tree) {
+	if !strings.Contains(name, "/") || filepath.IsAbs(name) {
+		if _, err := exec.LookPath(name); err != nil {
+			i.add(topic, Problem, "install it, or correct the name", "%v: %v", pos, err)
+		}
+		return
+	}
+	if v == nil || !filepath.IsLocal(name) {
+		return
+	}
+	info, err := v.Stat(path.Clean(name))
+	_, brought := info.(coming) // whose mode Subversion does not tell
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		i.add(topic, Doubt, "correct the path, or see that something makes it before", "%v: %s is not there", pos, name)
+	case err != nil:
+		i.add(topic, Problem, i.remedy(err), "%v: %v", pos, err)
+	case info.IsDir() || !brought && info.Mode()&0o111 == 0:
+		i.add(topic, Problem, "make it executable, or name what runs it, as in [sh, "+name+"]", "%v: %s is no program", pos, name)
 	}
 }
 
@@ -239,6 +322,12 @@ func (i *inspection) jobs(ctx context.Context) {
 	if err != nil {
 		i.add("jobs", Problem, "correct jobs.tls", "%v", err)
 		return
+	}
+	if len(i.cfg.Jobs.Servers) == 0 {
+		for _, function := range slices.Sorted(maps.Keys(i.cfg.Jobs.Workers)) {
+			w := i.cfg.Jobs.Workers[function]
+			i.program("jobs", w.Pos, w.Command[0], i.view)
+		}
 	}
 	for _, server := range i.cfg.Jobs.Servers {
 		ctx, cancel := context.WithTimeoutCause(ctx, serverTime, fmt.Errorf("no answer in %v", serverTime))

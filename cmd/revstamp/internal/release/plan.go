@@ -76,6 +76,9 @@ type work struct {
 	edits  *edits
 	print  string // fingerprint of the references, see documents
 
+	view      *tree    // the site as it will be
+	documents []string // of it, those whose references are rewritten
+
 	// Of the releases layout: the release's directory, "" while only planned, and
 	// whether it stands there already, to be switched to.
 	dir   string
@@ -127,6 +130,7 @@ func (s *Site) plan(ctx context.Context, in intent) (*Plan, error) {
 	view := newTree(base, w.wc, w.target, func(name string) ([]byte, error) {
 		return w.wc.Read(ctx, w.target, name)
 	})
+	w.view = view
 	if w.cfg.Layout == config.Releases {
 		if err := s.compareLive(ctx, p, view); err != nil {
 			return nil, err
@@ -282,6 +286,7 @@ func (w *work) preview(ctx context.Context, p *Plan, view *tree, closely bool) e
 	if err != nil {
 		return err
 	}
+	w.documents = names
 	live := ""
 	if p.Since != nil {
 		live = p.Since.Dir
