@@ -122,6 +122,7 @@ type Journal struct {
 	lock   *flock.Flock
 	redact func(string) string
 	synced func(Record)
+	cut    bool // the last line, by a full disk
 }
 
 // errFollowed says that another process holds a release's journal.
@@ -189,7 +190,12 @@ func (j *Journal) append(r Record, durable bool) error {
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	if _, err := j.file.Write(append(line, '\n')); err != nil {
+	line = append(line, '\n')
+	if j.cut {
+		line = append([]byte("\n"), line...)
+	}
+	_, err = j.file.Write(line)
+	if j.cut = err != nil; j.cut {
 		return fmt.Errorf("journal: %w", err)
 	}
 	if !durable {

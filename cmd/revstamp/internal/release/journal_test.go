@@ -9,7 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/sys/unix"
 
+	"revstamp/testdata/need"
 	"revstamp/vcs"
 )
 
@@ -167,3 +169,41 @@ func FuzzParseRecords(f *testing.F) {
 }
 
 func plain(text string) string { return text }
+
+// A full disk cuts a record off. What is written when there is room again, as that
+// the release was undone, must not be lost with it.
+func TestJournalFullDisk(t *testing.T) {
+	need.Root(t)
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skip("mounting is not allowed here:", err)
+	}
+	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+	path, filler := filepath.Join(dir, "1.jsonl"), filepath.Join(dir, "filler")
+	if err := os.WriteFile(filler, make([]byte, 16<<10), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j := journalAt(t, path)
+	mustAppend(t, j, Record{Kind: kindBegin, Begin: &Begin{ID: "1"}})
+	var err error
+	for err == nil {
+		err = j.Append(Record{Kind: kindTemp, Path: strings.Repeat("x", 1000)})
+	}
+	if !errors.Is(err, unix.ENOSPC) {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	mustAppend(t, j, ended(Failed, "no space"))
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	records, err := readJournal(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fold(records); got.ID != "1" || got.Status != Failed {
+		t.Errorf("the journal tells of release %q, %s", got.ID, got.Status)
+	}
+}
