@@ -254,7 +254,7 @@ func (f *followed) collect(ctx context.Context) (stop func()) {
 // servers are the addresses of the job servers that may have reports.
 func (f *followed) servers() []string {
 	all := slices.Clone(f.hub.client.Servers)
-	for _, j := range f.jobs {
+	for _, j := range f.all() {
 		if j.Server != "" && j.Server != embedded && !slices.Contains(all, j.Server) {
 			all = append(all, j.Server)
 		}

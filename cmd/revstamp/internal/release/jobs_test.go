@@ -3,8 +3,12 @@ package release
 import (
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+
+	"revstamp/gearman"
 )
 
 func TestListenEmbedded(t *testing.T) {
@@ -37,4 +41,26 @@ func TestListenEmbedded(t *testing.T) {
 			conn.Close()
 		})
 	}
+}
+
+// Where reports may be is asked while they come in.
+func TestServersWhileReported(t *testing.T) {
+	f := &followed{
+		site: &Site{}, journal: journalAt(t, filepath.Join(t.TempDir(), "1.jsonl")),
+		hub:  &hub{client: &gearman.Client{Servers: []string{"a:4730"}}},
+		jobs: []Job{{N: 1, Unique: "1", State: jobSubmitted, Server: "b:4730"}},
+	}
+	defer f.journal.Close()
+	var reporting sync.WaitGroup
+	reporting.Go(func() {
+		if err := f.outcome("1", gearman.Succeeded, nil); err != nil {
+			t.Error(err)
+		}
+	})
+	for range 100 {
+		if got, want := f.servers(), []string{"a:4730", "b:4730"}; !slices.Equal(got, want) {
+			t.Errorf("servers() = %q, want %q", got, want)
+		}
+	}
+	reporting.Wait()
 }
