@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"revstamp/cmd/revstamp/internal/config"
 	"revstamp/stamp/atomicfile"
@@ -253,11 +254,13 @@ func (r *run) giveUp() {
 func (s *Site) localChange(l LocalFile) ([]byte, error) {
 	file := s.state.path(l.File)
 	info, err := os.Lstat(file)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR): // its directory is a file now
 		return nil, nil
-	}
-	if err != nil || !info.Mode().IsRegular() {
-		return []byte(info.Mode().String()), err
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return []byte(info.Mode().String()), nil
 	}
 	data, err := os.ReadFile(file)
 	return fmt.Appendf(nil, "%v\n%s", info.Mode(), data), err
