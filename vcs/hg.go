@@ -310,13 +310,15 @@ func (s *hgState) revision(c hgChangeset) Revision {
 			break
 		}
 	}
-	switch {
-	case r.Tag != "":
-		r.Describe = r.Tag
-	case len(c.Latest) > 0 && c.Latest[0] != "null":
-		r.Describe = fmt.Sprintf("%s-%d-m%s", c.Latest[0], c.Distance, r.Short)
-	default:
+	switch { // hg counts no local tags among the latest: nobody else has them
+	case len(c.Latest) == 0 || c.Latest[0] == "null":
 		r.Describe = r.Short
+	case c.Distance > 0:
+		r.Describe = fmt.Sprintf("%s-%d-m%s", c.Latest[0], c.Distance, r.Short)
+	case slices.Contains(c.Latest, r.Tag):
+		r.Describe = r.Tag
+	default:
+		r.Describe = c.Latest[0]
 	}
 	return r
 }

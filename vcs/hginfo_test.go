@@ -216,12 +216,14 @@ func TestHgSituations(t *testing.T) {
 		"bookmark":      hg("bookmark", "a b é"),
 		"bookmark left": both(hg("bookmark", "x"), hg("bookmark", "--inactive", "x")),
 		"local tag":     hg("tag", "--local", "v1"),
+		"tag":           both(hg("tag", "--user", "Local <x@y>", "v2"), hg("tag", "--local", "-r", "v2", "a"), hg("update", "--quiet", "v2")),
+		"after a tag":   hg("tag", "--user", "Local <x@y>", "v2"),
 		"tagged before": both(hg("tag", "--local", "v 1"), write("new", "x"), commit),
 		"null":          both(hg("revert", "--all", "--quiet", "--no-backup"), hg("update", "--quiet", "null")),
 		"copied list":   both(hg("update", "--quiet", "null"), hg("update", "--quiet", "tip"), hg("debugrebuilddirstate")),
 		"upgraded":      hg("debugupgraderepo", "--quiet", "--run", "--no-backup", "--config", "format.use-share-safe=no"),
 	} {
-		if testing.Short() && !slices.Contains([]string{"modified", "missing", "mode", "draft", "branch", "bookmark", "tagged before", "null"}, name) {
+		if testing.Short() && !slices.Contains([]string{"modified", "missing", "mode", "draft", "branch", "bookmark", "local tag", "tag", "null"}, name) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
