@@ -53,8 +53,15 @@ func syncDir(name string) error {
 // check reads the whole database, so that damage is an error: bbolt panics over
 // it, and where it opens a file to write, mostly in a goroutine of its own.
 func check(name string) (err error) {
-	if info, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
-		return nil // bbolt fills an empty file, and makes that of a dangling link
+	switch info, err := os.Stat(name); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil // a dangling link, whose file bbolt makes
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return errors.New("not a regular file")
+	case info.Size() == 0:
+		return nil // bbolt fills it
 	}
 	// The file is mapped: what is not there is a fault.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))

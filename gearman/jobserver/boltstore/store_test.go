@@ -109,6 +109,9 @@ func TestOpenOther(t *testing.T) {
 	if got, err := os.ReadFile(file); err != nil || string(got) != text {
 		t.Errorf("the file is changed: %v", err)
 	}
+	if _, err := boltstore.Open(filepath.Dir(file)); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("Open of a directory = %v", err)
+	}
 }
 
 // A file that lost its end, or a page, is told of and left as it is. bbolt ends the
