@@ -23,9 +23,10 @@ var ErrServerClosed = errors.New("job server closed")
 // Whoever can connect can submit, take and cancel jobs: which addresses that
 // are is decided by the listener it is given. Listen on loopback.
 type Server struct {
-	// Logger gets a warning for a job that timed out and for a peer that was
-	// disconnected because it does not read, and a debug record for each
-	// connection that ends with an error. Nil discards.
+	// Logger gets a warning for a job that timed out, for a peer that was
+	// disconnected because it does not read, and when no connections can be
+	// accepted for want of descriptors; an error when the Store fails; and a debug
+	// record for each connection that ends with an error. Nil discards.
 	Logger *slog.Logger
 
 	// Version is what the admin command version answers. Empty means 1.1.20,
@@ -183,7 +184,8 @@ func (s *Server) ServeConn(nc net.Conn) error {
 
 // accept is l.Accept, which waits while the process has no descriptors left.
 func (s *Server) accept(l net.Listener) (net.Conn, error) {
-	for delay := 5 * time.Millisecond; ; delay = min(2*delay, time.Second) {
+	const first = 5 * time.Millisecond
+	for delay := first; ; delay = min(2*delay, time.Second) {
 		nc, err := l.Accept()
 		if err == nil {
 			return nc, nil
@@ -195,6 +197,9 @@ func (s *Server) accept(l net.Listener) (net.Conn, error) {
 		var passing interface{ Temporary() bool }
 		if !errors.As(err, &passing) || !passing.Temporary() {
 			return nil, err
+		}
+		if delay == first {
+			s.log.Warn("job server: connections are not accepted", "error", err)
 		}
 		select {
 		case <-time.After(delay):

@@ -1,10 +1,13 @@
 package jobserver
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -228,11 +231,16 @@ func TestAcceptWaitsForDescriptors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &failing{errs: []error{tooManyFiles{}, tooManyFiles{}, errors.New("broken")}}
 		begin := time.Now()
-		if err := new(Server).Serve(l); err == nil || err.Error() != "broken" {
+		var log bytes.Buffer
+		s := &Server{Logger: slog.New(slog.NewTextHandler(&log, nil))}
+		if err := s.Serve(l); err == nil || err.Error() != "broken" {
 			t.Errorf("Serve = %v, want broken", err)
 		}
 		if got, want := time.Since(begin), 15*time.Millisecond; got != want {
 			t.Errorf("waited %v, want %v", got, want)
+		}
+		if got := strings.Count(log.String(), "level=WARN"); got != 1 || !strings.Contains(log.String(), "too many open files") {
+			t.Errorf("told %d times, want once:\n%s", got, &log)
 		}
 	})
 }
