@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -18,8 +19,9 @@ import (
 const maxAnswer = 16 << 20
 
 // An Admin asks and tells one job server by its text commands, each on a
-// connection of its own. A command the server refuses is a *ServerError. Its
-// methods may be called from any number of goroutines.
+// connection of its own. A command the server refuses is a *ServerError, and one
+// that sends nothing for 15 s is given up. Its methods may be called from any
+// number of goroutines.
 type Admin struct {
 	// Addr is the job server, host:port; the port is 4730 when there is none.
 	Addr string
@@ -244,7 +246,7 @@ func (a *Admin) exchange(ctx context.Context, line string, each func(line string
 		return err
 	}
 	defer nc.Close()
-	stop := context.AfterFunc(ctx, func() { nc.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { nc.Close() })
 	defer stop()
 	if err := converse(nc, line, each); err != nil {
 		if ctx.Err() != nil {
@@ -256,10 +258,11 @@ func (a *Admin) exchange(ctx context.Context, line string, each func(line string
 }
 
 func converse(nc net.Conn, line string, each func(line string) (more bool, err error)) error {
+	nc.SetWriteDeadline(time.Now().Add(answerTimeout))
 	if _, err := io.WriteString(nc, line+"\n"); err != nil {
 		return err
 	}
-	s := bufio.NewScanner(nc)
+	s := bufio.NewScanner(limited{nc})
 	s.Buffer(nil, maxAnswer)
 	for first := true; s.Scan(); first = false {
 		if refusal, ok := strings.CutPrefix(s.Text(), "ERR "); ok && first {
@@ -273,6 +276,18 @@ func converse(nc net.Conn, line string, each func(line string) (more bool, err e
 		return err
 	}
 	return io.ErrUnexpectedEOF
+}
+
+// limited reads from a connection whose peer has its time for each part.
+type limited struct{ nc net.Conn }
+
+func (l limited) Read(p []byte) (int, error) {
+	l.nc.SetReadDeadline(time.Now().Add(answerTimeout))
+	n, err := l.nc.Read(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = silent(err)
+	}
+	return n, err
 }
 
 // textError reads what follows ERR: a code in capitals and, with a plus for each

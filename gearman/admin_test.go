@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -164,6 +166,20 @@ func answering(answer string) func(context.Context, string, string) (net.Conn, e
 		}()
 		return near, nil
 	}
+}
+
+// A server that accepts and says nothing is given up, whatever ctx allows.
+func TestAdminOfSilentServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer far.Close()
+		go io.Copy(io.Discard, far)
+		a := &gearman.Admin{Addr: "s", Dial: func(context.Context, string, string) (net.Conn, error) { return near, nil }}
+		_, err := a.Version(t.Context())
+		if !errors.Is(err, os.ErrDeadlineExceeded) || !strings.Contains(err.Error(), "version of s: no answer for 15s: ") {
+			t.Errorf("Version = %v, want that there is no answer", err)
+		}
+	})
 }
 
 func TestAdminCancelled(t *testing.T) {

@@ -147,6 +147,7 @@ func (p *post) end(ctx context.Context, j *Request, d done, started time.Time) {
 	if ctx.Err() != nil {
 		return
 	}
+	d = d.fitting(j)
 	r := Report{
 		Unique: j.Unique, Server: j.Server, Handle: j.Handle, Function: j.Function,
 		Outcome: Succeeded, ExitStatus: j.ExitStatus, Output: j.Output,
@@ -168,6 +169,22 @@ func (p *post) end(ctx context.Context, j *Request, d done, started time.Time) {
 	if err != nil {
 		p.w.logger().Warn("end of job not told", "server", j.Server, "handle", j.Handle, "error", err)
 	}
+}
+
+// fitting is d, or that it has more to say than goes into a packet.
+func (d done) fitting(j *Request) done {
+	var exception *ExceptionError
+	var err error
+	switch {
+	case d.err == nil:
+		err = checkSize("result", len(j.Handle), len(d.result))
+	case errors.As(d.err, &exception):
+		err = checkSize("exception", len(j.Handle), len(exception.Data))
+	}
+	if err != nil {
+		return done{err: err}
+	}
+	return d
 }
 
 // answer sends the one packet that ends a job.

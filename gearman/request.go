@@ -55,7 +55,9 @@ func (j *Request) Progress(n, d int) error {
 	return j.send(wire.WorkStatus, strconv.AppendInt(nil, int64(n), 10), strconv.AppendInt(nil, int64(d), 10))
 }
 
-// Data sends a part of the result to the clients that wait.
+// Data sends a part of the result to the clients that wait: at most 64 MiB, as with
+// all that a Handler sends or returns. More is wire.ErrTooLarge here, and the end of
+// a job that returns it is WORK_FAIL.
 func (j *Request) Data(b []byte) error { return j.send(wire.WorkData, b) }
 
 // Warning sends a warning to the clients that wait.
@@ -67,6 +69,9 @@ func (j *Request) send(t wire.Type, args ...[]byte) error {
 	}
 	if j.post == nil {
 		return nil
+	}
+	if err := checkSize(t.String(), len(j.Handle), len(args[0])); err != nil {
+		return err
 	}
 	return j.post.work(t, j.Handle, args...)
 }

@@ -32,6 +32,10 @@ const (
 
 	restLimit = 100 * time.Millisecond // how long nobody reads, at least
 
+	// maxReceived is what a job server makes of the largest packet that it takes:
+	// it puts a handle, of 64 bytes at most, before a task.
+	maxReceived = wire.DefaultMaxSize + 128
+
 	writeChunk = 256 << 10 // the deadline is renewed after so many bytes
 	highWater  = 1 << 20   // senders wait while more is queued
 )
@@ -125,6 +129,7 @@ func newStream(nc net.Conn) *stream {
 		quiet: func() bool { return false },
 	}
 	s.reader = wire.NewReader(renewing{s})
+	s.reader.MaxSize = maxReceived
 	if tcp, ok := nc.(*net.TCPConn); ok {
 		s.raw, _ = tcp.SyscallConn()
 	}
@@ -460,8 +465,14 @@ func (r renewing) Read(p []byte) (int, error) {
 	r.s.renew()
 	for {
 		n, err := r.s.nc.Read(p)
-		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || r.s.expired() {
+		switch {
+		case n > 0 || !errors.Is(err, os.ErrDeadlineExceeded):
 			return n, err
+		case r.s.expired():
+			return 0, silent(err)
 		}
 	}
 }
+
+// silent is err, that a deadline has passed, in words of what it means.
+func silent(err error) error { return fmt.Errorf("no answer for %v: %w", answerTimeout, err) }

@@ -39,7 +39,8 @@ type Task struct {
 	Unique string
 
 	// Workload is given to the worker as it is. It must not be changed before
-	// the call that was given the Task returns.
+	// the call that was given the Task returns. With Function and Unique it is at
+	// most 64 MiB, wire.DefaultMaxSize: more is wire.ErrTooLarge.
 	Workload []byte
 
 	// Priority is Normal, High or Low.
@@ -128,7 +129,28 @@ func (t *Task) check() error {
 	if !t.At.IsZero() && t.Priority != Normal {
 		return errors.New("a delayed task has no priority")
 	}
+	when := 0
+	if !t.At.IsZero() {
+		when = len(strconv.FormatInt(t.At.Unix(), 10)) + 1
+	}
+	if err := checkSize("task", when+len(t.Function), len(t.Unique), len(t.Workload)); err != nil {
+		return err
+	}
 	return checkKey("unique", t.Unique)
+}
+
+// checkSize refuses what, in a packet with arguments of these sizes, whoever is to
+// receive it would end the connection for. A worker's job would be queued again
+// with that, and be done for ever.
+func checkSize(what string, sizes ...int) error {
+	total := len(sizes) - 1 // the NULs between them
+	for _, n := range sizes {
+		total += n
+	}
+	if total > wire.DefaultMaxSize {
+		return fmt.Errorf("%s of %d bytes: %w: at most %d", what, sizes[len(sizes)-1], wire.ErrTooLarge, wire.DefaultMaxSize)
+	}
+	return nil
 }
 
 func checkKey(what, key string) error {

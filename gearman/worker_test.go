@@ -329,3 +329,45 @@ func TestWorkerBesideAnother(t *testing.T) {
 		other.expect(wire.NoJob)
 	})
 }
+
+// The largest task comes to its worker, and a result that is larger than that fails
+// the job once. The job server ends the connection over one that is sent, and has the
+// job done again.
+func TestTooLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("hundreds of megabytes")
+	}
+	addr := startJobserver(t)
+	ctx, c := deadline(t), newClient(t, addr)
+	w := &gearman.Worker{Servers: []string{addr}}
+	var runs atomic.Int32
+	too := make([]byte, wire.DefaultMaxSize)
+	w.Handle("f", 0, handle(func(ctx context.Context, j *gearman.Request) ([]byte, error) {
+		runs.Add(1)
+		if err := j.Data(too); !errors.Is(err, wire.ErrTooLarge) {
+			t.Errorf("Data of %d bytes = %v, want %v", len(too), err, wire.ErrTooLarge)
+		}
+		switch j.Unique {
+		case "result":
+			return too, nil
+		case "exception":
+			return nil, &gearman.ExceptionError{Data: too}
+		}
+		return fmt.Append(nil, len(j.Workload)), nil
+	}))
+	serveWorker(t, w)
+	most := len(too) - len("f") - 2
+	if got, err := c.Do(ctx, gearman.Task{Function: "f", Workload: too[:most]}); err != nil || string(got.Data) != fmt.Sprint(most) {
+		t.Errorf("Do with %d bytes = %q, %v, want that the worker has all", most, got.Data, err)
+	}
+	if _, err := c.Do(ctx, gearman.Task{Function: "f", Workload: too[:most+1]}); !errors.Is(err, wire.ErrTooLarge) {
+		t.Errorf("Do with %d bytes = %v, want %v", most+1, err, wire.ErrTooLarge)
+	}
+	for _, unique := range []string{"result", "exception"} {
+		runs.Store(0)
+		_, err := c.Do(ctx, gearman.Task{Function: "f", Unique: unique})
+		if failed := new(gearman.FailedError); !errors.As(err, &failed) || runs.Load() != 1 {
+			t.Errorf("%s: Do = %v after %d runs, want that it failed after 1", unique, err, runs.Load())
+		}
+	}
+}
