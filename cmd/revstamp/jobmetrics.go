@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -23,7 +24,7 @@ type metricsPage struct {
 }
 
 // serveMetrics serves the page on addr, whose host is loopback when it has none.
-func serveMetrics(ctx context.Context, addr string, stats func() jobserver.Stats) (*metricsPage, error) {
+func serveMetrics(ctx context.Context, addr string, stats func() jobserver.Stats, logger *slog.Logger) (*metricsPage, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, &usageError{msg: fmt.Sprintf("--metrics %q: %v", addr, err), hint: "give host:port, or :port for loopback"}
@@ -41,9 +42,15 @@ func serveMetrics(ctx context.Context, addr string, stats func() jobserver.Stats
 		writeMetrics(w, stats()) // an error is that of a peer that went
 	})
 	p := &metricsPage{
-		Addr:   l.Addr(),
-		server: &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10},
-		ended:  make(chan error, 1),
+		Addr: l.Addr(),
+		server: &http.Server{
+			Handler:        mux,
+			ReadTimeout:    10 * time.Second,
+			WriteTimeout:   10 * time.Second,
+			MaxHeaderBytes: 16 << 10,
+			ErrorLog:       slog.NewLogLogger(logger.Handler(), slog.LevelDebug), // of its peers; what it waits for, the job server does too
+		},
+		ended: make(chan error, 1),
 	}
 	go func() { p.ended <- p.server.Serve(l) }()
 	return p, nil

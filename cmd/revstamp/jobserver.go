@@ -60,7 +60,7 @@ func (s *jobServer) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	server := &jobserver.Server{Logger: s.out.Logger()}
+	server := &jobserver.Server{Logger: s.out.Warnings()}
 	if s.queue != "" {
 		store, err := boltstore.Open(s.queue)
 		if err != nil {
@@ -74,7 +74,7 @@ func (s *jobServer) run(ctx context.Context) (err error) {
 		return err
 	}
 	if s.metrics != "" {
-		page, err := serveMetrics(ctx, s.metrics, server.Stats)
+		page, err := serveMetrics(ctx, s.metrics, server.Stats, server.Logger)
 		if err != nil {
 			return errors.Join(err, l.Close())
 		}

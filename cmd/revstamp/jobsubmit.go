@@ -183,7 +183,10 @@ func (s *submission) do(ctx context.Context, c *gearman.Client) error {
 	s.task.OnEvent = func(e gearman.Event) { s.event(s.task, e) }
 	result, err := c.Do(ctx, s.task)
 	if err != nil {
-		if ctx.Err() == nil {
+		// Any other error says nothing of how the job ended, or if there is one.
+		_, failed := errors.AsType[*gearman.FailedError](err)
+		_, exception := errors.AsType[*gearman.ExceptionError](err)
+		if failed || exception {
 			s.out.Job(s.task.Unique, s.task.Function, "failed", 0, 0)
 		}
 		return err

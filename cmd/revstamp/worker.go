@@ -39,7 +39,7 @@ SIGTERM it finishes what runs and ends.`,
 			if w.TLS, err = tls.client(a, w.Servers...); err != nil {
 				return err
 			}
-			w.Logger = a.out.Logger()
+			w.Logger = a.out.Warnings()
 			w.Failed = a.jobFailed
 			a.out.Info("working for %v", w.Servers)
 			return serve(cmd.Context(), w.Serve, w.Shutdown, gearman.ErrWorkerClosed)

@@ -18,6 +18,7 @@
 package ui
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -280,6 +281,44 @@ func (u *UI) Logger() *slog.Logger {
 		},
 	}))
 }
+
+// Warnings is where what serves for long has to tell of what goes wrong, for it
+// returns to nobody: Logger, or warnings of what is at least one.
+func (u *UI) Warnings() *slog.Logger {
+	if l := u.Logger(); l != nil {
+		return l
+	}
+	return slog.New(warner{u: u})
+}
+
+// A warner makes warnings of log records.
+type warner struct {
+	u     *UI
+	attrs string // of every record
+}
+
+func (w warner) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
+
+func (w warner) Handle(_ context.Context, r slog.Record) error {
+	text := r.Message + w.attrs
+	r.Attrs(func(a slog.Attr) bool {
+		text += attrText(a)
+		return true
+	})
+	w.u.Warn("%s", text)
+	return nil
+}
+
+func (w warner) WithAttrs(attrs []slog.Attr) slog.Handler {
+	for _, a := range attrs {
+		w.attrs += attrText(a)
+	}
+	return w
+}
+
+func (w warner) WithGroup(string) slog.Handler { return w }
+
+func attrText(a slog.Attr) string { return fmt.Sprintf("  %s: %v", a.Key, a.Value) }
 
 type logWriter struct{ u *UI }
 

@@ -62,6 +62,7 @@ func sayEverywhere(t *testing.T, u *UI, text string) {
 	if l := u.Logger(); l != nil {
 		l.Info(text, "key", text, "err", errors.New(text))
 	}
+	u.Warnings().With("with", text).Warn(text, "key", text, "err", errors.New(text))
 	u.StepDone(text, text)
 	u.StepStarted("b")
 	u.StepSkipped("b", text)
