@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -331,4 +332,15 @@ func BenchmarkCopies(b *testing.B) {
 			write(dir)
 		}
 	})
+}
+
+// Sites whose pages are each the index.html of a directory have as many of those.
+func BenchmarkDivide(b *testing.B) {
+	for b.Loop() {
+		dirs := make(map[string][]*Rewritten)
+		for i := range 20_000 {
+			dirs[fmt.Sprintf("/srv/site/posts/%d", i)] = []*Rewritten{nil}
+		}
+		divide(dirs, make(map[string]*sync.Mutex))
+	}
 }

@@ -2,6 +2,7 @@ package assets
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -186,29 +187,29 @@ func (r *rewriting) units() []unit {
 // follows another of its directory: of the directories, that which has most left is
 // the next.
 func divide(dirs map[string][]*Rewritten, locks map[string]*sync.Mutex) []unit {
-	names := slices.Sorted(maps.Keys(dirs))
+	order := func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(dirs[b]), len(dirs[a])), strings.Compare(a, b))
+	}
 	var units []unit
-	for before := ""; ; {
-		next := ""
-		for _, dir := range names {
-			if dir != before && len(dirs[dir]) > len(dirs[next]) {
-				next = dir
-			}
+	before := ""
+	for left := slices.SortedFunc(maps.Keys(dirs), order); len(left) > 0; {
+		if left[0] == before && len(left) > 1 {
+			left[0], left[1] = left[1], left[0]
 		}
-		if next == "" {
-			next = before
-		}
-		if len(dirs[next]) == 0 {
-			return units
-		}
+		next := left[0]
+		left = left[1:]
 		if locks[next] == nil {
 			locks[next] = new(sync.Mutex)
 		}
 		n := min(unitSize, len(dirs[next]))
 		units = append(units, unit{dirs[next][:n], locks[next]})
-		dirs[next] = dirs[next][n:]
+		if dirs[next] = dirs[next][n:]; len(dirs[next]) > 0 {
+			i, _ := slices.BinarySearchFunc(left, next, order)
+			left = slices.Insert(left, i, next)
+		}
 		before = next
 	}
+	return units
 }
 
 func (r *rewriting) unit(ctx context.Context, u unit, m *memory) error {

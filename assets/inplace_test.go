@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -426,6 +428,37 @@ func TestInPlaceTellsOfWhatIsWritten(t *testing.T) {
 		}
 		if diff := cmp.Diff(want.Mismatched, got.Mismatched); diff != "" {
 			t.Errorf("mismatched (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// A directory comes twice in a row only when no other has any left: two batches in
+// one would wait for each other.
+func TestDivide(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 100 {
+		dirs, left := make(map[string][]*Rewritten), make(map[string]int)
+		for i := range rng.IntN(10) {
+			dir := string(rune('a' + i))
+			for range 1 + rng.IntN(5*unitSize) {
+				dirs[dir] = append(dirs[dir], &Rewritten{Document: Document{Name: dir}})
+			}
+			left[dir] = len(dirs[dir])
+		}
+		before := ""
+		for _, u := range divide(dirs, make(map[string]*sync.Mutex)) {
+			dir := u.docs[0].Name
+			if dir == before && len(left) > 1 {
+				t.Errorf("%q comes twice in a row, and there are %v left", dir, left)
+			}
+			if left[dir] -= len(u.docs); left[dir] == 0 {
+				delete(left, dir)
+			}
+			before = dir
+		}
+		if len(left) > 0 {
+			t.Errorf("left out: %v", left)
 		}
 	}
 }
