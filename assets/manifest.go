@@ -56,7 +56,8 @@ type ManifestOptions struct {
 // Manifest reads every asset under the root: regular files that are no
 // documents, without those whose path has an element that begins with a dot,
 // without copies under fingerprinted names, without precompressed variants of
-// others, and without those whose names JSON cannot hold. Their number is what memory it takes.
+// others, without what editors, merges, backups and dumps leave behind, and without
+// those whose names JSON cannot hold. Their number is what memory it takes.
 func (s *Site) Manifest(ctx context.Context, o ManifestOptions) (*Manifest, error) {
 	config, err := s.ready()
 	if err != nil {
@@ -113,6 +114,8 @@ func (s *siteConfig) assets(ctx context.Context) (paths []string, hidden, err er
 			return nil
 		case d.IsDir(), documents[strings.ToLower(path.Ext(p))], s.written(p), s.isVariant(p):
 			return nil
+		case leftBehind().MatchString("/" + p):
+			return nil // a copy of it, by another name, would be served
 		case d.Type()&fs.ModeSymlink != 0:
 			// A link to a file is the file to whoever serves it.
 			if a := s.catalog.lookup(s.fs, []byte(p)); !a.regular {

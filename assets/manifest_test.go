@@ -176,11 +176,14 @@ func names() *assets.Site {
 }
 
 // TestManifestNames lists the copies that Copies has, with the sums of what they
-// hold, and neither copies nor variants as assets.
+// hold, and neither copies nor variants as assets, nor what is for no visitor.
 func TestManifestNames(t *testing.T) {
 	root := maps.Clone(manifestRoot)
 	root["LICENSE"] = &fstest.MapFile{Data: []byte("free")}
 	root["css/base.0badc0de.css"] = &fstest.MapFile{Data: []byte("copy")}
+	for _, name := range []string{"dump.sql.gz", "config.php.save.1", "config.php.bak", "revstamp.production.yaml"} {
+		root[name] = &fstest.MapFile{Data: []byte("for no visitor")}
+	}
 	for _, name := range []string{"css/site.css.gz", "css/base.0badc0de.css.br", "app.js.zst"} {
 		root[name] = &fstest.MapFile{Data: []byte("variant")}
 	}

@@ -267,10 +267,12 @@ assets.rewrite names is rewritten. Templates read it with the helpers that "revs
 helper" writes, or in Go with revstamp/templates.
 
 Files whose name begins with a dot, or that lie in such a directory, are left
-out, and so are documents: pages, templates and texts.
+out, and so are documents: pages, templates and texts, and what editors, merges,
+backups and dumps leave behind.
 
 The shapes are revstamp, which the helpers read; mix, as of Laravel Mix, which
-Symfony reads too; vite; and django, its staticfiles.json, for versions in names.
+Symfony reads too, where asset() is asked for '/css/site.css' with the slash; vite;
+and django, its staticfiles.json, for versions in names.
 The same assets always give the same bytes.`,
 		Example: `  revstamp assets manifest --root public --rev 42 -o public/manifest.json`,
 		Args:    cobra.NoArgs,
