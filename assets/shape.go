@@ -25,10 +25,11 @@ func Shapes() []string { return []string{"revstamp", "mix", "vite", "django"} }
 //	          its JsonManifestVersionStrategy
 //	vite      {"css/site.css": {"file": "css/site.css?v=42", "src": "css/site.css"}},
 //	          as Vite does in .vite/manifest.json; without the prefix
-//	django    {"paths": {"css/site.css": "css/site.3fa9c1e2.css"}, "version": "1.1",
-//	          "hash": "…"}, as ManifestStaticFilesStorage of Django 4.2 and later
-//	          writes and reads it as staticfiles.json. It is for names: in a query
-//	          Django would escape the "?", so that this is an error
+//	django    {"paths": {"css/site.css": "css/site.3fa9c1e2.css"}, "version": "1.0",
+//	          "hash": "…"}, as ManifestStaticFilesStorage of every Django reads it
+//	          as staticfiles.json; 4.2 and later write version 1.1, for the hash,
+//	          and take it from 1.0 as well. It is for names: in a query Django
+//	          would escape the "?", so that this is an error
 func (m *Manifest) Encode(shape string) ([]byte, error) {
 	var v any
 	switch shape {
@@ -63,7 +64,7 @@ func (m *Manifest) Encode(shape string) ([]byte, error) {
 			}
 			paths[p] = cmp.Or(a.Name, p)
 		}
-		v = djangoManifest{Paths: paths, Version: "1.1", Hash: djangoHash(paths)}
+		v = djangoManifest{Paths: paths, Version: "1.0", Hash: djangoHash(paths)}
 	default:
 		return nil, fmt.Errorf("manifest shape %q is not known: it is one of %s", shape, strings.Join(Shapes(), ", "))
 	}

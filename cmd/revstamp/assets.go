@@ -263,8 +263,9 @@ func newManifest(a *app) *cobra.Command {
 		Short: "List the assets with their versions, for templates",
 		Long: `Manifest reads every asset under the root and writes a list of them as JSON: the
 versioned URL, version, digest, integrity and size of each, as they are once what
-assets.rewrite names is rewritten. Templates read it with the helpers that "revstamp
-helper" writes, or in Go with revstamp/templates.
+assets.rewrite names is rewritten, or without a configuration all that is under the
+root. Templates read it with the helpers that "revstamp helper" writes, or in Go
+with revstamp/templates.
 
 Files whose name begins with a dot, or that lie in such a directory, are left
 out, and so are documents: pages, templates and texts, and what editors, merges,
