@@ -524,7 +524,7 @@ func (c *compressing) read() error {
 		return err
 	}
 	if err := json.Unmarshal(data, &c.list); err != nil {
-		return fmt.Errorf("%s: %w", c.file(CompressedName), err)
+		return fmt.Errorf("%s: %w: remove it, and the variants beside the files, which are made again", c.file(CompressedName), err)
 	}
 	if c.list.Format != 1 {
 		return fmt.Errorf("%s: its format is %d, and 1 is known", c.file(CompressedName), c.list.Format)

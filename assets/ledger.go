@@ -119,7 +119,7 @@ func (l *Ledger) read() error {
 		return err
 	default:
 		if err := json.Unmarshal(data, &b); err != nil {
-			return fmt.Errorf("%s: %w", l.file(), err)
+			return fmt.Errorf("%s: %w: remove it, and the copies that are there stay for good", l.file(), err)
 		}
 		if b.Format != ledgerFormat {
 			return fmt.Errorf("%s: its format is %d, and %d is known", l.file(), b.Format, ledgerFormat)

@@ -427,10 +427,10 @@ func TestLedgerBusy(t *testing.T) {
 
 func TestLedgerUnreadable(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"", "{", `{"format":2}`, `{}`} {
+	for text, want := range map[string]string{"": "remove it", "{": "remove it", `{"format":2}`: "its format is 2", `{}`: "its format is 0"} {
 		dir := t.TempDir()
 		put(t, dir, map[string]string{LedgerName: text})
-		if _, err := OpenLedger(dir); err == nil || !strings.Contains(err.Error(), LedgerName) {
+		if _, err := OpenLedger(dir); err == nil || !strings.Contains(err.Error(), LedgerName) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
