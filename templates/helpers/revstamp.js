@@ -4,6 +4,8 @@
 //   const { asset, integrity, revision } = require('./revstamp.js');
 //   import { asset } from './revstamp.js';
 //
+// Call it revstamp.cjs where package.json says "type": "module".
+//
 // The manifest is read again when it is another file than before, which costs a
 // stat for each call.
 'use strict';
