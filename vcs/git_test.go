@@ -484,6 +484,29 @@ func TestGitLocalOnly(t *testing.T) {
 	})
 }
 
+// TestGitFollowed asks for a branch by a name that the remote does not know: that of one
+// that follows another there, and that of one that is no more.
+func TestGitFollowed(t *testing.T) {
+	t.Parallel()
+	hosts(t, func(t *testing.T, o vcs.Options) {
+		up, dir, first, second := gitSite(t)
+		vcstest.Run(t, dir, nil, "git", "branch", "--move", "main", "production")
+		wc := open(t, dir, o)
+		if got := resolve(t, wc, "production"); got.Now.ID != first || got.Revision.ID != second {
+			t.Errorf("Resolve = %+v, want what it follows, %s", got, second)
+		}
+		update(t, wc, "production", "2")
+
+		up.Run("branch", "--move", "main", "renamed")
+		for _, want := range []string{"", "production"} {
+			var unknown *vcs.UnknownRevisionError
+			if got, err := wc.Resolve(t.Context(), want, nil); !errors.As(err, &unknown) || unknown.Detail != "no such branch at origin" {
+				t.Errorf("Resolve(%q) = %+v, %v, want that the branch is no more", want, got, err)
+			}
+		}
+	})
+}
+
 func TestGitDetached(t *testing.T) {
 	t.Parallel()
 	hosts(t, func(t *testing.T, o vcs.Options) {

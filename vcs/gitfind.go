@@ -184,6 +184,12 @@ func (g *gitCopy) findHere(ctx context.Context, s *gitState, want, head, tag str
 		if err := allow(head); err != nil {
 			return nil, err
 		}
+		// One that follows a branch is wherever that is, or nowhere: it was
+		// deleted there, and what is here of it is the past.
+		branch := "branch." + strings.TrimPrefix(head, "refs/heads/")
+		if remote, ref := s.config.String(branch+".remote"), s.config.String(branch+".merge"); remote != "" && ref != "" {
+			return g.findBranch(ctx, s, remote, ref)
+		}
 		return &found{id: id, branch: want}, nil
 	}
 	if gitdir.ShortHex(strings.ToLower(want)) {
