@@ -136,6 +136,13 @@ func (e *initError) Unwrap() error { return fs.ErrExist }
 // Hint is what to do instead.
 func (e *initError) Hint() string { return "see what init would propose with 'revstamp init -n'" }
 
+// ignoring is how a version control system is kept from the state directory, which it
+// would remove with all else that it does not know. Git is by a file in it.
+var ignoring = map[string]string{
+	"svn": "svn propedit svn:ignore .",
+	"hg":  "add it to .hgignore",
+}
+
 // text is the configuration, with comments.
 func (p *proposal) text() string {
 	var b strings.Builder
@@ -149,6 +156,8 @@ func (p *proposal) text() string {
 	if p.Root == "." {
 		b.WriteString("# Outside of what is served: it holds copies of the configuration.\n")
 		fmt.Fprintf(&b, "state: %s\n", yamlText("../"+p.Site+".revstamp"))
+	} else if ignore := ignoring[p.System]; ignore != "" {
+		fmt.Fprintf(&b, "# The state directory, .revstamp, is not for the repository: %s.\n", ignore)
 	}
 	if p.System == "" {
 		b.WriteString("# This is no working copy of git, Subversion or Mercurial yet; a release needs one.\n")
