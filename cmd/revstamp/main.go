@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,13 +24,17 @@ import (
 
 func main() { os.Exit(run()) }
 
+// atOnce is how long after a signal another one is not taken for a second one: timeout(1)
+// sends its own to the process and then to the group that it is in.
+const atOnce = 250 * time.Millisecond
+
 // run runs the command line and returns the exit status. The first SIGINT,
 // SIGTERM or SIGHUP cancels what is being done, a second one kills.
 func run() int {
 	collectLater()
 	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
-	context.AfterFunc(ctx, stop)
+	context.AfterFunc(ctx, func() { time.AfterFunc(atOnce, stop) })
 	outliveReaders()
 	a := &app{}
 	word := ""
