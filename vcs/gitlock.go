@@ -1,6 +1,7 @@
 package vcs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -84,6 +85,31 @@ func readUpdateLockAt(path string) (*updateLock, error) {
 		}
 	}
 	return l, nil
+}
+
+// Locked implements Locker.
+func (g *gitCopy) Locked(ctx context.Context) error {
+	s, err := g.look(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	l, err := readUpdateLock(s.Git)
+	if err != nil {
+		return err
+	}
+	if l != nil {
+		l.close()
+		return nil
+	}
+	path := lockPath(s.Git)
+	if _, err = os.Lstat(path); err == nil {
+		return &LockedError{Path: path}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return err
 }
 
 // lockForUpdate takes index.lock. One that an interrupted update left is taken

@@ -52,6 +52,15 @@ func svnEnv() []string {
 func (w *svnCopy) System() string { return "svn" }
 func (w *svnCopy) Dir() string    { return w.dir }
 
+// Locked implements Locker.
+func (w *svnCopy) Locked(ctx context.Context) error {
+	st, err := w.status(ctx)
+	if err == nil && st.interrupted {
+		err = &LockedError{System: "svn", Path: w.dir, Interrupted: true}
+	}
+	return err
+}
+
 // svn runs a subcommand, which asks nothing and reads at most the password.
 func (w *svnCopy) svn(ctx context.Context, args ...string) ([]byte, error) {
 	args, stdin := w.withLogin(args)

@@ -117,6 +117,13 @@ type WorkingCopy interface {
 	Export(ctx context.Context, rev, dir string) error
 }
 
+// Locker is a WorkingCopy that can tell, before an Update meets it, that another
+// program holds it, or has left it, locked: by a *LockedError. An unfinished update of
+// ours in git, which Update takes up, is none. Of Mercurial Resolve tells that.
+type Locker interface {
+	Locked(ctx context.Context) error
+}
+
 // Own reports whether got, the file on disk, differs from base, the
 // repository's content, only by what the caller itself wrote there. path is
 // relative to the top, with slashes. Neither slice may be kept or changed. An

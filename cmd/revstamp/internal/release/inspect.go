@@ -20,6 +20,7 @@ import (
 
 	"revstamp/cmd/revstamp/internal/config"
 	"revstamp/gearman"
+	"revstamp/vcs"
 )
 
 // Finding is one thing that Inspect looked at.
@@ -80,6 +81,7 @@ func (i *inspection) plan(ctx context.Context) {
 		return
 	}
 	i.view = p.work.view
+	i.locked(ctx, p.work.wc)
 	coming := "nothing to release"
 	if !p.Empty() {
 		coming = plural(len(p.Edits), "edited file") + " to release"
@@ -110,6 +112,18 @@ func (i *inspection) plan(ctx context.Context) {
 		i.add("assets", Good, "", "no reference leads nowhere")
 	}
 	i.patterns(p.work.documents)
+}
+
+// locked looks whether another program has the working copy, or has left it so. What an
+// unfinished release of our own left, that will see to.
+func (i *inspection) locked(ctx context.Context, wc vcs.WorkingCopy) {
+	due, err := i.site.due()
+	if locker, ok := wc.(vcs.Locker); ok && err == nil && due == nil {
+		err = locker.Locked(ctx)
+	}
+	if err != nil {
+		i.fail("source", err)
+	}
 }
 
 // patterns looks for those that match none of documents, and for a root that is not
