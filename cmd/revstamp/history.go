@@ -35,7 +35,18 @@ func newStatus(a *app) *cobra.Command {
 			if r != live {
 				v["newest"] = r
 			}
-			return a.out.Result(v, func(w io.Writer) error { return writeStatus(w, s.Config.Site, live, r) })
+			over := r != nil && r.Status != release.Running && r.Status != release.Unfinished
+			astray := live != nil && over && s.Astray(live)
+			if astray {
+				v["astray"] = true
+			}
+			return a.out.Result(v, func(w io.Writer) error {
+				err := writeStatus(w, s.Config.Site, live, r)
+				if err == nil && astray {
+					_, err = fmt.Fprintf(w, "but %s does not lead there: put it right with 'revstamp release'\n", s.Config.Current())
+				}
+				return err
+			})
 		},
 	}
 }

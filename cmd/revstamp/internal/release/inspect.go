@@ -180,6 +180,9 @@ func (i *inspection) state() {
 		i.add("state", Problem, i.remedy(asError(due)), "%v", asError(due))
 	default:
 		i.add("state", Good, "", "nothing is unfinished")
+		if live, err := s.Current(); err == nil && due == nil && s.Astray(live) {
+			i.add("current", Problem, "put it right with 'revstamp release'", "%s does not lead to release %s, which is live", s.Config.Current(), live.ID)
+		}
 	}
 }
 

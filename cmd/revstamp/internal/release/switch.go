@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"revstamp/cmd/revstamp/internal/config"
 	"revstamp/stamp/atomicfile"
 )
 
@@ -43,6 +44,12 @@ func (s *Site) leadsTo(dir string) bool {
 	now, err1 := os.Stat(s.Config.Current())
 	want, err2 := os.Stat(dir)
 	return err1 == nil && err2 == nil && os.SameFile(now, want)
+}
+
+// Astray reports whether visitors have something else than the live release: in the
+// releases layout, where the link or the directory was removed, or changed by hand.
+func (s *Site) Astray(live *Release) bool {
+	return s.Config.Layout == config.Releases && live.Dir != "" && !s.leadsTo(s.state.path(live.Dir))
 }
 
 // switchStep makes a release the one that visitors have: the computed files are
