@@ -172,17 +172,16 @@ func attributeFiles(paths []string) []string {
 
 // treeAttributes are the texts of a tree's attribute files.
 func (s *gitState) treeAttributes(tree gitdir.ID, paths []string) ([]string, error) {
+	files := attributeFiles(paths)
+	entries, err := s.objects.Entries(tree, files)
+	if err != nil {
+		return nil, err
+	}
 	var texts []string
-	for _, file := range attributeFiles(paths) {
-		e, err := s.objects.Lookup(tree, file)
-		if errors.Is(err, gitdir.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
+	for _, file := range files {
+		e := entries[file]
 		if !regular(e.Mode) {
-			continue // git ignores a symbolic link here
+			continue // there is none, or git ignores a symbolic link here
 		}
 		data, err := s.objects.Blob(e.ID)
 		if err != nil {

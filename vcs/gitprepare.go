@@ -202,29 +202,25 @@ func (j *gitUpdate) others(ctx context.Context, trees []gitdir.ID) (map[string][
 		return nil, done, nil
 	}
 	others := make(map[string][]version)
+	touched := j.paths(func(gitdir.Entry) bool { return true })
 	for _, tree := range trees {
+		entries, err := j.s.objects.Entries(tree, touched)
+		if err != nil {
+			return nil, done, err
+		}
 		var files []string
-		entries := make(map[string]gitdir.Entry)
-		for _, t := range j.touched {
-			e, err := j.s.objects.Lookup(tree, t.path)
-			if errors.Is(err, gitdir.ErrNotFound) || err == nil && e.Mode == gitdir.ModeDir {
-				e, err = gitdir.Entry{}, nil
+		for _, path := range touched {
+			if regular(entries[path].Mode) {
+				files = append(files, path)
 			}
-			if err != nil {
-				return nil, done, err
-			}
-			if regular(e.Mode) {
-				files = append(files, t.path)
-			}
-			entries[t.path] = e
 		}
 		from, err := j.g.contents(ctx, j.s, tree, files)
 		if err != nil {
 			return nil, done, err
 		}
 		open = append(open, from)
-		for path, e := range entries {
-			others[path] = append(others[path], version{e, from})
+		for _, path := range touched {
+			others[path] = append(others[path], version{entries[path], from})
 		}
 	}
 	return others, done, nil

@@ -274,19 +274,19 @@ func (g *gitCopy) different(ctx context.Context, s *gitState, tree gitdir.ID, pa
 		return nil, err
 	}
 	defer content.close()
+	entries, err := s.objects.Entries(tree, paths)
+	if err != nil {
+		return nil, err
+	}
 	dirs := diskTree{root: g.dir}
 	defer dirs.close()
 	var list []string
 	for _, path := range paths {
-		e, err := s.objects.Lookup(tree, path)
-		if err != nil {
-			return nil, err
-		}
 		sus := suspect{path: path, disk: dirs.lstat(path)}
 		if err := sus.disk.read(); err != nil {
 			return nil, err
 		}
-		if _, equal, err := g.equal(s, &sus, version{e, content}, own); err != nil {
+		if _, equal, err := g.equal(s, &sus, version{entries[path], content}, own); err != nil {
 			return nil, err
 		} else if !equal.yes && !sus.disk.missing() {
 			list = append(list, path)

@@ -245,6 +245,37 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+// What Entries finds at some paths of a tree, Lookup finds at each.
+func TestEntries(t *testing.T) {
+	t.Parallel()
+	g := vcstest.NewGit(t)
+	id := g.Commit("one", vcstest.Files{"a": "1", "a.b/c": "2", "d/e/f": "3", "d/e.f": "4", "d-e": "5", "g/h/i/j": "6"})
+	_, o := openRepo(t, g.Dir)
+	c, err := o.Commit(mustID(t, id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths := []string{"a", "a.b/c", "d/e/f", "d/e", "d", "d/e.f", "g/h/i/j", "g/h/i/j/k", "none", "d/none", "none/a"}
+	want := make(map[string]Entry)
+	for _, path := range paths {
+		switch e, err := o.Lookup(c.Tree, path); {
+		case err == nil && e.Mode != ModeDir:
+			want[path] = e
+		case err != nil && !errors.Is(err, ErrNotFound):
+			t.Fatal(err)
+		}
+	}
+	if len(want) != 5 {
+		t.Errorf("Lookup finds %v", want)
+	}
+	for tree, want := range map[ID]map[string]Entry{c.Tree: want, {}: {}} {
+		got, err := o.Entries(tree, paths)
+		if d := cmp.Diff(want, got); err != nil || d != "" {
+			t.Errorf("Entries of %s: %v, %s", tree, err, d)
+		}
+	}
+}
+
 // TestIndex reads indexes of all versions, and has git read what EncodeIndex wrote.
 func TestIndex(t *testing.T) {
 	t.Parallel()

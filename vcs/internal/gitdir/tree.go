@@ -154,6 +154,23 @@ func (o *Objects) Lookup(tree ID, path string) (Entry, error) {
 	}
 }
 
+// Entries returns what lies at some paths of a tree, but for directories: of those,
+// and of what is not there, it tells nothing. It reads each tree once, which Lookup
+// does for each path anew.
+func (o *Objects) Entries(tree ID, paths []string) (map[string]Entry, error) {
+	wanted := newPathSet()
+	for _, path := range paths {
+		wanted.add(path)
+	}
+	found := make(map[string]Entry, len(paths))
+	err := o.diff(ID{}, tree, "", wanted.below, func(path string, _, e Entry) {
+		if _, ok := wanted.paths[path]; ok {
+			found[path] = e
+		}
+	})
+	return found, err
+}
+
 func find(entries []TreeEntry, name string) (Entry, bool) {
 	for _, e := range entries {
 		if e.Name == name {
