@@ -29,9 +29,10 @@ func (t Target) Find(src []byte) ([]Value, error) {
 		return nil, t.locate(src, err)
 	}
 	var values []Value
+	at := newWalker(all.text)
 	for _, i := range found {
 		l := all.named[i]
-		line, column := position(src, l.start)
+		line, column := at.position(l.start)
 		values = append(values, Value{l.start, l.end, line, column, strings.Clone(l.text), l.kind})
 	}
 	return values, nil
@@ -89,6 +90,7 @@ func Edit(src []byte, targets []Target) (out []byte, changes []Change, err error
 // edit is what the targets of one language do to a text.
 type edit struct {
 	*reading
+	places  *walker
 	by      map[int]request // by index in named: who changes it
 	splices []splice
 	changes []Change
@@ -113,6 +115,7 @@ func newEdit(src []byte, requests []request) (b *edit, n int, err error) {
 	if b.reading, err = newReading(src, requests); err != nil {
 		return nil, 1, first.locate(src, err)
 	}
+	b.places = newWalker(b.text)
 	var errs []error
 	for _, r := range requests {
 		found, err := b.find(n)
@@ -150,7 +153,7 @@ func (b *edit) replace(i int, r request) error {
 	if err != nil {
 		return at(err, l.start)
 	}
-	line, column := position(b.src, l.start)
+	line, column := b.places.position(l.start)
 	b.splices = append(b.splices, splice{l.start, l.end, text, i})
 	b.changes = append(b.changes, Change{r.File, r.selector(), line, column, strings.Clone(l.text), r.value})
 	return nil

@@ -47,7 +47,7 @@ func List(file, formatName string, src []byte) ([]Entry, error) {
 		times[l.key]++
 	}
 	var entries []Entry
-	at := walker{src: view(src), line: 1, column: 1}
+	at := newWalker(view(src))
 	for _, l := range all {
 		if _, err := f.selector(l.key); err != nil {
 			continue // the file as a whole, or in a class without a name
@@ -65,9 +65,11 @@ type walker struct {
 	line, column int
 }
 
+func newWalker(src string) *walker { return &walker{src: src, line: 1, column: 1} }
+
 func (w *walker) position(offset int) (line, column int) {
 	if offset < w.at {
-		*w = walker{src: w.src, line: 1, column: 1}
+		*w = *newWalker(w.src)
 	}
 	passed := w.src[w.at:offset]
 	if w.at == 0 {

@@ -2,7 +2,9 @@ package stamp
 
 import (
 	"errors"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -45,5 +47,28 @@ func TestListNamesWhatFindFinds(t *testing.T) {
 	}
 	if len(seen) < len(formats) {
 		t.Errorf("only %d inputs listed", len(seen))
+	}
+}
+
+// A walker tells what position tells, in whatever order it is asked.
+func TestWalker(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, src := range []string{"", "\n", bom, bom + "a\n\nb", "é\r\nüß\n日本\n", "\xe9\n\xfcx", strings.Repeat("ab\n", 20)} {
+		var places []int
+		for i := range src + "." {
+			places = append(places, i)
+		}
+		at := newWalker(src)
+		for n := range 3 * len(places) {
+			offset := places[n%len(places)]
+			if n >= 2*len(places) {
+				offset = places[rng.IntN(len(places))]
+			}
+			line, column := at.position(offset)
+			if wantLine, wantColumn := position([]byte(src), offset); line != wantLine || column != wantColumn {
+				t.Errorf("%q at %d: %d:%d, want %d:%d", src, offset, line, column, wantLine, wantColumn)
+			}
+		}
 	}
 }

@@ -139,8 +139,9 @@ func (r *reading) find(n int) (found []int, err error) {
 func (r *reading) ambiguous(q request, found []int) *Error {
 	var lines, places []string
 	e := refuse(Ambiguous, r.named[found[0]].start, "")
+	at := newWalker(r.text)
 	for _, i := range found {
-		line, column := position(r.src, r.named[i].start)
+		line, column := at.position(r.named[i].start)
 		e.Lines = append(e.Lines, line)
 		lines = append(lines, fmt.Sprint(line))
 		places = append(places, fmt.Sprintf("%d:%d", line, column))

@@ -85,7 +85,7 @@ func compareYAMLKeys(t *testing.T, src source, got []literal, want [][]any) {
 		t.Errorf("%s: %d keys, want %d", src.name, len(got), len(want))
 		return
 	}
-	at := walker{src: string(src.text), line: 1, column: 1}
+	at := newWalker(string(src.text))
 	for i, l := range got {
 		w := want[i]
 		if l.key != w[0] {
