@@ -14,6 +14,9 @@ func (a *app) showPlan(p *release.Plan) error {
 	if a.json {
 		return a.out.Result(plannedJSON{Plan: p, Empty: p.Empty(), Diff: string(p.Diff())}, nothing)
 	}
+	if text, remedy := p.StaleText(); text != "" {
+		a.out.Warn("%s: %s", text, remedy)
+	}
 	if p.Empty() {
 		err := a.out.Result(nil, func(w io.Writer) error {
 			_, err := fmt.Fprintf(w, "%s is at %s: nothing to do\n", p.Site, name(p.To))

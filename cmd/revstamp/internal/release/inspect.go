@@ -93,6 +93,9 @@ func (i *inspection) plan(ctx context.Context) {
 	if n := len(p.Local); n > 0 {
 		i.add("local", Doubt, "see them with 'revstamp plan'", "local changes in %s, which a release would %s", plural(n, "file"), i.cfg.Source.Local)
 	}
+	if text, remedy := p.StaleText(); text != "" {
+		i.add("edits", Doubt, remedy, "%s", text)
+	}
 	if n := len(i.cfg.Stamp); n > 0 {
 		i.add("stamp", Good, "", "%s found", plural(n, "key"))
 	}

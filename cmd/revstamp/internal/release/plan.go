@@ -36,6 +36,10 @@ type Plan struct {
 	Local     []LocalFile `json:"local,omitempty"`
 	LocalDiff string      `json:"local_diff,omitempty"`
 
+	// Stale are tracked files that hold what a release wrote, and that the
+	// configuration edits no more.
+	Stale []string `json:"stale,omitempty"`
+
 	Missing []assets.Reference `json:"missing,omitempty"`
 
 	// Mismatched are elements that browsers will refuse, for what they load has
@@ -139,6 +143,9 @@ func (s *Site) plan(ctx context.Context, in intent) (*Plan, error) {
 	if w.edits, err = newEdits(w.cfg, w.to, view, w.lastChanged(ctx)); err != nil {
 		return nil, err
 	}
+	if in.resume == nil { // which finds files halfway
+		p.Stale = w.own.stale(&w.work)
+	}
 	if err := w.work.preview(ctx, p, view, in.closely); err != nil {
 		return nil, w.arriving(err)
 	}
@@ -158,6 +165,7 @@ type resolved struct {
 
 	local     []LocalFile
 	localDiff string
+	own       *ownFiles
 }
 
 // resolve finds the target and reads the configuration as the target has it:
@@ -175,7 +183,8 @@ func (s *Site) resolve(ctx context.Context, in intent) (*resolved, error) {
 	if want == "" {
 		want = s.Config.Source.Update
 	}
-	target, err := wc.Resolve(ctx, want, own)
+	found := &ownFiles{paths: make(map[string]bool)}
+	target, err := wc.Resolve(ctx, want, found.noting(own))
 	if diverged, ok := errors.AsType[*vcs.DivergedError](err); ok && s.Config.Layout == config.Releases {
 		return nil, &ForcedError{diverged}
 	}
@@ -183,7 +192,7 @@ func (s *Site) resolve(ctx context.Context, in intent) (*resolved, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &resolved{work: work{site: s, wc: wc, target: target}, to: target.Revision, local: local, localDiff: diff}
+	r := &resolved{work: work{site: s, wc: wc, target: target}, to: target.Revision, local: local, localDiff: diff, own: found}
 	switch {
 	case in.rollback != nil:
 		r.to = in.rollback.To

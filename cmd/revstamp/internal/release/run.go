@@ -226,6 +226,9 @@ func (s *Site) change(ctx context.Context, o Options, decide func() (intent, err
 		return s.settle(ctx, lock.Close)
 	}
 	s.tellLocal(p.Local)
+	if text, remedy := p.StaleText(); text != "" {
+		s.observer().Warn("%s: %s", text, remedy)
+	}
 	if p.Empty() && in.resume == nil {
 		return s.settle(ctx, lock.Close)
 	}
