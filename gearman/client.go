@@ -75,10 +75,17 @@ func (c *Client) Close() error {
 // a foreground one too, and is lost when this client leaves while it is queued.
 func (c *Client) Do(ctx context.Context, t Task) (Result, error) {
 	result, err := c.do(ctx, t)
-	if err != nil {
-		err = fmt.Errorf("do %q: %w", t.Function, err)
+	var failed *FailedError
+	var exception *ExceptionError
+	switch {
+	case err == nil:
+		return result, nil
+	case errors.As(err, &failed): // which names function and server
+		return result, failed
+	case errors.As(err, &exception):
+		return result, exception
 	}
-	return result, err
+	return result, fmt.Errorf("do %q: %w", t.Function, err)
 }
 
 func (c *Client) do(ctx context.Context, t Task) (Result, error) {

@@ -152,7 +152,7 @@ func TestDo(t *testing.T) {
 					}
 					return
 				}
-				if diff := cmp.Diff(tt.err(job), errors.Unwrap(errors.Unwrap(err))); diff != "" {
+				if diff := cmp.Diff(tt.err(job), err); diff != "" {
 					t.Errorf("Do error %v (-want +got):\n%s", err, diff)
 				}
 			})

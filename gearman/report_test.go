@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ import (
 
 	"revstamp/gearman"
 	"revstamp/gearman/gearmantest"
+	"revstamp/gearman/jobserver"
 	"revstamp/gearman/wire"
 )
 
@@ -159,11 +161,10 @@ func TestReportComesFirst(t *testing.T) {
 		var serving sync.WaitGroup
 		serving.Go(func() { w.Serve() })
 
-		worker := <-conns
+		worker, reports := <-conns, <-conns
 		worker.expect(wire.CanDo)
 		worker.expect(wire.GrabJobUniq)
 		worker.respond(wire.JobAssignUniq, "H:1", "f", "shop/7/1", "")
-		reports := <-conns
 		first := reports.expect(wire.SubmitJobHighBg)
 		if first[0] != gearman.OutcomeFunction("shop/7") {
 			t.Errorf("report to %s", first[0])
@@ -334,4 +335,86 @@ func zombie(pid string) bool {
 	}
 	_, state, _ := strings.Cut(string(stat), ") ")
 	return strings.HasPrefix(state, "Z")
+}
+
+// A job server that is shut down while a job runs, the first that is reported, is
+// given the report, and then has nothing to wait for.
+func TestReportToServerThatShutsDown(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr, s, served := l.Addr().String(), new(jobserver.Server), make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	t.Cleanup(func() {
+		s.Close()
+		<-served
+	})
+	ctx, c := deadline(t), newClient(t, addr)
+	running, release, reported := make(chan bool), make(chan bool), make(chan gearman.Report, 1)
+	w := &gearman.Worker{Servers: []string{addr}, Report: gearman.ReportReleases}
+	w.Handle("f", 0, handle(func(ctx context.Context, j *gearman.Request) ([]byte, error) {
+		running <- true
+		<-release
+		return nil, nil
+	}))
+	serveWorker(t, w)
+	follower := &gearman.Worker{Servers: []string{addr}}
+	follower.Handle(gearman.OutcomeFunction("shop/7"), 0, handle(func(ctx context.Context, j *gearman.Request) ([]byte, error) {
+		r, err := gearman.ParseReport(j.Workload)
+		reported <- r
+		return nil, err
+	}))
+	serveWorker(t, follower)
+	if _, err := c.Submit(ctx, gearman.Task{Function: "f", Unique: "shop/7/1"}); err != nil {
+		t.Fatal(err)
+	}
+	<-running
+	awaitWorker(t, addr, gearman.OutcomeFunction("shop/7"))
+	down := make(chan error, 1)
+	go func() { down <- s.Shutdown(ctx) }()
+	awaitRefusal(t, addr)
+	close(release)
+	if err := <-down; err != nil {
+		t.Fatalf("Shutdown = %v", err)
+	}
+	if r := <-reported; r.Unique != "shop/7/1" || r.Outcome != gearman.Succeeded {
+		t.Errorf("report = %+v", r)
+	}
+}
+
+// awaitWorker waits until a worker of function is connected to addr.
+func awaitWorker(t *testing.T, addr, function string) {
+	t.Helper()
+	await(t, func(ctx context.Context) bool {
+		all, err := (&gearman.Admin{Addr: addr}).Status(ctx)
+		return err == nil && slices.ContainsFunc(all, func(f gearman.FunctionStatus) bool { return f.Function == function && f.Workers > 0 })
+	})
+}
+
+// awaitRefusal waits until nobody listens on addr.
+func awaitRefusal(t *testing.T, addr string) {
+	t.Helper()
+	await(t, func(context.Context) bool {
+		nc, err := net.Dial("tcp", addr)
+		if err == nil {
+			nc.Close()
+		}
+		return err != nil
+	})
+}
+
+func await(t *testing.T, until func(ctx context.Context) bool) {
+	t.Helper()
+	ctx := deadline(t)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !until(ctx) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatal(ctx.Err())
+		}
+	}
 }

@@ -55,7 +55,8 @@ type Worker struct {
 
 	// Report names the function that is to be told the outcome of the job of a
 	// unique key, if any. The end of such a job is acknowledged only when its
-	// Report is queued, so keep that function's queue open. Nil reports nothing.
+	// Report is queued, so keep that function's queue open. Reports have a
+	// connection of their own to each server. Nil reports nothing.
 	Report func(unique string) (function string, ok bool)
 
 	// Failed is told of each job whose handler returned an error, before the job
@@ -234,7 +235,7 @@ func (w *Worker) visit(ctx context.Context, server string) (answered bool, err e
 		case <-connecting.Done():
 		}
 	}()
-	nc, err := dialer{w.Dial, w.TLS}.connect(connecting, server)
+	nc, err := w.connect(connecting, server)
 	cancel()
 	<-stopped
 	if err != nil {
@@ -243,6 +244,21 @@ func (w *Worker) visit(ctx context.Context, server string) (answered bool, err e
 	p := newPost(w, server, nc)
 	err = p.serve(ctx)
 	return p.answered.Load(), err
+}
+
+// connect opens the connection for jobs, and one for their reports: a job server
+// that shuts down while a job runs takes a report from who is connected, and nobody
+// else.
+func (w *Worker) connect(ctx context.Context, server string) (net.Conn, error) {
+	nc, err := dialer{w.Dial, w.TLS}.connect(ctx, server)
+	if err != nil || w.Report == nil {
+		return nc, err
+	}
+	if err := w.reports.with(ctx, server, true, func(*session) error { return nil }); err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return nc, nil
 }
 
 func (w *Worker) stopping() bool {
