@@ -92,5 +92,5 @@ func (s *jobServer) run(ctx context.Context) (err error) {
 		}
 		return errors.Join(err, server.Close())
 	}
-	return serve(ctx, func() error { return server.Serve(l) }, shutdown, jobserver.ErrServerClosed)
+	return s.serve(ctx, func() error { return server.Serve(l) }, shutdown, jobserver.ErrServerClosed)
 }

@@ -42,7 +42,7 @@ SIGTERM it finishes what runs and ends.`,
 			w.Logger = a.out.Warnings()
 			w.Failed = a.jobFailed
 			a.out.Info("working for %v", w.Servers)
-			return serve(cmd.Context(), w.Serve, w.Shutdown, gearman.ErrWorkerClosed)
+			return a.serve(cmd.Context(), w.Serve, w.Shutdown, gearman.ErrWorkerClosed)
 		},
 	}
 	tls.clientFlags(cmd)
@@ -100,7 +100,7 @@ func noServers(cfg *config.Config) error {
 
 // serve runs until it ends or ctx does, and then shuts down gracefully. closed
 // is what run returns after that.
-func serve(ctx context.Context, run func() error, shutdown func(context.Context) error, closed error) error {
+func (a *app) serve(ctx context.Context, run func() error, shutdown func(context.Context) error, closed error) error {
 	ended := make(chan error, 1)
 	go func() { ended <- run() }()
 	var stopErr error
@@ -108,6 +108,7 @@ func serve(ctx context.Context, run func() error, shutdown func(context.Context)
 	case err := <-ended:
 		return err
 	case <-ctx.Done():
+		a.out.Info("stopping: jobs have %v to end; a second signal ends it at once", graceful)
 		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceful)
 		defer cancel()
 		stopErr = shutdown(limited)
