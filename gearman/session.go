@@ -153,7 +153,7 @@ func (x *session) submitBackground(to receiver, index int, t *Task) error {
 			[]byte(t.Function), []byte(t.Unique), t.Workload)
 	}
 	return x.ask(to, index, wire.JobCreated, wire.SubmitJobEpoch,
-		[]byte(t.Function), []byte(t.Unique), strconv.AppendInt(nil, t.At.Unix(), 10), t.Workload)
+		[]byte(t.Function), []byte(t.Unique), strconv.AppendInt(nil, t.due(), 10), t.Workload)
 }
 
 // unread receives an answer nobody needs.

@@ -46,7 +46,8 @@ type Task struct {
 	// Priority is Normal, High or Low.
 	Priority Priority
 
-	// At is when the job may begin, in whole seconds. The zero time is at once.
+	// At is when the job may begin, at the next whole second. The zero time is at
+	// once.
 	// Only for background tasks of Normal priority; gearmand has it.
 	At time.Time
 
@@ -131,7 +132,7 @@ func (t *Task) check() error {
 	}
 	when := 0
 	if !t.At.IsZero() {
-		when = len(strconv.FormatInt(t.At.Unix(), 10)) + 1
+		when = len(strconv.FormatInt(t.due(), 10)) + 1
 	}
 	if err := checkSize("task", when+len(t.Function), len(t.Unique), len(t.Workload)); err != nil {
 		return err
@@ -151,6 +152,15 @@ func checkSize(what string, sizes ...int) error {
 		return fmt.Errorf("%s of %d bytes: %w: at most %d", what, sizes[len(sizes)-1], wire.ErrTooLarge, wire.DefaultMaxSize)
 	}
 	return nil
+}
+
+// due is At in the protocol's whole seconds, and not before it.
+func (t *Task) due() int64 {
+	due := t.At.Unix()
+	if t.At.Nanosecond() > 0 {
+		due++
+	}
+	return due
 }
 
 func checkKey(what, key string) error {

@@ -92,10 +92,14 @@ type function struct {
 // as there are jobs for an earlier one, whatever their priority, the later ones
 // wait.
 //
-// Handle panics when the name is empty, holds a NUL or has a handler already.
+// Handle panics when the name is empty, holds a NUL or has a handler already, and
+// when h is nil.
 func (w *Worker) Handle(name string, timeout time.Duration, h Handler) {
 	if name == "" || strings.IndexByte(name, 0) >= 0 {
 		panic(fmt.Sprintf("gearman: function name %q", name))
+	}
+	if h == nil {
+		panic(fmt.Sprintf("gearman: nil handler for function %q", name))
 	}
 	if _, ok := w.function(name); ok {
 		panic(fmt.Sprintf("gearman: function %q has a handler", name))
@@ -171,7 +175,8 @@ func (w *Worker) init() {
 // Shutdown takes no more jobs, waits until those that run have ended and the job
 // servers know it, and closes the connections. When ctx is done before that, it
 // cancels the handlers and closes the connections, upon which the servers queue
-// the jobs again, and returns ctx's error.
+// the jobs again, and returns ctx's error. It may be called from any goroutine, more
+// than once, and before Serve, which then returns ErrWorkerClosed.
 func (w *Worker) Shutdown(ctx context.Context) error {
 	w.init()
 	if !w.closeOnce(w.stop) {

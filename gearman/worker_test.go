@@ -280,7 +280,8 @@ func TestServeRefuses(t *testing.T) {
 	if err := new(gearman.Worker).Shutdown(t.Context()); err != nil {
 		t.Errorf("Shutdown before Serve = %v", err)
 	}
-	for _, name := range []string{"", "a\x00b", "twice"} {
+	does := handle(func(context.Context, *gearman.Request) ([]byte, error) { return nil, nil })
+	for name, h := range map[string]gearman.Handler{"": does, "a\x00b": does, "twice": does, "nil": nil} {
 		t.Run(fmt.Sprintf("%q", name), func(t *testing.T) {
 			defer func() {
 				if recover() == nil {
@@ -288,8 +289,8 @@ func TestServeRefuses(t *testing.T) {
 				}
 			}()
 			w := new(gearman.Worker)
-			w.Handle("twice", 0, nil)
-			w.Handle(name, 0, nil)
+			w.Handle("twice", 0, does)
+			w.Handle(name, 0, h)
 		})
 	}
 }
@@ -370,4 +371,34 @@ func TestTooLarge(t *testing.T) {
 			t.Errorf("%s: Do = %v after %d runs, want that it failed after 1", unique, err, runs.Load())
 		}
 	}
+}
+
+// A job for a moment between two seconds begins at the second, not at the first. A
+// bubble's clock begins at a whole one.
+func TestDelayedTaskIsNotEarly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dial := pipeJobserver(t)
+		c := &gearman.Client{Servers: []string{"pipe"}, Dial: dial}
+		defer c.Close()
+		began := make(chan time.Time, 1)
+		w := &gearman.Worker{Servers: []string{"pipe"}, Dial: dial}
+		w.Handle("f", 0, handle(func(context.Context, *gearman.Request) ([]byte, error) {
+			began <- time.Now()
+			return nil, nil
+		}))
+		served := make(chan error, 1)
+		go func() { served <- w.Serve() }()
+		now := time.Now()
+		for at, want := range map[time.Duration]time.Duration{1500 * time.Millisecond: 2 * time.Second, 5 * time.Second: 5 * time.Second} {
+			if _, err := c.Submit(t.Context(), gearman.Task{Function: "f", At: now.Add(at)}); err != nil {
+				t.Fatal(err)
+			}
+			if got := (<-began).Sub(now); got != want {
+				t.Errorf("a job for %v began after %v, want %v", at, got, want)
+			}
+			now = time.Now()
+		}
+		w.Shutdown(t.Context())
+		<-served
+	})
 }
