@@ -43,7 +43,8 @@ type Server struct {
 	AllowShutdown bool
 
 	// MaxPacket is the most bytes of data a request may bring; zero means
-	// wire.DefaultMaxSize. Who sends more is disconnected.
+	// wire.DefaultMaxSize. Who sends more is disconnected, a worker with too large
+	// a result, too, whose job is then queued again.
 	MaxPacket int
 
 	// MaxJobs is the most jobs not yet ended, waiting clients counted too; zero
