@@ -440,6 +440,7 @@ func (r *run) file(name string) string {
 // commit puts the computed files in place and tells how many there were.
 func (r *run) commit(ctx context.Context) (int, error) {
 	var batch atomicfile.Batch
+	defer batch.Close() // or undoing may find no descriptor left
 	var files []string
 	for _, edit := range r.pending {
 		abs, opts := r.file(edit.Path), r.files()
@@ -498,6 +499,7 @@ func (r *run) put(ctx context.Context, writes []vcs.Write) error {
 		return int(r.edits.role(r.abs(a.Path))) - int(r.edits.role(r.abs(b.Path)))
 	})
 	var batch atomicfile.Batch
+	defer batch.Close()
 	for _, w := range writes {
 		if err := ctx.Err(); err != nil {
 			return err

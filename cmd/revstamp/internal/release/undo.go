@@ -17,6 +17,7 @@ const unchanged = "nothing to put back"
 // with a warning.
 func (r *run) restore(ctx context.Context) error {
 	var batch atomicfile.Batch
+	defer batch.Close()
 	if err := r.giveBack(); err != nil {
 		return err
 	}
