@@ -26,7 +26,7 @@ func (a *app) site() (*release.Site, error) {
 	if a.env != "" {
 		overlay = config.Overlay(a.config, a.env)
 	}
-	cfg, err := config.LoadEnv(a.config, overlay)
+	cfg, err := config.Load(a.config, overlay)
 	if err != nil {
 		return nil, err
 	}

@@ -230,16 +230,11 @@ const (
 	OwnerBestEffort Owner = "best-effort"
 )
 
-// Load reads the configuration file at path. Problems of the file itself are
-// [Errors]; a file that cannot be read is a [*FileError].
-func Load(path string) (*Config, error) {
-	return LoadEnv(path, "")
-}
-
-// LoadEnv reads the configuration file at path and lays the one at overlay
-// over it: mappings are merged key by key, all else replaces what path says.
-// Paths in either are relative to path's directory. An empty overlay is none.
-func LoadEnv(path, overlay string) (*Config, error) {
+// Load reads the configuration file at path and lays the one at overlay over it:
+// mappings are merged key by key, all else replaces what path says. Paths in either
+// are relative to path's directory. An empty overlay is none. Problems of the files
+// themselves are [Errors]; a file that cannot be read is a [*FileError].
+func Load(path, overlay string) (*Config, error) {
 	data, err := readFile(path)
 	if err != nil {
 		return nil, err
@@ -253,12 +248,13 @@ func LoadEnv(path, overlay string) (*Config, error) {
 	return ParseEnv(path, data, overlay, over)
 }
 
-// Parse is Load for a file at path whose content is data, be there what may.
+// Parse is Load without an overlay, for a file at path whose content is data, be
+// there what may.
 func Parse(path string, data []byte) (*Config, error) {
 	return ParseEnv(path, data, "", nil)
 }
 
-// ParseEnv is LoadEnv for files whose contents are data and over.
+// ParseEnv is Load for files whose contents are data and over.
 func ParseEnv(path string, data []byte, overlay string, over []byte) (*Config, error) {
 	cfg, err := read(path, data, overlay, over)
 	if err != nil {

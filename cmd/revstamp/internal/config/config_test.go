@@ -48,7 +48,7 @@ func TestDefaults(t *testing.T) {
 }
 
 func TestEverything(t *testing.T) {
-	cfg, err := Load("testdata/full.yaml")
+	cfg, err := Load("testdata/full.yaml", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,20 +210,20 @@ func TestLoadWhatIsNoFile(t *testing.T) {
 		large: "larger than 1048576 bytes",
 	} {
 		want := fmt.Sprintf("configuration %q: %s", path, want)
-		if _, err := Load(path); err == nil || err.Error() != want {
+		if _, err := Load(path, ""); err == nil || err.Error() != want {
 			t.Errorf("Load(%s) = %v, want %q", path, err, want)
 		}
 	}
 	missing := filepath.Join(dir, "missing.yaml")
-	if _, err := Load(missing); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Load(missing, ""); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Load(%s) = %v, want fs.ErrNotExist", missing, err)
 	}
 	good := filepath.Join(dir, "revstamp.yaml")
 	if err := os.WriteFile(good, []byte("site: shop\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := LoadEnv(good, missing); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("LoadEnv(%s, %s) = %v, want fs.ErrNotExist", good, missing, err)
+	if _, err := Load(good, missing); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Load(%s, %s) = %v, want fs.ErrNotExist", good, missing, err)
 	}
 }
 
