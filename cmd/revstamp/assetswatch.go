@@ -134,7 +134,8 @@ func (w *watching) changed(ctx context.Context, again bool) error {
 			if !ok {
 				return fsnotify.ErrClosed
 			}
-			if e.Op == fsnotify.Chmod || strings.HasSuffix(e.Name, ".revstamp") {
+			// Each look writes to the lock of the ledger: it must be no reason for another.
+			if e.Op == fsnotify.Chmod || strings.HasSuffix(e.Name, ".revstamp") || strings.HasPrefix(filepath.Base(e.Name), ".revstamp-") {
 				continue
 			}
 		case err := <-w.watcher.Errors:

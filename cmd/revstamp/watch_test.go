@@ -14,7 +14,10 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/fsnotify/fsnotify"
 	"github.com/google/go-cmp/cmp"
 
 	"revstamp/assets"
@@ -213,4 +216,27 @@ func TestWatchLimit(t *testing.T) {
 	if err := limitError(fs.ErrExist); err != fs.ErrExist {
 		t.Errorf("another error became %v", err)
 	}
+}
+
+// TestWatchRests: what a look itself writes below the root is no reason for another.
+func TestWatchRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		events := make(chan fsnotify.Event)
+		w := &watching{watcher: &fsnotify.Watcher{Events: events, Errors: make(chan error)}}
+		ended := make(chan error, 1)
+		go func() { ended <- w.changed(t.Context(), false) }()
+		for _, name := range []string{".revstamp-names.lock", ".revstamp-names.json", ".site.css.abcdefghijklmnop.revstamp"} {
+			events <- fsnotify.Event{Name: "/srv/shop/public/" + name, Op: fsnotify.Write}
+		}
+		time.Sleep(time.Hour) // of the bubble's clock
+		select {
+		case err := <-ended:
+			t.Fatalf("a file of revstamp counted as a change: %v", err)
+		default:
+		}
+		events <- fsnotify.Event{Name: "/srv/shop/public/site.css", Op: fsnotify.Write}
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 }
