@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -205,6 +206,47 @@ func TestHelpers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHelperShares has requests of PHP, which keep nothing, share the manifest: one
+// for which it is missing or damaged answers as the one before.
+func TestHelperShares(t *testing.T) {
+	t.Parallel()
+	need.Program(t, "php")
+	dir := t.TempDir()
+	manifest := filepath.Join(dir, "manifest.json")
+	_, source, err := templates.Helper("php", "manifest.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, dir, "revstamp.php", string(source))
+	put(t, dir, "index.php", `<?php require 'revstamp.php'; echo Revstamp\revision();`)
+	write(t, manifest, &assets.Site{FS: os.DirFS(site(t, "one"))}, "41")
+	at := serve(t, func(port string) *exec.Cmd {
+		return exec.Command("php", "-d", "apc.enabled=1", "-d", "apc.enable_cli=1", "-S", "127.0.0.1:"+port, "-t", dir)
+	})
+	answers := func(want string) {
+		t.Helper()
+		r, err := http.Get(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		if body, err := io.ReadAll(r.Body); err != nil || r.StatusCode != http.StatusOK || string(body) != want {
+			t.Errorf("%d: %s, %v, want %s", r.StatusCode, body, err, want)
+		}
+	}
+	answers("41")
+	put(t, dir, "manifest.json", `{"format"`)
+	answers("41")
+	if err := os.Remove(manifest); err != nil {
+		t.Fatal(err)
+	}
+	answers("41")
+	// Of another size: within a second PHP sees no more of a file whose inode is used again.
+	write(t, manifest, &assets.Site{FS: os.DirFS(site(t, "two"))}, "4168")
+	answers("4168")
+	answers("4168")
 }
 
 // start runs a program, and returns what asks it for all paths.

@@ -13,34 +13,25 @@ final class Manifest
         $file = self::FILE[0] === '/' ? self::FILE : __DIR__ . '/' . self::FILE;
         clearstatcache(true, $file);
         $stat = @stat($file);
-        if ($stat === false) {
-            return self::before("no file is at $file");
+        $signature = $stat ? "$stat[dev]:$stat[ino]:$stat[mtime]:$stat[size]" : '';
+        if ($signature !== '' && $signature === self::$signature) {
+            return self::$data;
         }
-        $signature = "$stat[dev]:$stat[ino]:$stat[mtime]:$stat[size]";
-        if ($signature !== self::$signature) {
-            $shared = function_exists('apcu_enabled') && apcu_enabled();
-            $key = "revstamp:$file:$signature";
-            $data = $shared ? apcu_fetch($key) : false;
-            if (!is_array($data)) {
-                $data = json_decode((string) @file_get_contents($file), true);
-                if (!is_array($data) || !isset($data['format'], $data['url'], $data['assets']) || $data['format'] !== 1) {
-                    return self::before("$file is no manifest that this helper knows");
-                }
-                if ($shared) {
-                    apcu_store($key, $data, 86400);
-                }
+        $shared = function_exists('apcu_enabled') && apcu_enabled();
+        if (self::$data === null && $shared && is_array($kept = apcu_fetch("revstamp:$file"))) {
+            [self::$signature, self::$data] = $kept;
+            if ($signature === self::$signature) {
+                return self::$data;
             }
-            self::$data = $data;
-            self::$signature = $signature;
         }
-        return self::$data;
-    }
-
-    /** What it held before: a page is not lost because a file is, for a moment. */
-    private static function before(string $why): array
-    {
-        if (self::$data === null) {
-            throw new \RuntimeException("revstamp: $why");
+        $data = json_decode((string) @file_get_contents($file), true);
+        if (is_array($data) && isset($data['format'], $data['url'], $data['assets']) && $data['format'] === 1) {
+            [self::$signature, self::$data] = [$signature, $data];
+            if ($shared) {
+                apcu_store("revstamp:$file", [$signature, $data], 86400);
+            }
+        } elseif (self::$data === null) { // else a page is not lost because a file is, for a moment
+            throw new \RuntimeException('revstamp: ' . ($stat ? "$file is no manifest that this helper knows" : "no file is at $file"));
         }
         return self::$data;
     }

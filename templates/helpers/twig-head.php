@@ -9,5 +9,6 @@
  *   <link rel="stylesheet" href="{{ asset('css/site.css') }}">
  *
  * The manifest is read again when it is another file than before, which costs a
- * stat for each call; with APCu it is parsed once for all requests.
+ * stat for each call. With APCu it is parsed once for all requests, and one that
+ * is missing or damaged for a moment costs no page; without, it is an exception.
  */
