@@ -3,6 +3,7 @@ package jobserver
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -28,6 +29,9 @@ func (s *Server) serveText(c *conn) error {
 		return err
 	}
 	args := fields(line)
+	if isHTTP(args) {
+		return errHTTP
+	}
 	switch command := strings.ToLower(args[0]); {
 	case command == "workers":
 		c.out.text(s.workers())
@@ -42,6 +46,15 @@ func (s *Server) serveText(c *conn) error {
 		c.out.text(answer)
 	}
 	return nil
+}
+
+var errHTTP = errors.New("an HTTP request came")
+
+// isHTTP reports whether a line begins a request of HTTP. Any web page can have the
+// browser of its visitor send one to loopback, and its body would be taken for
+// packets.
+func isHTTP(args []string) bool {
+	return len(args) == 3 && strings.HasPrefix(args[1], "/") && strings.HasPrefix(args[2], "HTTP/")
 }
 
 // fields splits a line at its runs of spaces. As gearmand does, it counts what is

@@ -39,6 +39,8 @@
 //   - A packet with too few arguments is answered with ERROR INVALID_PACKET and
 //     ends the connection, where gearmand takes bytes of the next packet.
 //   - SUBMIT_REDUCE_JOB is answered in the form the protocol documents.
+//   - A request of HTTP ends the connection: the body of one that a web page has its
+//     visitor's browser send would be taken for packets.
 //   - A function announced twice by a worker counts once.
 //   - drop function refuses a function that has queued jobs, which gearmand
 //     forgets while it goes on counting them, and create function takes the whole

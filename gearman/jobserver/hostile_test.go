@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"runtime"
 	"strings"
 	"sync"
@@ -43,6 +44,29 @@ func TestGarbage(t *testing.T) {
 			p.nc.Close()
 			dial(t, addr).ask("ECHO_RES well", wire.EchoReq, "well")
 		})
+	}
+}
+
+// A web page can have a browser send anything to loopback behind the head of a
+// request.
+func TestHTTPRequest(t *testing.T) {
+	t.Parallel()
+	addr := start(t, new(Server))
+	body := raw(wire.Request, wire.SubmitJobBg, []string{"f", "u", "work"})
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodOptions} {
+		request, err := http.NewRequestWithContext(t.Context(), method, "http://"+addr+"/x?y", bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer, err := http.DefaultTransport.RoundTrip(request); err == nil {
+			answer.Body.Close()
+			t.Errorf("%s is answered: %s", method, answer.Status)
+		}
+	}
+	a := dial(t, addr)
+	a.write([]byte("status\n"))
+	if line, err := a.r.Line(); err != nil || string(line) != "." {
+		t.Errorf("status: %q, %v, want no function", line, err)
 	}
 }
 
