@@ -264,20 +264,20 @@ func (k *keeper) write() bool {
 	k.group = k.next()
 	q.mu.Unlock()
 
+	changes := len(g.Put) > 0 || len(g.Remove) > 0 || g.Reserved != 0 // or there are answers alone
 	began := time.Now()
-	err := k.apply(g)
+	var err error
+	if changes {
+		err = k.apply(g)
+	}
 	took := time.Since(began)
 
 	q.mu.Lock()
 	defer q.unlock(nil)
-	q.tally.wrote(took, err)
-	switch {
-	case err != nil && !k.failing:
-		k.log.Error("job server: background jobs cannot be stored", "error", err)
-	case err == nil && k.failing:
-		k.log.Info("job server: background jobs are stored again")
+	if changes {
+		q.tally.wrote(took, err)
+		k.tell(err)
 	}
-	k.failing = err != nil
 	if g.Reserved != 0 {
 		k.asked = false
 		if err == nil {
@@ -293,13 +293,22 @@ func (k *keeper) write() bool {
 	return len(g.Remove) == 0
 }
 
+// tell logs when the store begins to fail, and when it no longer does: who was told
+// of the one is told of the other.
+func (k *keeper) tell(err error) {
+	switch {
+	case err != nil && !k.failing:
+		k.log.Error("job server: background jobs cannot be stored", "error", err)
+	case err == nil && k.failing:
+		k.log.Warn("job server: background jobs are stored again")
+	}
+	k.failing = err != nil
+}
+
 // apply writes g. What it leaves in g.Remove is still to be removed: a store
 // that has no room for what is new may have some once what is old is gone.
 func (k *keeper) apply(g *group) error {
-	var err error
-	if len(g.Put) > 0 || len(g.Remove) > 0 || g.Reserved != 0 {
-		err = k.store.Apply(&g.Changes)
-	}
+	err := k.store.Apply(&g.Changes)
 	if err != nil && len(g.Remove) > 0 && k.store.Apply(&Changes{Remove: g.Remove}) != nil {
 		return err
 	}

@@ -1,8 +1,10 @@
 package jobserver
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -231,7 +233,9 @@ func TestFullStore(t *testing.T) {
 			}
 			return nil
 		}
-		s := &Server{HandlePrefix: "T", Store: store}
+		var log bytes.Buffer
+		warnings := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		s := &Server{HandlePrefix: "T", Store: store, Logger: warnings}
 		defer s.Close()
 		c, fg, w := pipe(t, s), pipe(t, s), pipe(t, s)
 		c.ask("JOB_CREATED T:1", wire.SubmitJobBg, "f", "a", "first")
@@ -263,6 +267,12 @@ func TestFullStore(t *testing.T) {
 		c.ask("JOB_CREATED T:4", wire.SubmitJobBg, "f", "b", "second")
 		if diff := cmp.Diff([]string{"second"}, store.workloads()); diff != "" {
 			t.Errorf("stored (-want +got):\n%s", diff)
+		}
+		synctest.Wait()
+		for _, told := range []string{"jobs cannot be stored", "jobs are stored again"} {
+			if got := strings.Count(log.String(), told); got != 1 {
+				t.Errorf("%q is logged %d times, want once:\n%s", told, got, &log)
+			}
 		}
 	})
 }
