@@ -20,7 +20,8 @@ func newConf(a *app) *cobra.Command {
 site: versioned assets are kept for a year by browsers and asked for again
 without a version, and what is for no visitor is not found: .git, .svn, .hg,
 .env, backups, temporary files, revstamp.yaml. How it is included stands at its
-top.`,
+top. Names that an application may answer as well, as .json and .xml, it leaves
+alone.`,
 		Example:   `  revstamp conf nginx --url /static > /etc/nginx/snippets/revstamp.conf`,
 		ValidArgs: templates.Servers(),
 		Args:      cobra.ExactArgs(1),

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -141,7 +142,11 @@ func (v *visitor) asset(ctx context.Context, u *url.URL) bool {
 		seconds, _ = strconv.Atoi(m[1])
 	}
 	if time.Duration(seconds)*time.Second < year {
-		v.add("caching", release.Doubt, `configure the server with what "revstamp conf" writes`,
+		hint := `configure the server with what "revstamp conf" writes`
+		if ext := filepath.Ext(u.Path); !slices.Contains(assets.Extensions(), strings.ToLower(ext)) {
+			hint = fmt.Sprintf(`say in the server's configuration how long %s files are kept: "revstamp conf" leaves to you what an application may answer, too`, ext)
+		}
+		v.add("caching", release.Doubt, hint,
 			"%s may be kept for %d seconds, and not for a year: %s", u, seconds, caching(res.Header))
 		return false
 	}
