@@ -53,22 +53,37 @@ func (b Backup) ID() string { return filepath.Base(b.Path) }
 //
 // A Batch with Backups does the same, and removes nothing before it succeeded.
 func (b *Backups) Save(f *File) (Backup, error) {
+	saved, err := b.SaveAll(context.Background(), []*File{f})
+	if err != nil {
+		return Backup{}, err
+	}
+	return saved[0], nil
+}
+
+// SaveAll is Save of several files, in their order: all of them, or none. For many
+// it costs a sync of the store's file system instead of several of each.
+func (b *Backups) SaveAll(ctx context.Context, files []*File) ([]Backup, error) {
 	s, err := b.open()
 	if err != nil {
-		return Backup{}, err
+		return nil, err
 	}
 	defer s.close()
-	c, err := s.stage(f, true)
+	copies, err := s.saveAll(ctx, files)
 	if err != nil {
-		return Backup{}, err
+		errs := []error{err}
+		for _, c := range copies {
+			errs = append(errs, c.discard())
+		}
+		return nil, errors.Join(errs...)
 	}
-	if err := c.enter(true); err != nil {
-		return Backup{}, err
+	saved := make([]Backup, len(copies))
+	for i, c := range copies {
+		saved[i] = c.saved
+		if err := c.prune(); err != nil {
+			c.file.opts.warn(fmt.Sprintf("old backup not removed: %v", err))
+		}
 	}
-	if err := c.prune(); err != nil {
-		f.opts.warn(fmt.Sprintf("old backup not removed: %v", err))
-	}
-	return c.saved, nil
+	return saved, nil
 }
 
 // List returns the backups of the file name, which need not exist any more,

@@ -71,6 +71,58 @@ func TestBackups(t *testing.T) {
 	}
 }
 
+// Several files have a copy each, few or many of them; or, when one cannot be copied,
+// none has.
+func TestSaveAll(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 1, manyFiles - 1, manyFiles, 3 * manyFiles} {
+		dir := t.TempDir()
+		store := &Backups{Dir: filepath.Join(dir, "backups"), Keep: 2}
+		var files []*File
+		for i := range n {
+			name := write(t, filepath.Join(dir, fmt.Sprint("site/", i%3, "/f", i)), fmt.Sprint("content of ", i), 0o640)
+			files = append(files, mustOpen(t, name, Options{}))
+		}
+		for range 3 {
+			saved, err := store.SaveAll(context.Background(), files)
+			if err != nil || len(saved) != n {
+				t.Fatalf("SaveAll of %d files: %d, %v", n, len(saved), err)
+			}
+			for i, b := range saved {
+				if b.Original != files[i].Path() || b.Mode.Perm() != 0o640 {
+					t.Errorf("copy %d of %d is %+v", i, n, b)
+				}
+				wantContent(t, b.Path, fmt.Sprint("content of ", i))
+			}
+		}
+		if n > 0 {
+			if list, err := store.List(files[n-1].Path()); err != nil || len(list) != store.Keep {
+				t.Errorf("%d copies are kept, %v, want %d", len(list), err, store.Keep)
+			}
+		}
+		wantNoLeftovers(t, dir)
+		wantPrivate(t, store.Dir)
+
+		link := filepath.Join(dir, "link")
+		if err := os.Symlink("nowhere", link); err != nil {
+			t.Fatal(err)
+		}
+		other := &Backups{Dir: filepath.Join(dir, "other")}
+		if _, err := other.SaveAll(context.Background(), append(files, mustOpen(t, link, Options{NoFollow: true}))); !errors.Is(err, ErrNotRegular) {
+			t.Errorf("SaveAll with a link: %v, want %v", err, ErrNotRegular)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if _, err := other.SaveAll(ctx, files); n > 0 && !errors.Is(err, context.Canceled) {
+			t.Errorf("SaveAll without time: %v", err)
+		}
+		if originals, err := other.Originals(); err != nil || len(originals) != 0 {
+			t.Errorf("after failures the store has copies of %v, %v", originals, err)
+		}
+		wantNoLeftovers(t, dir)
+	}
+}
+
 func TestBackupTightensTheDirectory(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

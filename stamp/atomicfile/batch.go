@@ -232,46 +232,18 @@ func (b *Batch) backup(ctx context.Context) (err error) {
 	if b.store, err = b.Backups.open(); err != nil {
 		return err
 	}
+	var changed []*entry
+	var files []*File
 	for _, e := range b.entries {
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
-		}
-		if !e.file.regular() {
-			continue
-		}
-		if e.copy, err = b.store.stage(e.file, !b.many()); err != nil {
-			return err
-		}
-		if b.many() {
-			err = e.copy.close()
-		} else {
-			err = e.copy.enter(true)
-		}
-		if err != nil {
-			return err
+		if e.file.regular() {
+			changed, files = append(changed, e), append(files, e.file)
 		}
 	}
-	if b.many() {
-		return b.enterAll()
+	copies, err := b.store.saveAll(ctx, files)
+	for i, c := range copies {
+		changed[i].copy = c
 	}
-	return nil
-}
-
-// enterAll gives the copies their names after their content is on the disk:
-// what bears the name of a backup is one, also after a power cut.
-func (b *Batch) enterAll() error {
-	if err := b.store.root.syncfs(); err != nil {
-		return err
-	}
-	for _, e := range b.entries {
-		if e.copy == nil {
-			continue
-		}
-		if err := e.copy.enter(false); err != nil {
-			return err
-		}
-	}
-	return b.store.root.syncfs()
+	return err
 }
 
 func (b *Batch) stage(ctx context.Context) error {

@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -117,6 +118,43 @@ func (c *copied) stage(sync bool) (err error) {
 	}
 	c.temp, _, err = c.twin().stageData(c.file.data, sync)
 	return err
+}
+
+// saveAll copies files into the store: their content is on the disk before it bears
+// the name of a backup, also after a power cut. It returns the copies that it has
+// made, with an error too: they are the caller's to discard.
+func (s *store) saveAll(ctx context.Context, files []*File) (copies []*copied, err error) {
+	many := len(files) >= manyFiles && syncfsTells()
+	for _, f := range files {
+		if ctx.Err() != nil {
+			return copies, context.Cause(ctx)
+		}
+		c, err := s.stage(f, !many)
+		if err != nil {
+			return copies, err
+		}
+		copies = append(copies, c)
+		if many {
+			err = c.close()
+		} else {
+			err = c.enter(true)
+		}
+		if err != nil {
+			return copies, err
+		}
+	}
+	if !many {
+		return copies, nil
+	}
+	if err := s.root.syncfs(); err != nil {
+		return copies, err
+	}
+	for _, c := range copies {
+		if err := c.enter(false); err != nil {
+			return copies, err
+		}
+	}
+	return copies, s.root.syncfs()
 }
 
 // enter gives the copy its name.

@@ -37,29 +37,30 @@ func (s backupStep) Run(ctx context.Context) (string, error) {
 		return "", Skip("done before")
 	}
 	backups := s.site.Backups()
-	n := 0
+	var due []string
 	for _, abs := range s.endangered() {
-		if err := ctx.Err(); err != nil {
+		kept, err := s.backedUp(abs)
+		if err != nil {
 			return "", err
 		}
-		if kept, err := s.backedUp(abs); err != nil || kept {
-			if err != nil {
-				return "", err
-			}
-			continue
+		if !kept {
+			due = append(due, abs)
 		}
-		if err := s.backup(backups, abs); err != nil {
+	}
+	for rest := due; len(rest) > 0; {
+		n, err := s.backup(ctx, backups, rest)
+		if err != nil {
 			return "", err
 		}
-		n++
+		rest = rest[n:]
 	}
 	if err := s.noteMissing(); err != nil {
 		return "", err
 	}
-	if n == 0 {
+	if len(due) == 0 {
 		return "", Skip("nothing to back up")
 	}
-	return plural(n, "file"), nil
+	return plural(len(due), "file"), nil
 }
 
 // noteMissing notes the files that somebody removed and the release brings back:
@@ -112,20 +113,47 @@ func (s backupStep) endangered() []string {
 	return all
 }
 
-func (s backupStep) backup(backups *atomicfile.Backups, abs string) error {
+// So many files, and bytes of them, are backed up together at most: each is open, and
+// in memory, until all are on the disk.
+const (
+	backupFiles = 256
+	backupBytes = 16 << 20
+)
+
+// backup keeps the first of the files, and returns how many.
+func (s backupStep) backup(ctx context.Context, backups *atomicfile.Backups, names []string) (n int, err error) {
 	opts := s.files()
 	opts.MaxSize = -1 // it lies there already
-	f, err := atomicfile.Open(abs, opts)
-	if err != nil {
-		return err
+	var files []*atomicfile.File
+	defer func() {
+		for _, f := range files {
+			err = errors.Join(err, f.Close())
+		}
+	}()
+	for size := 0; len(files) < min(len(names), backupFiles) && size < backupBytes; {
+		f, err := atomicfile.Open(names[len(files)], opts)
+		if err != nil {
+			return 0, err
+		}
+		files, size = append(files, f), size+len(f.Data())
 	}
-	b, err := backups.Save(f)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
+	saved, err := backups.SaveAll(ctx, files)
+	if err != nil {
+		return 0, err
 	}
 	state := s.site.state
-	s.mayHold(state.name(abs), digest(f.Data()))
-	return s.journal.Append(Record{Kind: kindBackup, Path: state.name(abs), Backup: state.name(b.Path), SHA256: digest(f.Data()), Mode: uint32(f.Mode().Perm())})
+	for i, f := range files {
+		r := Record{Kind: kindBackup, Path: state.name(names[i]), Backup: state.name(saved[i].Path), SHA256: digest(f.Data()), Mode: uint32(f.Mode().Perm())}
+		s.mayHold(r.Path, r.SHA256)
+		write := s.journal.Note
+		if i == len(files)-1 {
+			write = s.journal.Append // and sync them all
+		}
+		if err := write(r); err != nil {
+			return 0, err
+		}
+	}
+	return len(files), nil
 }
 
 // updateStep brings the working copy to the target. What revstamp edits
