@@ -326,11 +326,20 @@ func (s *gitState) url(remote string) string {
 }
 
 func (g *gitCopy) Read(ctx context.Context, t *Target, path string) ([]byte, error) {
+	return readOne(ctx, g, t, path)
+}
+
+// Contents keeps the repository open: blobs are read when they are asked for.
+func (g *gitCopy) Contents(ctx context.Context, t *Target, paths []string) (_ Contents, err error) {
 	s, err := g.look(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer s.close()
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
 	id, err := gitdir.ParseID(t.Revision.ID)
 	if err != nil {
 		return nil, err
@@ -339,20 +348,43 @@ func (g *gitCopy) Read(ctx context.Context, t *Target, path string) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	e, err := s.objects.Lookup(c.Tree, path)
-	if errors.Is(err, gitdir.ErrNotFound) {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: fs.ErrNotExist}
-	}
+	entries, err := s.objects.Entries(c.Tree, paths)
 	if err != nil {
 		return nil, err
 	}
-	if e.Mode == gitdir.ModeDir || e.Mode == gitdir.ModeGitlink {
+	var files []string
+	for _, p := range paths {
+		if e, ok := entries[p]; ok && e.Mode != gitdir.ModeGitlink {
+			files = append(files, p)
+		}
+	}
+	from, err := g.contents(ctx, s, c.Tree, files)
+	if err != nil {
+		return nil, err
+	}
+	return &gitTarget{state: s, entries: entries, from: from}, nil
+}
+
+// gitTarget is the Contents of a git repository.
+type gitTarget struct {
+	state   *gitState
+	entries map[string]gitdir.Entry
+	from    *gitContents
+}
+
+func (c *gitTarget) Read(path string) ([]byte, error) {
+	e, ok := c.entries[path]
+	switch {
+	case !ok:
+		return nil, notThere(path)
+	case e.Mode == gitdir.ModeGitlink:
 		return nil, &fs.PathError{Op: "read", Path: path, Err: fs.ErrInvalid}
 	}
-	b, err := g.contents(ctx, s, c.Tree, []string{path})
-	if err != nil {
-		return nil, err
-	}
-	defer b.close()
-	return b.read(path, e)
+	return c.from.read(path, e)
+}
+
+func (c *gitTarget) Close() error {
+	c.from.close()
+	c.state.close()
+	return nil
 }

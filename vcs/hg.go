@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
@@ -358,18 +357,34 @@ func (s *hgState) interrupted() error {
 }
 
 func (w *hgCopy) Read(ctx context.Context, t *Target, path string) ([]byte, error) {
+	return readOne(ctx, w, t, path)
+}
+
+// Contents asks one server for all.
+func (w *hgCopy) Contents(ctx context.Context, t *Target, paths []string) (Contents, error) {
 	s, err := w.look(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
-	content, err := s.contents(ctx, t.Revision.ID, []string{path})
+	c, err := s.contents(ctx, t.Revision.ID, paths)
 	if err != nil {
 		return nil, err
 	}
-	defer content.close()
-	if _, ok := content.entries[path]; !ok {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: fs.ErrNotExist}
+	return hgTarget{c}, nil
+}
+
+// hgTarget is the Contents of a Mercurial repository.
+type hgTarget struct{ *hgContents }
+
+func (c hgTarget) Read(path string) ([]byte, error) {
+	if _, ok := c.entries[path]; !ok {
+		return nil, notThere(path)
 	}
-	return content.read(path)
+	return c.read(path)
+}
+
+func (c hgTarget) Close() error {
+	c.close()
+	return nil
 }

@@ -56,7 +56,7 @@ func (s *hgState) contents(ctx context.Context, node string, paths []string) (_ 
 	if c.entries, err = s.entries(ctx, node, paths); err != nil || len(c.entries) == 0 {
 		return c, err
 	}
-	if c.spool, err = os.CreateTemp("", "revstamp-"); err != nil {
+	if c.spool, err = nameless(); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -64,9 +64,6 @@ func (s *hgState) contents(ctx context.Context, node string, paths []string) (_ 
 			c.close()
 		}
 	}()
-	if err := os.Remove(c.spool.Name()); err != nil {
-		return nil, err
-	}
 	var have []string
 	for _, p := range paths {
 		if _, ok := c.entries[p]; ok {

@@ -270,21 +270,8 @@ func (w *svnCopy) lastChanged(ctx context.Context) (int64, error) {
 	return s.high, err
 }
 
-// Read asks the server: a path may not be here yet, and one that is here may
-// have another URL than its directory's.
 func (w *svnCopy) Read(ctx context.Context, t *Target, path string) ([]byte, error) {
-	if err := w.server(ctx); err != nil {
-		return nil, err
-	}
-	at, err := w.urlOf(ctx, path)
-	if err != nil {
-		return nil, err
-	}
-	out, err := w.svn(ctx, "cat", at+"@"+t.Revision.ID)
-	if absent(err) {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: fs.ErrNotExist}
-	}
-	return out, err
+	return readOne(ctx, w, t, path)
 }
 
 // absent reports whether svn says that there is nothing by that name.
@@ -294,21 +281,6 @@ func absent(err error) bool {
 }
 
 var notFoundCode = lazily(`E160013|E200009|E155010|E195012`)
-
-func (w *svnCopy) urlOf(ctx context.Context, path string) (string, error) {
-	infos, err := w.infos(ctx, path)
-	switch {
-	case err == nil && len(infos) == 1:
-		return infos[0].URL, nil
-	case err != nil && !absent(err):
-		return "", err
-	}
-	top, err := w.info(ctx)
-	if err != nil {
-		return "", err
-	}
-	return join(top.URL, path), nil
-}
 
 func escapePath(path string) string {
 	parts := strings.Split(path, "/")

@@ -23,6 +23,7 @@ import (
 	"context"
 	"io/fs"
 	"log/slog"
+	"os"
 	"time"
 )
 
@@ -73,6 +74,10 @@ type WorkingCopy interface {
 	// the target does not have is fs.ErrNotExist.
 	Read(ctx context.Context, t *Target, path string) ([]byte, error)
 
+	// Contents is Read for many paths, which are looked up at once. What they
+	// hold is on disk, if not in the repository, rather than in memory.
+	Contents(ctx context.Context, t *Target, paths []string) (Contents, error)
+
 	// Update brings the working copy exactly to t. Afterwards the tree equals
 	// the target, except for the caller's own edits, which is verified. For
 	// git, the branch that is checked out moves to t, or HEAD where it is
@@ -115,6 +120,43 @@ type WorkingCopy interface {
 	// .gitattributes names export-ignore is left out. "" is what is on disk,
 	// less local changes. After an error dir holds a part.
 	Export(ctx context.Context, rev, dir string) error
+}
+
+// Contents are what some paths hold at a target. They may be read by several
+// goroutines, until they are closed.
+type Contents interface {
+	// Read returns the content of one of the paths, as WorkingCopy.Read does.
+	Read(path string) ([]byte, error)
+
+	Close() error
+}
+
+// readOne is WorkingCopy.Read.
+func readOne(ctx context.Context, w WorkingCopy, t *Target, path string) ([]byte, error) {
+	c, err := w.Contents(ctx, t, []string{path})
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close() // only read
+	return c.Read(path)
+}
+
+// notThere is the error for a path that a target does not have.
+func notThere(path string) error {
+	return &fs.PathError{Op: "read", Path: path, Err: fs.ErrNotExist}
+}
+
+// nameless makes a temporary file without a name: it goes when it is closed.
+func nameless() (*os.File, error) {
+	f, err := os.CreateTemp("", "revstamp-")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 // Locker is a WorkingCopy that can tell, before an Update meets it, that another
