@@ -131,9 +131,9 @@ func (s *Site) plan(ctx context.Context, in intent) (*Plan, error) {
 	if w.cfg.Layout == config.Releases {
 		base = w.wc.Dir()
 	}
-	view := newTree(base, w.wc, w.target, func(name string) ([]byte, error) {
-		return w.wc.Read(ctx, w.target, name)
-	})
+	arriving := &arrivals{work: &w.work}
+	defer arriving.close()
+	view := newTree(base, w.wc, w.target, func(name string) ([]byte, error) { return arriving.read(ctx, name) })
 	w.view = view
 	if w.cfg.Layout == config.Releases {
 		if err := s.compareLive(ctx, p, view); err != nil {
