@@ -69,7 +69,7 @@ type answer struct {
 	client *conn
 	job    *job
 	puts   bool  // the group puts the job
-	due    int64 // for a job that is to be queued thereafter
+	due    int64 // for a job that is queued thereafter, not always by who created it
 }
 
 // storage is whether the store has a job.
@@ -173,7 +173,7 @@ func (q *queue) number() (uint64, bool) {
 // that is new is queued no sooner.
 func (k *keeper) keep(c *conn, j *job, due int64, created bool) {
 	g := k.group
-	a := answer{client: c, job: j}
+	a := answer{client: c, job: j, due: due}
 	if j.storage == notStored {
 		a.puts = true
 		j.storage = storing
@@ -189,7 +189,6 @@ func (k *keeper) keep(c *conn, j *job, due int64, created bool) {
 		g.size += len(j.workload)
 	}
 	if created {
-		a.due = due
 		j.state = unready
 		j.function.unready++
 	}

@@ -277,6 +277,40 @@ func TestFullStore(t *testing.T) {
 	})
 }
 
+// TestFullStoreKeepsTime has a delayed job stored only by its third submit, while
+// the second, which came before the first was refused, keeps it.
+func TestFullStoreKeepsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, s := &memoryStore{}, &Server{HandlePrefix: "T"}
+		results := make(chan error)
+		s.Store = store
+		a, b, c, w := pipe(t, s), pipe(t, s), pipe(t, s), pipe(t, s)
+		w.say(wire.CanDo, "f")
+		synctest.Wait()
+		store.apply = func(*Changes) error { return <-results }
+
+		a.write(raw(wire.Request, wire.SubmitJobEpoch, []string{"f", "u", in(time.Hour), "later"}))
+		synctest.Wait()
+		b.write(raw(wire.Request, wire.SubmitJobEpoch, []string{"f", "u", in(time.Hour), "later"}))
+		b.write(raw(wire.Request, wire.SubmitJobBg, []string{"g", "", "other"}))
+		synctest.Wait()
+		results <- errors.New("full")
+		synctest.Wait()
+		c.write(raw(wire.Request, wire.SubmitJobEpoch, []string{"f", "u", in(time.Hour), "later"}))
+		synctest.Wait()
+		close(results)
+		const refused = "ERROR QUEUE_ERROR|Job cannot be stored"
+		a.hears(refused)
+		b.hears(refused)
+		b.hears("JOB_CREATED T:2")
+		c.hears("JOB_CREATED T:1")
+		w.ask("NO_JOB", wire.GrabJob)
+		time.Sleep(time.Hour + time.Second)
+		w.ask("JOB_ASSIGN T:1|f|later", wire.GrabJob)
+		s.Close()
+	})
+}
+
 // Who attached to a job that then could not be stored is told, or keeps it.
 func TestFullStoreForOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
