@@ -32,6 +32,8 @@ type updateLock struct {
 	file *os.File
 	from string
 	to   []string
+
+	whole int64 // bytes of its whole lines: a power cut may leave a torn one behind them
 }
 
 const lockTitle = "revstamp update\n"
@@ -72,11 +74,12 @@ func readUpdateLockAt(path string) (*updateLock, error) {
 		f.Close()
 		return nil, nil
 	}
-	l := &updateLock{path: path, file: f}
+	l := &updateLock{path: path, file: f, whole: int64(len(lockTitle))}
 	for line := range strings.Lines(body) {
 		if !strings.HasSuffix(line, "\n") {
 			break // torn: its update did not begin
 		}
+		l.whole += int64(len(line))
 		switch key, id, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " "); key {
 		case "from":
 			l.from = id
@@ -138,7 +141,16 @@ func lockForUpdate(gitDir, from, to string, resume bool) (*updateLock, error) {
 		}
 		return nil, e
 	}
-	return l, l.add(to)
+	return l.with(to)
+}
+
+// with is l with one more target, or closed when that cannot be noted.
+func (l *updateLock) with(to string) (*updateLock, error) {
+	if err := l.add(to); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
 }
 
 // add notes one more target, before anything of it is written.
@@ -146,10 +158,15 @@ func (l *updateLock) add(to string) error {
 	if slices.Contains(l.to, to) {
 		return nil
 	}
-	l.to = append(l.to, to)
-	if _, err := fmt.Fprintf(l.file, "to %s\n", to); err != nil {
+	if err := l.file.Truncate(l.whole); err != nil { // a torn line would swallow this one
 		return err
 	}
+	n, err := fmt.Fprintf(l.file, "to %s\n", to)
+	if err != nil {
+		return err
+	}
+	l.to = append(l.to, to)
+	l.whole += int64(n)
 	return l.file.Sync()
 }
 
@@ -194,9 +211,11 @@ func (l *updateLock) write(named bool) error {
 	if err := l.hold(); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(l.file, "%sfrom %s\nto %s\n", lockTitle, l.from, l.to[0]); err != nil {
+	n, err := fmt.Fprintf(l.file, "%sfrom %s\nto %s\n", lockTitle, l.from, l.to[0])
+	if err != nil {
 		return err
 	}
+	l.whole = int64(n)
 	if err := l.file.Sync(); err != nil {
 		return err
 	}

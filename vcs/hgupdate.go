@@ -185,7 +185,7 @@ func (r *hgRepo) lockUpdate(from, to string) (*updateLock, error) {
 			return nil, err
 		}
 		if r.updating != "" {
-			return l, l.add(to)
+			return l.with(to)
 		}
 		err := l.remove()
 		l.close()
@@ -203,7 +203,7 @@ func (r *hgRepo) lockUpdate(from, to string) (*updateLock, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l, l.add(to)
+	return l.with(to)
 }
 
 // writeUpdateState tells hg that an update has begun, as hg's own does.
