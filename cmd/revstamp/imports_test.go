@@ -29,7 +29,7 @@ type room struct {
 var house = map[string]room{
 	"stamp":             {own: []string{"stamp/atomicfile"}, other: []string{"gopkg.in/yaml.v3"}},
 	"stamp/atomicfile":  {other: []string{"golang.org/x/sys"}},
-	"vcs":               {other: []string{"github.com/go-git/go-git/v5", "github.com/go-git/go-billy/v5", "github.com/rogpeppe/go-internal/diff", "golang.org/x/sys"}},
+	"vcs":               {other: []string{"github.com/go-git/go-git/v5", "github.com/go-git/go-billy/v5", "github.com/rogpeppe/go-internal/diff", "golang.org/x/sync", "golang.org/x/sys"}},
 	"assets":            {own: []string{"stamp/atomicfile"}, other: []string{"github.com/andybalholm/brotli", "github.com/klauspost/compress", "golang.org/x/net/html", "golang.org/x/sync", "golang.org/x/sys"}},
 	"templates":         {own: []string{"assets"}, other: []string{"github.com/fsnotify/fsnotify"}},
 	"gearman":           {own: []string{"gearman/wire"}, other: []string{"golang.org/x/sys"}},
