@@ -99,8 +99,9 @@ func (s hookStep) do(ctx context.Context) (err error) {
 	log := &redacted{to: out, redact: s.site.redact}
 	defer func() { err = errors.Join(err, log.flush(), file.Close()) }()
 	fmt.Fprintf(log, "%s %s: %s\n", time.Now().UTC().Format(time.RFC3339), s.at, s.what())
-	last := &lastBytes{}
-	err = s.command(ctx, io.MultiWriter(log, last))
+	last := &lastBytes{} // without secrets: of one that is cut the rest is not known any more
+	log.to = io.MultiWriter(out, last)
+	err = s.command(ctx, log)
 	if flushErr := log.flush(); flushErr != nil {
 		return errors.Join(err, flushErr)
 	}
