@@ -72,6 +72,11 @@ func (s *submission) read(args []string) (err error) {
 		return &usageError{msg: "--wait without --background", hint: "without either, the result is waited for"}
 	case s.at != "" && !s.background:
 		return &usageError{msg: "--at without --background", hint: "only jobs in the background can be for later"}
+	case len(s.task.Unique) > gearman.MaxUnique:
+		return &usageError{
+			msg:  fmt.Sprintf("the unique key %q has %d bytes", s.task.Unique, len(s.task.Unique)),
+			hint: fmt.Sprintf("it may have %d at most", gearman.MaxUnique),
+		}
 	case s.file != "" && len(args) > 1:
 		return &usageError{msg: "two workloads", hint: "it is an argument or --file"}
 	}
