@@ -28,6 +28,9 @@ const (
 	exitLocked      = 5   // locked by another release
 	exitJobs        = 6   // released, but a job failed or was lost
 	exitToDo        = 10  // plan --detailed-exitcode: there is something to do
+	exitCannotRun   = 126 // lock -- COMMAND: it cannot be run
+	exitNotFound    = 127 // lock -- COMMAND: it is not found
+	exitSignal      = 128 // lock -- COMMAND: and the number of the signal that ended it
 	exitInterrupted = 130 // interrupted, resumable
 	exitPipe        = 141 // nobody reads the result: what a shell makes of SIGPIPE
 )
@@ -51,6 +54,9 @@ func exitStatus(err error) int {
 	}
 	if detached, ok := errors.AsType[*detachedError](err); ok {
 		return detached.status
+	}
+	if command, ok := errors.AsType[*commandError](err); ok {
+		return command.status()
 	}
 	if _, ok := errors.AsType[*release.LockedError](err); ok {
 		return exitLocked

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,7 +24,11 @@ func newLock(a *app) *cobra.Command {
 		Long: `Lock tells who holds the site's lock: a release, or whoever else took it. With a
 command it takes the lock itself, so that nobody releases meanwhile, and runs the
 command. The lock ends with the process, whatever ends that: there is none to
-be removed by hand.`,
+be removed by hand.
+
+The exit status is then that of the command: 128 and the signal's number when a
+signal ended it, 127 when it is not found, 126 when it cannot be run. Where the
+lock is not had, the command is not run, and the status is 5.`,
 		Example: "  revstamp lock --wait -- ./bin/restore-database",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := a.site()
@@ -31,7 +38,7 @@ be removed by hand.`,
 			if len(args) == 0 {
 				return a.showLock(s)
 			}
-			unlock, err := s.Lock(cmd.Context(), o.Wait)
+			unlock, err := s.Lock(cmd.Context(), o.Wait, args[0])
 			if err != nil {
 				return err
 			}
@@ -40,13 +47,46 @@ be removed by hand.`,
 			c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
 			c.WaitDelay = 10 * time.Second
 			if err := c.Run(); err != nil {
-				return errors.Join(fmt.Errorf("%s: %w", args[0], err), unlock())
+				return errors.Join(&commandError{args[0], err}, unlock())
 			}
 			return unlock()
 		},
 	}
 	waitFlag(cmd, &o)
 	return cmd
+}
+
+// commandError is that a command did not succeed that revstamp ran for its user. Who
+// runs it this way has its exit status, as with env(1).
+type commandError struct {
+	name string
+	err  error // of [exec.Cmd.Run]
+}
+
+func (e *commandError) Error() string {
+	if _, ok := errors.AsType[*exec.Error](e.err); ok {
+		return e.err.Error() // names it
+	}
+	return e.name + ": " + e.err.Error()
+}
+
+func (e *commandError) Unwrap() error { return e.err }
+
+// status is the exit status that stands for e, as shells have it.
+func (e *commandError) status() int {
+	if ended, ok := errors.AsType[*exec.ExitError](e.err); ok {
+		if state := ended.Sys().(syscall.WaitStatus); state.Signaled() {
+			return exitSignal + int(state.Signal())
+		}
+		return ended.ExitCode()
+	}
+	switch {
+	case errors.Is(e.err, context.Canceled):
+		return exitInterrupted
+	case errors.Is(e.err, exec.ErrNotFound), errors.Is(e.err, fs.ErrNotExist):
+		return exitNotFound
+	}
+	return exitCannotRun
 }
 
 // showLock fails as a release would that does not wait.

@@ -22,12 +22,17 @@ type Holder struct {
 	User  string    `json:"user,omitempty"`
 	CI    string    `json:"ci,omitempty"` // address of the CI job
 	Since time.Time `json:"since"`
+
+	Command string `json:"command,omitempty"` // of [Site.Lock]: what it runs, where that is no release
 }
 
 func (h Holder) String() string {
 	s := fmt.Sprintf("%s@%s, process %d, since %s", h.User, h.Host, h.PID, h.Since.Local().Format(time.DateTime))
 	if h.CI != "" {
 		s += ", " + h.CI
+	}
+	if h.Command != "" {
+		s += ", running " + h.Command
 	}
 	return s
 }
@@ -52,7 +57,10 @@ type LockedError struct{ Holder Holder }
 
 func (e *LockedError) Error() string {
 	if e.Holder.PID == 0 {
-		return "the site is locked by another release, which has not signed yet"
+		return "the site is locked by another process, which has not signed yet"
+	}
+	if e.Holder.Command != "" {
+		return fmt.Sprintf("the site is locked for a command (%v)", e.Holder)
 	}
 	return fmt.Sprintf("the site is locked by another release (%v)", e.Holder)
 }
@@ -64,6 +72,11 @@ const glance = 250 * time.Millisecond
 // lock takes the site's lock, a kernel flock(2), so that the death of its
 // holder frees it. It waits up to wait.
 func (s *Site) lock(ctx context.Context, wait time.Duration) (*flock.Flock, error) {
+	return s.lockAs(ctx, wait, s.Holder)
+}
+
+// lockAs is lock for h.
+func (s *Site) lockAs(ctx context.Context, wait time.Duration, h Holder) (*flock.Flock, error) {
 	if err := s.state.create(); err != nil {
 		return nil, err
 	}
@@ -84,17 +97,19 @@ func (s *Site) lock(ctx context.Context, wait time.Duration) (*flock.Flock, erro
 			return nil, errors.Join(err, &LockedError{Holder: holder})
 		}
 	}
-	if err := sign(s.state.lockFile(), s.Holder); err != nil {
+	if err := sign(s.state.lockFile(), h); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
 }
 
-// Lock takes the site's lock for whoever does something to it outside of
-// revstamp, as a release does, and waits for it up to wait. It fails with a
-// *LockedError.
-func (s *Site) Lock(ctx context.Context, wait time.Duration) (unlock func() error, err error) {
-	l, err := s.lock(ctx, wait)
+// Lock takes the site's lock for a command that does something to it outside of
+// revstamp, as a release does, and waits for it up to wait. Others are told the
+// command's name; its arguments may be secret. It fails with a *LockedError.
+func (s *Site) Lock(ctx context.Context, wait time.Duration, command string) (unlock func() error, err error) {
+	h := s.Holder
+	h.Command = s.redact(command)
+	l, err := s.lockAs(ctx, wait, h)
 	if err != nil {
 		return nil, err
 	}
