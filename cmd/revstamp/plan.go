@@ -17,11 +17,8 @@ func (a *app) showPlan(p *release.Plan) error {
 	if text, remedy := p.StaleText(); text != "" {
 		a.out.Warn("%s: %s", text, remedy)
 	}
-	if p.Empty() {
-		err := a.out.Result(nil, func(w io.Writer) error {
-			_, err := fmt.Fprintf(w, "%s is at %s: nothing to do\n", p.Site, name(p.To))
-			return err
-		})
+	if p.Standing() {
+		err := a.out.Result(nil, func(w io.Writer) error { return writeStanding(w, p) })
 		if err != nil {
 			return err
 		}
@@ -37,6 +34,16 @@ func (a *app) showPlan(p *release.Plan) error {
 		return err
 	}
 	return a.out.Result(nil, func(w io.Writer) error { return writeOwed(w, p) })
+}
+
+// writeStanding tells that the site is as it should be, and which jobs are owed.
+func writeStanding(w io.Writer, p *release.Plan) error {
+	if len(p.Jobs) == 0 {
+		_, err := fmt.Fprintf(w, "%s is at %s: nothing to do\n", p.Site, name(p.To))
+		return err
+	}
+	fmt.Fprintf(w, "%s is at %s: nothing to do but jobs that release %s owes\n", p.Site, name(p.To), p.Since.ID)
+	return writeQueued(w, p.Jobs)
 }
 
 // showLocal shows what becomes of local changes, and the changes.
@@ -87,11 +94,16 @@ func writeOwed(w io.Writer, p *release.Plan) error {
 	if len(p.Variants) > 0 {
 		fmt.Fprintf(w, "\nprecompressed variants:\n  %s\n", strings.Join(p.Variants, ", "))
 	}
-	if len(p.Jobs) == 0 {
+	return writeQueued(w, p.Jobs)
+}
+
+// writeQueued tells which jobs would be queued.
+func writeQueued(w io.Writer, jobs []release.Job) error {
+	if len(jobs) == 0 {
 		return nil
 	}
 	fmt.Fprintln(w, "\njobs:")
-	for _, j := range p.Jobs {
+	for _, j := range jobs {
 		fmt.Fprintln(w, strings.TrimRight("  "+j.Function+" "+j.Workload, " "))
 	}
 	return nil

@@ -83,7 +83,7 @@ func (i *inspection) plan(ctx context.Context) {
 	i.view = p.work.view
 	i.locked(ctx, p.work.wc)
 	coming := "nothing to release"
-	if !p.Empty() {
+	if !p.Standing() {
 		coming = plural(len(p.Edits), "edited file") + " to release"
 		if p.From.ID == p.To.ID || len(p.Commits) > 0 { // else they are not known
 			coming = plural(len(p.Commits), "commit") + " and " + coming

@@ -53,16 +53,22 @@ type Plan struct {
 	// are in others.
 	Variants []string `json:"variants,omitempty"`
 
+	// Jobs are those that would be queued. Where nothing else is to be done these are
+	// what the live release still owes.
 	Jobs []Job `json:"jobs,omitempty"`
 
 	work   *work
 	astray bool // in the releases layout: the live release is not what visitors have
 }
 
-// Empty reports whether there is nothing to do: the working copy is at the
+// Empty reports whether there is nothing to do: the site is as it should be, and no
+// job is owed.
+func (p *Plan) Empty() bool { return p.Standing() && len(p.Jobs) == 0 }
+
+// Standing reports whether the site is as it should be: the working copy is at the
 // target, every file holds what it should and has the variants it should, and the
 // live release is of this very revision and configuration.
-func (p *Plan) Empty() bool {
+func (p *Plan) Standing() bool {
 	return !p.astray && p.Since != nil && p.Since.To.ID == p.To.ID && p.From.ID == p.To.ID && !severally(p.From) &&
 		len(p.Files) == 0 && len(p.Edits) == 0 && len(p.Variants) == 0
 }
@@ -152,8 +158,11 @@ func (s *Site) plan(ctx context.Context, in intent) (*Plan, error) {
 	if p.Variants, err = w.owedVariants(p.Since); err != nil {
 		return nil, err
 	}
-	if !p.Empty() {
+	switch {
+	case !p.Standing():
 		p.Jobs, err = jobsOf(w.cfg, w.to)
+	case in.resume == nil:
+		p.Jobs = s.owed(p.Since)
 	}
 	return p, err
 }

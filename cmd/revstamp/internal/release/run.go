@@ -184,6 +184,17 @@ func (s *Site) settle(ctx context.Context, unlock func() error) (*Release, bool,
 	return now, done, err
 }
 
+// owed are the jobs that settle would queue for r: those that are not on a job server
+// already, nor with another process.
+func (s *Site) owed(r *Release) []Job {
+	if locked(s.state.journal(r.ID)) {
+		return nil
+	}
+	return slices.DeleteFunc(r.pending(), func(j Job) bool {
+		return j.State == jobSubmitted && (j.Server != embedded || j.Foreground)
+	})
+}
+
 // change takes the lock, plans what decide asks for, and carries it out.
 func (s *Site) change(ctx context.Context, o Options, decide func() (intent, error)) (r *Release, done bool, err error) {
 	before := ""
@@ -229,7 +240,7 @@ func (s *Site) change(ctx context.Context, o Options, decide func() (intent, err
 	if text, remedy := p.StaleText(); text != "" {
 		s.observer().Warn("%s: %s", text, remedy)
 	}
-	if p.Empty() && in.resume == nil {
+	if p.Standing() && in.resume == nil {
 		return s.settle(ctx, lock.Close)
 	}
 	run, err := s.begin(ctx, p, in)

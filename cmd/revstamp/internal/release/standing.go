@@ -61,6 +61,8 @@ func (s *Site) planBack(back *Release) (*Plan, error) {
 	p.work = &work{site: s, cfg: s.Config, dir: s.state.path(back.Dir), built: true}
 	if p.astray = since.Dir != back.Dir || !s.leadsTo(p.work.dir); p.astray {
 		p.Jobs, err = jobsOf(s.Config, back.To)
+	} else {
+		p.Jobs = s.owed(since)
 	}
 	return p, err
 }
