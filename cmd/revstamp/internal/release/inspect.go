@@ -96,6 +96,9 @@ func (i *inspection) plan(ctx context.Context) {
 	if text, remedy := p.StaleText(); text != "" {
 		i.add("edits", Doubt, remedy, "%s", text)
 	}
+	if len(p.mixed) > 0 {
+		i.add("edits", Doubt, p.bringBack()+", and release", "what a release with another configuration wrote stays in %s", listed(p.mixed))
+	}
 	if n := len(i.cfg.Stamp); n > 0 {
 		i.add("stamp", Good, "", "%s found", plural(n, "key"))
 	}

@@ -57,6 +57,7 @@ type Plan struct {
 	// what the live release still owes.
 	Jobs []Job `json:"jobs,omitempty"`
 
+	mixed  []string // with closely: files that hold what another configuration wrote, too
 	work   *work
 	astray bool // in the releases layout: the live release is not what visitors have
 }
@@ -105,7 +106,7 @@ type intent struct {
 	want     string
 	rollback *Release // go back to this release; want is its revision's id
 	resume   *Release // finish this release; want is its revision's id
-	closely  bool     // look at references that have not changed, too
+	closely  bool     // look at references that have not changed, too, and at all that our own edits hold
 	owed     bool     // nothing but the jobs that the live release owes
 	locked   bool     // the site's lock is held
 }
@@ -150,7 +151,7 @@ func (s *Site) plan(ctx context.Context, in intent) (*Plan, error) {
 		return nil, err
 	}
 	if in.resume == nil { // which finds files halfway
-		p.Stale = w.own.stale(&w.work)
+		p.Stale, p.mixed = w.own.stale(&w.work)
 	}
 	if err := w.work.preview(ctx, p, view, in.closely); err != nil {
 		return nil, w.arriving(err)
@@ -193,7 +194,13 @@ func (s *Site) resolve(ctx context.Context, in intent) (*resolved, error) {
 		want = s.Config.Source.Update
 	}
 	found := &ownFiles{paths: make(map[string]bool)}
-	target, err := wc.Resolve(ctx, want, found.noting(own))
+	if in.closely && own != nil {
+		if found.now, err = s.present(); err != nil {
+			return nil, err
+		}
+		found.beyond = make(map[string]bool)
+	}
+	target, err := wc.Resolve(ctx, want, found.noting(wc.Dir(), own))
 	if diverged, ok := errors.AsType[*vcs.DivergedError](err); ok && s.Config.Layout == config.Releases {
 		return nil, &ForcedError{diverged}
 	}
@@ -272,7 +279,7 @@ func (s *Site) own(wc vcs.WorkingCopy) (vcs.Own, error) {
 	if s.Config.Layout == config.Releases {
 		return nil, nil
 	}
-	now, err := editsOf(s.Config, places(s.Config), "0", &tree{base: s.Config.Dir}, nil)
+	now, err := s.present()
 	if err != nil {
 		return nil, err
 	}
@@ -281,6 +288,11 @@ func (s *Site) own(wc vcs.WorkingCopy) (vcs.Own, error) {
 		abs := filepath.Join(wc.Dir(), filepath.FromSlash(path))
 		return past.wrote(abs, got) || now.same(abs, base, got)
 	}, nil
+}
+
+// present are the edits of the present configuration, to tell what is our own.
+func (s *Site) present() (*edits, error) {
+	return editsOf(s.Config, places(s.Config), "0", &tree{base: s.Config.Dir}, nil)
 }
 
 func digest(content []byte) string {

@@ -14,10 +14,15 @@ import (
 type ownFiles struct {
 	mu    sync.Mutex
 	paths map[string]bool
+
+	// now are the present edits, nil where that is not asked, and beyond is for those
+	// files that hold something else of ours too: another configuration's.
+	now    *edits
+	beyond map[string]bool
 }
 
-// noting is own, and notes what it takes for ours.
-func (o *ownFiles) noting(own vcs.Own) vcs.Own {
+// noting is own, for files in dir, and notes what it takes for ours.
+func (o *ownFiles) noting(dir string, own vcs.Own) vcs.Own {
 	if own == nil {
 		return nil
 	}
@@ -26,9 +31,13 @@ func (o *ownFiles) noting(own vcs.Own) vcs.Own {
 			return false
 		}
 		if !bytes.Equal(base, got) {
+			beyond := o.now != nil && !o.now.same(filepath.Join(dir, filepath.FromSlash(path)), base, got)
 			o.mu.Lock()
 			defer o.mu.Unlock()
 			o.paths[path] = true
+			if beyond {
+				o.beyond[path] = true
+			}
 		}
 		return true
 	}
@@ -36,22 +45,28 @@ func (o *ownFiles) noting(own vcs.Own) vcs.Own {
 
 // stale are those of them that w edits no more, as its configuration calls them, less
 // those that its target changes. What a release once wrote there stays, the version of
-// an asset that has another by now, or the name of a copy that is removed.
-func (o *ownFiles) stale(w *work) []string {
+// an asset that has another by now, or the name of a copy that is removed. And mixed are
+// those that w edits, and that hold what another configuration had written: a version
+// under another parameter.
+func (o *ownFiles) stale(w *work) (stale, mixed []string) {
 	changes := make(map[string]bool, len(w.target.Changes))
 	for _, c := range w.target.Changes {
 		changes[c.Path] = true
 	}
-	var all []string
 	for path := range o.paths {
 		abs := filepath.Join(w.wc.Dir(), filepath.FromSlash(path))
 		manifest := w.cfg.Assets != nil && w.cfg.Assets.Manifest != "" && abs == w.cfg.Abs(w.cfg.Assets.Manifest)
-		if !changes[path] && !manifest && w.edits.role(abs) == RoleOther {
-			all = append(all, w.edits.name(abs))
+		switch {
+		case changes[path] || manifest:
+		case w.edits.role(abs) == RoleOther:
+			stale = append(stale, w.edits.name(abs))
+		case o.beyond[path]:
+			mixed = append(mixed, w.edits.name(abs))
 		}
 	}
-	slices.Sort(all)
-	return all
+	slices.Sort(stale)
+	slices.Sort(mixed)
+	return stale, mixed
 }
 
 // reverting is how a file becomes what the repository has.
@@ -63,5 +78,9 @@ func (p *Plan) StaleText() (text, remedy string) {
 		return "", ""
 	}
 	return "what an earlier release wrote stays in " + listed(p.Stale) + ", which the configuration edits no more",
-		"bring back what the repository has, with " + reverting[p.work.wc.System()]
+		p.bringBack()
+}
+
+func (p *Plan) bringBack() string {
+	return "bring back what the repository has, with " + reverting[p.work.wc.System()]
 }
