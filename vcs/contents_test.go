@@ -81,22 +81,28 @@ func contentsEqual(t *testing.T, dir string, o vcs.Options, want vcstest.Files, 
 	return ran
 }
 
+// linked has many, an empty file and a link committed to a repository, after what is
+// cloned to dir: one of the files there is deleted. The target is to hold want.
+func linked(t *testing.T, repository string, commit func(string, vcstest.Files) string, clone func() string) (dir string, want vcstest.Files) {
+	t.Helper()
+	files, next := many("a"), many("b")
+	files["gone.html"], next["gone.html"] = "gone", "" // deleted
+	commit("a", files)
+	dir = clone()
+	vcstest.Write(t, repository, "empty.html", "")
+	if err := os.Symlink("a@b.html", filepath.Join(repository, "link.html")); err != nil {
+		t.Fatal(err)
+	}
+	commit("b", next)
+	want = many("b")
+	want["link.html"], want["empty.html"] = "a@b.html", ""
+	return dir, want
+}
+
 func TestGitContents(t *testing.T) {
 	t.Parallel()
 	up := vcstest.NewGit(t)
-	files := many("a")
-	files["gone.html"] = "gone"
-	next := many("b")
-	next["gone.html"] = "" // deleted
-	up.Commit("a", files)
-	dir := up.Clone()
-	vcstest.Write(t, up.Dir, "empty.html", "")
-	if err := os.Symlink("a@b.html", filepath.Join(up.Dir, "link.html")); err != nil {
-		t.Fatal(err)
-	}
-	up.Commit("b", next)
-	want := many("b")
-	want["link.html"], want["empty.html"] = "a@b.html", ""
+	dir, want := linked(t, up.Dir, up.Commit, func() string { return up.Clone() })
 	hosts(t, func(t *testing.T, o vcs.Options) {
 		contentsEqual(t, dir, o, want, "gone.html", "none", "none/none")
 	})
@@ -106,19 +112,7 @@ func TestGitContents(t *testing.T) {
 func TestHgContents(t *testing.T) {
 	t.Parallel()
 	up := vcstest.NewHg(t)
-	files := many("a")
-	files["gone.html"] = "gone"
-	next := many("b")
-	next["gone.html"] = "" // deleted
-	up.Commit("a", files)
-	dir := up.Clone(up.Dir)
-	vcstest.Write(t, up.Dir, "empty.html", "")
-	if err := os.Symlink("a@b.html", filepath.Join(up.Dir, "link.html")); err != nil {
-		t.Fatal(err)
-	}
-	up.Commit("b", next)
-	want := many("b")
-	want["link.html"], want["empty.html"] = "a@b.html", ""
+	dir, want := linked(t, up.Dir, up.Commit, func() string { return up.Clone(up.Dir) })
 	ran := contentsEqual(t, dir, vcs.Options{}, want, "gone.html", "none", "none/none")
 	if ran["hg serve"] != 1 || ran["hg cat"] != 1 {
 		t.Errorf("clients: %v, want one server and one cat", ran)
