@@ -305,3 +305,28 @@ func TestNotYet(t *testing.T) {
 		}
 	}
 }
+
+func TestHookBeforeFiles(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		layout        Layout
+		before, after string
+		want          bool
+	}{
+		{InPlace, "backup", "", true},
+		{InPlace, "", "backup", true},
+		{InPlace, "update", "", true},
+		{InPlace, "", "update", false},
+		{InPlace, "revision", "", false},
+		{InPlace, "", "activate", false},
+		{Releases, "update", "", true},
+		{Releases, "", "revision", true},
+		{Releases, "build", "", true},
+		{Releases, "", "build", false},
+		{Releases, "stamp", "", false},
+	} {
+		if got := (Hook{Before: c.before, After: c.after}).BeforeFiles(c.layout); got != c.want {
+			t.Errorf("%s: a hook before %q, or after %q: BeforeFiles = %v", c.layout, c.before, c.after, got)
+		}
+	}
+}

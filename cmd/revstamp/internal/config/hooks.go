@@ -100,6 +100,17 @@ func (r *reader) checkHooks(c *Config) {
 	}
 }
 
+// arrival is the step that brings the release's files, by layout.
+var arrival = map[Layout]string{InPlace: "update", Releases: "build"}
+
+// BeforeFiles reports whether the hook, of a valid configuration of that layout, is done
+// before the release's files are there.
+func (h Hook) BeforeFiles(l Layout) bool {
+	at := slices.Index(hookSteps[l], h.Before+h.After)
+	arrived := slices.Index(hookSteps[l], arrival[l])
+	return at < arrived || at == arrived && h.Before != ""
+}
+
 // File is the process id file, as a path of its own.
 func (h Hook) File(c *Config) string {
 	if filepath.IsAbs(h.PIDFile) {

@@ -302,11 +302,7 @@ func (i *inspection) hooks() {
 // around is what hook h finds where it runs; nil when that could not be told. Until the
 // release's files are there, that is what is there now.
 func (i *inspection) around(h config.Hook) *tree {
-	before, after := []string{"backup", "update"}, []string{"backup"}
-	if i.cfg.Layout == config.Releases {
-		before, after = []string{"update", "revision", "build"}, []string{"update", "revision"}
-	}
-	if slices.Contains(before, h.Before) || slices.Contains(after, h.After) {
+	if h.BeforeFiles(i.cfg.Layout) {
 		return &tree{base: i.cfg.Dir}
 	}
 	return i.view
